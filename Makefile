@@ -1,0 +1,50 @@
+# The front door. Every target is a script in tools/scripts; the build itself
+# is CMake (`cmake --preset default`), and works without this file as well.
+#
+#   make build              install what is missing, build into build/bin and
+#                           .venv/bin
+#   make demo               compile and run the model of the repository
+#   make check              all tests
+#   make install PREFIX=/usr/local
+#   make docs | fmt | tidy | bench | clean
+#
+# JOBS=N limits the parallel jobs; the default is one for each core.
+
+JOBS ?=
+PREFIX ?= /usr/local
+DESTDIR ?=
+SCRIPTS = tools/scripts
+export JOBS PREFIX DESTDIR
+
+.PHONY: build demo check install docs fmt tidy bench clean help
+
+build:
+	@$(SCRIPTS)/build.sh
+
+demo: build
+	@.venv/bin/python $(SCRIPTS)/demo.py
+
+check: build
+	@/usr/bin/python3 $(SCRIPTS)/check.py
+
+install: build
+	@cmake --install build --prefix "$(PREFIX)"
+
+# The pages of docs/ that come from TableGen.
+docs: build
+	@$(SCRIPTS)/generate_docs.py
+
+fmt:
+	@$(SCRIPTS)/format.sh
+
+tidy: build
+	@$(SCRIPTS)/tidy.sh
+
+bench: build
+	@.venv/bin/python $(SCRIPTS)/bench.py
+
+clean:
+	@rm -rf build
+
+help:
+	@sed -n 's/^#  *\(make .*\)/\1/p' Makefile

@@ -1,0 +1,224 @@
+# Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The `dejavu` command: generate, eval, bench, diff."""
+
+import argparse
+import os
+import pathlib
+import sys
+
+import dejavu
+from dejavu.errors import DejavuError, Reported
+from dejavu.executable import Executable
+
+
+class Parser(argparse.ArgumentParser):
+    """Wrong usage is an error like any other: one line, exit code 1."""
+
+    def error(self, message):
+        raise DejavuError(f"{self.prog}: {message} (see {self.prog} --help)")
+
+
+def natural(text):
+    """An integer >= 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, found {value}")
+    return value
+
+
+def non_negative(text):
+    """A finite number >= 0."""
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected 0 or more, found {text}")
+    return value
+
+
+def token_ids(text):
+    """`1,17,42`."""
+    try:
+        ids = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected ids like 1,17,42, found '{text}'") from None
+    return ids
+
+
+def optional(flag, value):
+    """[flag, value], or nothing where there is no value."""
+    return [] if value is None else [flag, str(value)]
+
+
+def run_generate(args):
+    """Text in, text out, as it is made."""
+    executable = Executable(args.executable, args.weights)
+    from dejavu.text import ModelText
+
+    text = ModelText(tokenizer_folders(args.model, executable))
+    ids = text.encode_chat(args.prompt) if args.chat \
+        else text.encode(args.prompt)
+    command = ["--prompt-ids", ",".join(map(str, ids)), "--stream",
+               *optional("--max-new-tokens", args.max_new_tokens),
+               *optional("--temperature", args.temperature),
+               *optional("--top-p", args.top_p),
+               *optional("--seed", args.seed),
+               *optional("--threads", args.threads)]
+    if args.ignore_eos:
+        command.append("--ignore-eos")
+    pieces = text.incremental()
+    for line in executable.stream(command):
+        show(pieces.push(int(line)))
+    show(pieces.finish() + "\n")
+    return 0
+
+
+def tokenizer_folders(model, executable):
+    """Where tokenizer.json may be: in the folder that --model names, beside
+    the executable, and beside the model that it was made of; and in the
+    parent of each."""
+    folders = []
+    if model is not None:
+        folder = pathlib.Path(model)
+        if not folder.exists():
+            raise DejavuError(f"{model}: no such file or folder")
+        folders.append(folder if folder.is_dir() else folder.parent)
+    folders.append(executable.path.resolve().parent)
+    source = executable.manifest.get("model", {}).get("source")
+    if source and pathlib.Path(source).exists():
+        folders.append(pathlib.Path(source).resolve().parent)
+    return [place for folder in folders
+            for place in (folder, folder.resolve().parent)]
+
+
+def show(text):
+    """Writes UTF-8 at once, whatever the locale says."""
+    if text:
+        sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+        sys.stdout.buffer.flush()
+
+
+def run_eval(args):
+    """Perplexity and what was read, over a file of tokens."""
+    if not os.path.isfile(args.tokens):
+        raise DejavuError(f"{args.tokens}: no such file")
+    return Executable(args.executable, args.weights).run(
+        ["--eval-tokens", args.tokens, *optional("--eval-limit", args.limit),
+         *optional("--json", args.json), *optional("--threads", args.threads)])
+
+
+def run_bench(args):
+    """Speed, and share of the bandwidth of this machine."""
+    return Executable(args.executable, args.weights).run(
+        ["--bench", *optional("--prompt-length", args.prompt_length),
+         *optional("--new-tokens", args.new_tokens),
+         *optional("--json", args.json), *optional("--threads", args.threads)])
+
+
+def run_diff(args):
+    """The first layer and op where two programs part."""
+    from dejavu.diff import diff
+
+    return diff(args.a, args.b, args.prompt_ids, args.max_new_tokens,
+                args.rtol, args.atol)
+
+
+def run_later(args):
+    """A command that the design has and this version has not."""
+    raise DejavuError(f"dejavu {args.name}: not available yet")
+
+
+def build_parser():
+    """The whole command line."""
+    parser = Parser(prog="dejavu", description=dejavu.__doc__.split("\n")[0])
+    parser.add_argument("--version", action="version",
+                        version=f"dejavu {dejavu.__version__}")
+    commands = parser.add_subparsers(dest="name", metavar="COMMAND",
+                                     required=True)
+
+    def command(name, function, summary):
+        made = commands.add_parser(name, help=summary, description=summary)
+        made.set_defaults(run=function)
+        return made
+
+    def on_executable(name, function, summary):
+        made = command(name, function, summary)
+        made.add_argument("executable", metavar="OUT",
+                          help="an executable made by dejavu-compile")
+        made.add_argument("--weights", metavar="F",
+                          help="its weights, if they are not OUT.safetensors")
+        made.add_argument("--threads", type=natural, metavar="N")
+        return made
+
+    made = on_executable("generate", run_generate, "text in, text out")
+    made.add_argument("--prompt", required=True, metavar="TEXT")
+    made.add_argument("--model", metavar="FOLDER",
+                      help="where tokenizer.json is, if neither beside OUT nor"
+                      " beside the model that it was made of")
+    made.add_argument("--max-new-tokens", type=natural, default=128,
+                      metavar="N", help="128 unless given")
+    made.add_argument("--temperature", type=non_negative, metavar="T",
+                      help="sample at temperature T; greedy unless given")
+    made.add_argument("--top-p", type=non_negative, metavar="P")
+    made.add_argument("--seed", type=int, metavar="N")
+    made.add_argument("--chat", action="store_true",
+                      help="put the prompt into the model's chat template")
+    made.add_argument("--ignore-eos", action="store_true",
+                      help="go on after an end-of-sequence id")
+
+    made = on_executable("eval", run_eval, "perplexity, density and bytes"
+                         " over a file of tokens")
+    made.add_argument("--tokens", required=True, metavar="F.npy")
+    made.add_argument("--limit", type=natural, metavar="N",
+                      help="use only the first N tokens")
+    made.add_argument("--json", metavar="F")
+
+    made = on_executable("bench", run_bench, "speed on this machine")
+    made.add_argument("--prompt-length", type=natural, metavar="N")
+    made.add_argument("--new-tokens", type=natural, metavar="N")
+    made.add_argument("--json", metavar="F")
+
+    made = command("diff", run_diff, "the first layer and op where two"
+                   " programs part")
+    for name in "ab":
+        made.add_argument(name, metavar=name.upper(),
+                          help="an executable; or a model (.onnx, .mlir or"
+                          " a folder), which the reference interpreter runs")
+    made.add_argument("--prompt-ids", type=token_ids, required=True,
+                      metavar="1,17,42")
+    made.add_argument("--max-new-tokens", type=natural, default=4,
+                      metavar="N", help="4 unless given")
+    made.add_argument("--rtol", type=non_negative, default=1e-4)
+    made.add_argument("--atol", type=non_negative, default=1e-4)
+
+    for name, summary in [("calibrate", "train predictors (not available yet)"),
+                          ("report", "plots (not available yet)")]:
+        command(name, run_later, summary)
+    return parser
+
+
+def main(argv=None):
+    """The exit code of `dejavu ARGV...`."""
+    argv = sys.argv[1:] if argv is None else argv
+    try:
+        parser = build_parser()
+        # Commands that don't exist yet say so whatever follows their name.
+        args, rest = parser.parse_known_args(argv)
+        if rest and args.run is not run_later:
+            parser.error(f"unknown argument '{rest[0]}'")
+        return args.run(args)
+    except DejavuError as error:
+        print(f"error: {error}", file=sys.stderr)
+    except Reported:
+        pass
+    except BrokenPipeError:
+        # The reader of our output is gone. Leave nothing for the interpreter
+        # to flush at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        name = error.filename or "stdout"
+        print(f"error: {name}: {error.strerror.lower()}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+    return 1
