@@ -1,0 +1,15 @@
+//===- OnnxOps.td - all ops of the onnx dialect ----------------*- tablegen -*-===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEJAVU_DIALECT_ONNX_IR_ONNXOPS_TD
+#define DEJAVU_DIALECT_ONNX_IR_ONNXOPS_TD
+
+include "dejavu/Dialect/Onnx/IR/OnnxMathOps.td"
+include "dejavu/Dialect/Onnx/IR/OnnxNNOps.td"
+include "dejavu/Dialect/Onnx/IR/OnnxTensorOps.td"
+
+#endif // DEJAVU_DIALECT_ONNX_IR_ONNXOPS_TD
