@@ -89,11 +89,11 @@ def where(step, site):
 
 
 def excess(a, b, rtol, atol):
-    """|a - b|, and where it is more than atol + rtol * |b|. A NaN is always
-    too much, as long as not both are one."""
+    """|a - b|, and where it is more than atol + rtol * |b|. A NaN or an
+    infinity is always too much, as long as not both are the same."""
     with np.errstate(invalid="ignore"):
         apart = np.abs(a.astype(np.float64) - b)
-        bad = ~(apart <= atol + rtol * np.abs(b))
+        bad = ~(apart <= atol + rtol * np.abs(b)) | ~np.isfinite(apart)
     same = (a == b) | (np.isnan(a) & np.isnan(b))
     apart[same] = 0
     return np.where(np.isnan(apart), np.inf, apart), bad & ~same
