@@ -1,0 +1,123 @@
+//===- DejavuAttrs.td - attributes and enums of the dialect --*- tablegen -*-===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEJAVU_DIALECT_DEJAVU_IR_DEJAVUATTRS_TD
+#define DEJAVU_DIALECT_DEJAVU_IR_DEJAVUATTRS_TD
+
+include "dejavu/Dialect/Dejavu/IR/DejavuDialect.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+
+class Dejavu_Attr<string name, string attrMnemonic, list<Trait> traits = []>
+    : AttrDef<Dejavu_Dialect, name, traits> {
+  let mnemonic = attrMnemonic;
+}
+
+class Dejavu_Enum<string name, string summary, list<I32EnumAttrCase> cases>
+    : I32EnumAttr<name, summary, cases> {
+  let cppNamespace = "::mlir::dejavu";
+  let genSpecializedAttr = 0;
+}
+class Dejavu_EnumAttr<Dejavu_Enum info, string mnemonic>
+    : EnumAttr<Dejavu_Dialect, info, mnemonic>;
+
+def Dejavu_Activation : Dejavu_Enum<"Activation",
+    "an activation function", [
+      I32EnumAttrCase<"relu", 0>,
+      I32EnumAttrCase<"relu2", 1>,
+      I32EnumAttrCase<"gelu", 2>,
+      I32EnumAttrCase<"gelu_tanh", 3>,
+      I32EnumAttrCase<"silu", 4>]>;
+def Dejavu_ActivationAttr : Dejavu_EnumAttr<Dejavu_Activation, "activation">;
+
+def Dejavu_NormKind : Dejavu_Enum<"NormKind",
+    "which normalisation", [
+      I32EnumAttrCase<"layer", 0>, I32EnumAttrCase<"rms", 1>]>;
+def Dejavu_NormKindAttr : Dejavu_EnumAttr<Dejavu_NormKind, "norm_kind">;
+
+def Dejavu_SelectKind : Dejavu_Enum<"SelectKind",
+    "how scores become an active set", [I32EnumAttrCase<"exact", 0>]>;
+def Dejavu_SelectKindAttr : Dejavu_EnumAttr<Dejavu_SelectKind, "select_kind">;
+
+def Dejavu_MaskedRows : Dejavu_Enum<"MaskedRows",
+    "what a query that sees no key gives", [
+      I32EnumAttrCase<"uniform", 0>, I32EnumAttrCase<"zero", 1>]>;
+def Dejavu_MaskedRowsAttr : Dejavu_EnumAttr<Dejavu_MaskedRows, "masked_rows">;
+
+def Dejavu_Unit : Dejavu_Enum<"Unit",
+    "what an active set selects", [
+      I32EnumAttrCase<"neuron", 0>, I32EnumAttrCase<"kv_group", 1>]>;
+
+def Dejavu_Entry : Dejavu_Enum<"Entry",
+    "entry points of a compiled model", [
+      I32EnumAttrCase<"prefill", 0>, I32EnumAttrCase<"decode", 1>]>;
+def Dejavu_EntryAttr : Dejavu_EnumAttr<Dejavu_Entry, "entry"> {
+  let assemblyFormat = "`<` $value `>`";
+}
+
+def Dejavu_Role : Dejavu_Enum<"Role",
+    "what a tensor of the model's signature is", [
+      I32EnumAttrCase<"ids", 0>,
+      I32EnumAttrCase<"attention_mask", 1>,
+      I32EnumAttrCase<"positions", 2>,
+      I32EnumAttrCase<"key", 3>,
+      I32EnumAttrCase<"value", 4>,
+      I32EnumAttrCase<"logits", 5>]>;
+
+def Dejavu_BindingAttr : Dejavu_Attr<"Binding", "binding"> {
+  let summary = "one input or output of the original model";
+  let description = [{
+    The tensor's name in the ONNX file and what it is to the compiled model.
+    `layer` is the index of the cache argument for `key` and `value`, and 0
+    otherwise.
+
+    ```mlir
+    #dejavu.binding<"past_key_values.3.key", key, 3>
+    ```
+  }];
+  let parameters = (ins StringRefParameter<"name in the file">:$name,
+                        EnumParameter<Dejavu_Role>:$role,
+                        DefaultValuedParameter<"int64_t", "0">:$layer);
+  let assemblyFormat = "`<` $name `,` $role (`,` $layer^)? `>`";
+}
+
+def Dejavu_SourceAttr : Dejavu_Attr<"Source", "source"> {
+  let summary = "where the bytes of a weight lie";
+  let description = [{
+    A file, relative to the folder of the module's `dejavu.source`, and a byte
+    range in it. Elements are little-endian and row-major.
+
+    ```mlir
+    #dejavu.source<"model.onnx.data", offset = 0, length = 1048576>
+    ```
+  }];
+  let parameters = (ins StringRefParameter<"file name">:$file,
+                        "int64_t":$offset, "int64_t":$length);
+  let assemblyFormat =
+      "`<` $file `,` `offset` `=` $offset `,` `length` `=` $length `>`";
+}
+
+def Dejavu_TransposeAttr : Dejavu_Attr<"Transpose", "transpose"> {
+  let summary = "recipe step: permute the dimensions of a weight";
+  let description = [{
+    Dimension `i` of the result is dimension `permutation[i]` of the input, as
+    in ONNX's Transpose.
+  }];
+  let parameters = (ins ArrayRefParameter<"int64_t">:$permutation);
+  let assemblyFormat = "`<` `[` $permutation `]` `>`";
+}
+
+def Dejavu_CastAttr : Dejavu_Attr<"Cast", "cast"> {
+  let summary = "recipe step: convert the elements of a weight";
+  let description = [{
+    Converts to another floating-point type, rounding to nearest even.
+  }];
+  let parameters = (ins "::mlir::Type":$elementType);
+  let assemblyFormat = "`<` $elementType `>`";
+}
+
+#endif // DEJAVU_DIALECT_DEJAVU_IR_DEJAVUATTRS_TD

@@ -1,0 +1,18 @@
+//===- InitAllPasses.h - registers the project's passes (tools only) --*- C++
+//-*-===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEJAVU_INITALLPASSES_H
+#define DEJAVU_INITALLPASSES_H
+
+#include "dejavu/Dialect/Dejavu/Transforms/Passes.h"
+
+namespace mlir::dejavu {
+inline void registerAllDejavuPasses() { registerDejavuTransformsPasses(); }
+} // namespace mlir::dejavu
+
+#endif // DEJAVU_INITALLPASSES_H

@@ -1,0 +1,288 @@
+//===- DejavuOps.cpp - verifiers of the dejavu dialect --------------------===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Constraints carry the labels (C1, C2, ...) of the op descriptions.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dejavu/Dialect/Dejavu/IR/Dejavu.h"
+
+#include "mlir/IR/Builders.h"
+
+using namespace mlir;
+using namespace mlir::dejavu;
+
+//===----------------------------------------------------------------------===//
+// Helpers
+//===----------------------------------------------------------------------===//
+
+/// Checks that `symbol` is a weight whose type has the given shape, where a
+/// negative dimension means any, and tells both places if not.
+static LogicalResult verifyWeight(Operation *op, SymbolTableCollection &tables,
+                                  FlatSymbolRefAttr symbol, StringRef role,
+                                  ArrayRef<int64_t> expected) {
+  auto weight = tables.lookupNearestSymbolFrom<WeightOp>(op, symbol);
+  if (!weight)
+    return op->emitOpError()
+           << role << " " << symbol << " is not a dejavu.weight";
+  ArrayRef<int64_t> shape = weight.getTensorType().getShape();
+  bool matches = shape.size() == expected.size();
+  for (size_t i = 0; matches && i < shape.size(); ++i)
+    matches = expected[i] < 0 || expected[i] == shape[i];
+  if (matches)
+    return success();
+  InFlightDiagnostic diag = op->emitOpError()
+                            << "expected " << role << " " << symbol << " of [";
+  llvm::interleaveComma(expected, diag, [&](int64_t dim) {
+    if (dim < 0)
+      diag << "?";
+    else
+      diag << dim;
+  });
+  diag << "], found " << weight.getTensorType();
+  diag.attachNote(weight.getLoc()) << "the weight is declared here";
+  return diag;
+}
+
+/// The same for a weight that may be absent.
+static LogicalResult verifyOptionalWeight(Operation *op,
+                                          SymbolTableCollection &tables,
+                                          FlatSymbolRefAttr symbol,
+                                          StringRef role,
+                                          ArrayRef<int64_t> expected) {
+  return symbol ? verifyWeight(op, tables, symbol, role, expected) : success();
+}
+
+/// Checks that two activations have compatible batch and token dimensions.
+static LogicalResult verifySameRows(Operation *op, Type lhs, Type rhs) {
+  auto a = cast<RankedTensorType>(lhs), b = cast<RankedTensorType>(rhs);
+  for (unsigned dim = 0; dim < 2; ++dim)
+    if (a.getDimSize(dim) != b.getDimSize(dim))
+      return op->emitOpError()
+             << "expected equal batch and tokens, found " << a << " and " << b;
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// WeightOp
+//===----------------------------------------------------------------------===//
+
+/// The type that `step` makes of `type`, or null if it does not apply.
+static RankedTensorType applyRecipeStep(RankedTensorType type, Attribute step) {
+  if (auto cast = dyn_cast<CastAttr>(step)) {
+    if (!isa<FloatType>(cast.getElementType()))
+      return nullptr;
+    return RankedTensorType::get(type.getShape(), cast.getElementType());
+  }
+  auto transpose = dyn_cast<TransposeAttr>(step);
+  if (!transpose ||
+      static_cast<int64_t>(transpose.getPermutation().size()) != type.getRank())
+    return nullptr;
+  SmallVector<int64_t> shape;
+  SmallVector<bool> seen(type.getRank(), false);
+  for (int64_t source : transpose.getPermutation()) {
+    if (source < 0 || source >= type.getRank() || seen[source])
+      return nullptr;
+    seen[source] = true;
+    shape.push_back(type.getDimSize(source));
+  }
+  return RankedTensorType::get(shape, type.getElementType());
+}
+
+LogicalResult WeightOp::verify() {
+  RankedTensorType type = getTensorType(), stored = getStoredType();
+  for (RankedTensorType each : {type, stored}) // C3
+    if (!each.hasStaticShape() || each.getRank() == 0 ||
+        !isa<FloatType>(each.getElementType()))
+      return emitOpError() << "expected a static floating-point tensor of rank "
+                              "1 or more, found "
+                           << each;
+  SourceAttr source = getSource();
+  if (source.getOffset() < 0 || source.getLength() < 0) // C2
+    return emitOpError() << "expected a byte range, found offset "
+                         << source.getOffset() << " and length "
+                         << source.getLength();
+  int64_t bytes = stored.getNumElements() * stored.getElementTypeBitWidth() / 8;
+  if (bytes != source.getLength()) // C1
+    return emitOpError() << "expected a source of " << bytes << " bytes for "
+                         << stored << ", found " << source.getLength();
+  if (getRecipe().has_value() != getSourceType().has_value())
+    return emitOpError() << "expected both a source type and a recipe, or none";
+  RankedTensorType result = stored;
+  for (Attribute step :
+       getRecipe().value_or(ArrayAttr::get(getContext(), {}))) {
+    result = applyRecipeStep(result, step);
+    if (!result)
+      return emitOpError() << "recipe step " << step << " does not apply";
+  }
+  if (result != type) // C4
+    return emitOpError() << "the recipe makes " << result << ", expected "
+                         << type;
+  return success();
+}
+
+void WeightOp::appendRecipeStep(Attribute step) {
+  SmallVector<Attribute> steps;
+  RankedTensorType stored = getStoredType();
+  if (std::optional<ArrayAttr> recipe = getRecipe())
+    llvm::append_range(steps, *recipe);
+  auto transpose = dyn_cast<TransposeAttr>(step);
+  auto last = steps.empty() ? nullptr : dyn_cast<TransposeAttr>(steps.back());
+  bool cancels =
+      transpose && last &&
+      transpose.getPermutation().size() == last.getPermutation().size();
+  if (cancels)
+    for (auto [i, source] : llvm::enumerate(transpose.getPermutation()))
+      cancels &= last.getPermutation()[source] == static_cast<int64_t>(i);
+  RankedTensorType type = applyRecipeStep(getTensorType(), step);
+  if (cancels)
+    steps.pop_back();
+  else
+    steps.push_back(step);
+  setType(type);
+  if (steps.empty()) {
+    removeSourceTypeAttr();
+    removeRecipeAttr();
+    return;
+  }
+  setSourceTypeAttr(TypeAttr::get(stored));
+  setRecipeAttr(ArrayAttr::get(getContext(), steps));
+}
+
+//===----------------------------------------------------------------------===//
+// Ops that name weights
+//===----------------------------------------------------------------------===//
+
+LogicalResult LoadWeightOp::verifySymbolUses(SymbolTableCollection &tables) {
+  return verifyWeight(*this, tables, getWeightAttr(), "weight",
+                      cast<RankedTensorType>(getType()).getShape());
+}
+
+LogicalResult EmbedOp::verifySymbolUses(SymbolTableCollection &tables) {
+  auto ids = cast<RankedTensorType>(getIds().getType());
+  auto result = cast<RankedTensorType>(getType());
+  if (ids.getDimSize(0) != result.getDimSize(0) ||
+      ids.getDimSize(1) != result.getDimSize(1)) // C2
+    return emitOpError() << "expected equal batch and tokens, found " << ids
+                         << " and " << result;
+  return verifyWeight(*this, tables, getTableAttr(), "table",
+                      {-1, getFeatures(result)}); // C1
+}
+
+LogicalResult NormOp::verify() {
+  if (getKind() == NormKind::rms && getBias()) // C2
+    return emitOpError() << "expected no bias for rms";
+  if (getEpsilon().isNegative()) // C3
+    return emitOpError() << "expected an epsilon that is not negative";
+  return success();
+}
+
+LogicalResult NormOp::verifySymbolUses(SymbolTableCollection &tables) {
+  int64_t features = getFeatures(getType()); // C1
+  if (failed(verifyWeight(*this, tables, getScaleAttr(), "scale", {features})))
+    return failure();
+  return verifyOptionalWeight(*this, tables, getBiasAttr(), "bias", {features});
+}
+
+LogicalResult LinearOp::verify() {
+  return verifySameRows(*this, getInput().getType(), getType()); // C3
+}
+
+LogicalResult LinearOp::verifySymbolUses(SymbolTableCollection &tables) {
+  int64_t in = getFeatures(getInput().getType()), out = getFeatures(getType());
+  if (failed(verifyWeight(*this, tables, getWeightAttr(), "weight",
+                          {out, in}))) // C1
+    return failure();
+  return verifyOptionalWeight(*this, tables, getBiasAttr(), "bias",
+                              {out}); // C2
+}
+
+LogicalResult LMHeadOp::verify() {
+  if (!getFrom())
+    return verifySameRows(*this, getInput().getType(), getType());
+  if (!cast<RankedTensorType>(getType()).isDynamicDim(1)) // C3
+    return emitOpError() << "expected dynamic tokens with `from`, found "
+                         << getType();
+  return success();
+}
+
+LogicalResult LMHeadOp::verifySymbolUses(SymbolTableCollection &tables) {
+  int64_t in = getFeatures(getInput().getType()), out = getFeatures(getType());
+  if (failed(verifyWeight(*this, tables, getWeightAttr(), "weight",
+                          {out, in}))) // C1
+    return failure();
+  return verifyOptionalWeight(*this, tables, getBiasAttr(), "bias",
+                              {out}); // C2
+}
+
+LogicalResult FFNOp::verifySymbolUses(SymbolTableCollection &tables) {
+  int64_t features = getFeatures(getType());
+  if (failed(verifyWeight(*this, tables, getUpAttr(), "up projection",
+                          {-1, features}))) // C1
+    return failure();
+  int64_t neurons = tables.lookupNearestSymbolFrom<WeightOp>(*this, getUpAttr())
+                        .getTensorType()
+                        .getDimSize(0);
+  if (failed(verifyWeight(*this, tables, getDownAttr(), "down projection",
+                          {neurons, features})) || // C1
+      failed(verifyOptionalWeight(*this, tables, getUpBiasAttr(), "up bias",
+                                  {neurons}))) // C2
+    return failure();
+  return verifyOptionalWeight(*this, tables, getDownBiasAttr(), "down bias",
+                              {features}); // C2
+}
+
+//===----------------------------------------------------------------------===//
+// Attention and sparsity
+//===----------------------------------------------------------------------===//
+
+LogicalResult KVAppendOp::verify() {
+  KVCacheType cache = getCache().getType();
+  int64_t expected = cache.getHeads() * cache.getHeadDim();
+  if (getFeatures(getKey().getType()) != expected) // C1
+    return emitOpError() << "expected " << expected << " features for " << cache
+                         << ", found " << getKey().getType();
+  return success();
+}
+
+LogicalResult AttentionOp::verify() {
+  KVCacheType cache = getCache().getType();
+  int64_t group = cache.getHeads() * cache.getHeadDim();
+  if (getFeatures(getQuery().getType()) % group != 0) // C1
+    return emitOpError() << "expected a multiple of " << group
+                         << " features for " << cache << ", found "
+                         << getQuery().getType();
+  return success();
+}
+
+LogicalResult SelectOp::verify() {
+  int64_t features = getFeatures(getScores().getType());
+  if (getType().getExtent() != features) // C1
+    return emitOpError() << "expected an extent of " << features << ", found "
+                         << getType();
+  return success();
+}
+
+LogicalResult SparseLinearOp::verify() {
+  int64_t features = getFeatures(getInput().getType());
+  if (getActive().getType().getExtent() != features) // C3
+    return emitOpError() << "expected an active set with an extent of "
+                         << features << ", found " << getActive().getType();
+  return verifySameRows(*this, getInput().getType(), getType()); // C4
+}
+
+LogicalResult SparseLinearOp::verifySymbolUses(SymbolTableCollection &tables) {
+  int64_t in = getFeatures(getInput().getType()), out = getFeatures(getType());
+  if (failed(verifyWeight(*this, tables, getWeightAttr(), "weight",
+                          {in, out}))) // C1
+    return failure();
+  return verifyOptionalWeight(*this, tables, getBiasAttr(), "bias",
+                              {out}); // C2
+}
+
+#define GET_OP_CLASSES
+#include "dejavu/Dialect/Dejavu/IR/DejavuOps.cpp.inc"

@@ -1,0 +1,38 @@
+//===- CastWeights.cpp - store matrices in another type -------------------===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "dejavu/Dialect/Dejavu/Transforms/Passes.h"
+
+namespace mlir::dejavu {
+#define GEN_PASS_DEF_CASTWEIGHTSPASS
+#include "dejavu/Dialect/Dejavu/Transforms/Passes.h.inc"
+} // namespace mlir::dejavu
+
+using namespace mlir;
+using namespace mlir::dejavu;
+
+namespace {
+struct CastWeights : dejavu::impl::CastWeightsPassBase<CastWeights> {
+  using CastWeightsPassBase::CastWeightsPassBase;
+
+  void runOnOperation() override {
+    Type wanted = Float32Type::get(&getContext());
+    if (type == WeightType::f16)
+      wanted = Float16Type::get(&getContext());
+    else if (type == WeightType::bf16)
+      wanted = BFloat16Type::get(&getContext());
+    for (auto weight : getOperation().getOps<WeightOp>()) {
+      RankedTensorType tensor = weight.getTensorType();
+      // Vectors are read as f32 by every kernel.
+      Type target =
+          tensor.getRank() == 2 ? wanted : Float32Type::get(&getContext());
+      if (tensor.getElementType() != target)
+        weight.appendRecipeStep(CastAttr::get(&getContext(), target));
+    }
+  }
+};
+} // namespace

@@ -1,0 +1,86 @@
+//===- SparsifyFFN.cpp - read only the rows of active neurons -------------===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "dejavu/Dialect/Dejavu/Transforms/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/IR/Remarks.h"
+
+namespace mlir::dejavu {
+#define GEN_PASS_DEF_SPARSIFYFFNPASS
+#include "dejavu/Dialect/Dejavu/Transforms/Passes.h.inc"
+} // namespace mlir::dejavu
+
+using namespace mlir;
+using namespace mlir::dejavu;
+
+/// Options of a remark of this pass about `function`.
+static remark::RemarkOpts remarkOptions(func::FuncOp function) {
+  return remark::RemarkOpts::name("sparsity")
+      .category("sparsify")
+      .function(function.getName());
+}
+
+/// Replaces `ffn` by the up projection, its exact active set and the gathered
+/// down projection.
+static void makeExact(IRRewriter &rewriter, FFNOp ffn, int64_t neurons) {
+  rewriter.setInsertionPoint(ffn);
+  auto type = cast<RankedTensorType>(ffn.getType());
+  auto hiddenType = RankedTensorType::get(
+      {type.getDimSize(0), type.getDimSize(1), neurons}, type.getElementType());
+  Value hidden = LinearOp::create(rewriter, ffn.getLoc(), hiddenType,
+                                  ffn.getInput(), ffn.getUpAttr(),
+                                  ffn.getUpBiasAttr(), ffn.getActivationAttr());
+  Value active =
+      SelectOp::create(rewriter, ffn.getLoc(),
+                       ActiveType::get(ffn.getContext(), Unit::neuron, neurons),
+                       SelectKind::exact, hidden);
+  rewriter.replaceOpWithNewOp<SparseLinearOp>(
+      ffn, type, hidden, active, ffn.getDownAttr(), ffn.getDownBiasAttr());
+}
+
+namespace {
+struct SparsifyFFN : dejavu::impl::SparsifyFFNPassBase<SparsifyFFN> {
+  void runOnOperation() override {
+    SymbolTable symbols(getOperation());
+    IRRewriter rewriter(&getContext());
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      auto entry =
+          function->getAttrOfType<EntryAttr>(DejavuDialect::kEntryAttrName);
+      SmallVector<FFNOp> blocks;
+      function.walk([&](FFNOp ffn) { blocks.push_back(ffn); });
+      for (FFNOp ffn : blocks) {
+        if (!isExactlySparse(ffn.getActivation())) {
+          remark::missed(ffn.getLoc(), remarkOptions(function))
+              << ("MLP stays dense: " +
+                  stringifyActivation(ffn.getActivation()) +
+                  " is not exactly zero for inactive neurons")
+                     .str();
+          continue;
+        }
+        if (!entry || entry.getValue() != Entry::decode) {
+          remark::analysis(ffn.getLoc(), remarkOptions(function))
+              << "MLP stays dense in prefill: the tokens of a prompt need "
+                 "nearly all neurons together";
+          continue;
+        }
+        auto up = symbols.lookup<WeightOp>(ffn.getUp());
+        if (!up) {
+          ffn.emitOpError() << "up projection " << ffn.getUpAttr()
+                            << " is not a dejavu.weight";
+          return signalPassFailure();
+        }
+        remark::passed(ffn.getLoc(), remarkOptions(function))
+            << "MLP is exactly sparse: rows of the down projection of "
+               "inactive neurons are not read";
+        makeExact(rewriter, ffn, up.getTensorType().getDimSize(0));
+      }
+    }
+  }
+};
+} // namespace
