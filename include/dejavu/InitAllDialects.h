@@ -10,11 +10,12 @@
 #define DEJAVU_INITALLDIALECTS_H
 
 #include "dejavu/Dialect/Dejavu/IR/Dejavu.h"
+#include "dejavu/Dialect/Onnx/IR/Onnx.h"
 #include "mlir/IR/DialectRegistry.h"
 
 namespace mlir::dejavu {
 inline void registerAllDejavuDialects(DialectRegistry &registry) {
-  registry.insert<DejavuDialect>();
+  registry.insert<DejavuDialect, onnx::OnnxDialect>();
 }
 } // namespace mlir::dejavu
 
