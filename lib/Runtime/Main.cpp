@@ -1,0 +1,20 @@
+//===- Main.cpp - main() of every executable ------------------------------===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A library of its own, dejavu_rt_main, and the only file that knows the
+// symbols of generated code: a shared library with a compiled model goes
+// without it.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dejavu-rt/runtime.h"
+
+int main(int argc, char **argv) {
+  dejavu_rt_model model = {dejavu_manifest, dejavu_manifest_size,
+                           dejavu_prefill, dejavu_decode};
+  return dejavu_rt_main(argc, argv, &model);
+}

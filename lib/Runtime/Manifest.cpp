@@ -1,0 +1,272 @@
+//===- Manifest.cpp - what an executable says about itself ----------------===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Manifest.h"
+
+#include "Json.h"
+
+#include <algorithm>
+#include <set>
+
+using namespace dejavu::rt;
+
+namespace {
+/// A JSON value with its path, for messages. Getters record the first error
+/// and return something harmless after it, so that parsing reads as a list.
+class Field {
+public:
+  Field(const Json *json, std::string path, Status &problem)
+      : json(json), path(std::move(path)), problem(problem) {}
+
+  bool isNull() const { return !json || json->is_null(); }
+
+  void fail(const std::string &what) const {
+    if (problem.succeeded())
+      problem = Status::error((path.empty() ? "" : path + ": ") + what);
+  }
+
+  /// A member; a field without a value if there is none.
+  Field operator[](const char *key) const {
+    std::string name = path.empty() ? key : path + "." + key;
+    if (!json || !json->is_object()) {
+      fail("expected an object");
+      return Field(nullptr, name, problem);
+    }
+    auto found = json->find(key);
+    return Field(found == json->end() ? nullptr : &*found, name, problem);
+  }
+
+  std::string string() const {
+    if (json && json->is_string())
+      return json->get<std::string>();
+    fail("expected a string");
+    return "";
+  }
+  std::string string(const char *otherwise) const {
+    return isNull() ? otherwise : string();
+  }
+
+  /// An integer that is at least `min`. The upper bound leaves room for
+  /// products with small factors.
+  int64_t integer(int64_t min) const {
+    static constexpr int64_t kMax = int64_t(1) << 53;
+    if (json && json->is_number_integer()) {
+      bool fits = !json->is_number_unsigned() ||
+                  json->get<uint64_t>() <= static_cast<uint64_t>(kMax);
+      if (fits && json->get<int64_t>() >= min)
+        return json->get<int64_t>();
+    }
+    fail(min > 0    ? "expected a positive integer"
+         : min == 0 ? "expected a non-negative integer"
+                    : "expected an integer of at least " + std::to_string(min));
+    return min;
+  }
+
+  std::vector<Field> array() const {
+    std::vector<Field> fields;
+    if (!json || !json->is_array()) {
+      fail("expected an array");
+      return fields;
+    }
+    for (size_t i = 0; i < json->size(); ++i)
+      fields.emplace_back(&(*json)[i], path + "[" + std::to_string(i) + "]",
+                          problem);
+    return fields;
+  }
+  std::vector<Field> optionalArray() const {
+    return isNull() ? std::vector<Field>() : array();
+  }
+
+private:
+  const Json *json;
+  std::string path;
+  Status &problem;
+};
+} // namespace
+
+static ManifestLayer parseLayer(const Field &field) {
+  ManifestLayer layer;
+  Field attention = field["attention"];
+  layer.heads = attention["heads"].integer(1);
+  layer.kvHeads = attention["kv_heads"].integer(1);
+  layer.headDim = attention["head_dim"].integer(1);
+  // A block that was not recognised has no MLP to speak of.
+  Field mlp = field["mlp"];
+  if (mlp.isNull())
+    return layer;
+  layer.hasMlp = true;
+  layer.neurons = mlp["neurons"].integer(1);
+  layer.mlpSparsity = mlp["sparsity"].string();
+  return layer;
+}
+
+static SignatureEntry parseSignatureEntry(const Field &field, bool isInput,
+                                          size_t numLayers) {
+  SignatureEntry entry;
+  entry.name = field["name"].string();
+  std::string role = field["role"].string();
+  if (role == "key" || role == "value") {
+    entry.role = role == "key" ? Role::Key : Role::Value;
+    entry.layer = field["layer"].integer(0);
+    if (entry.layer >= static_cast<int64_t>(numLayers))
+      field["layer"].fail("there is no such layer");
+  } else if (isInput && role == "ids") {
+    entry.role = Role::Ids;
+  } else if (isInput && role == "attention_mask") {
+    entry.role = Role::AttentionMask;
+  } else if (isInput && role == "positions") {
+    entry.role = Role::Positions;
+  } else if (!isInput && role == "logits") {
+    entry.role = Role::Logits;
+  } else {
+    field["role"].fail("unknown role '" + role + "'");
+  }
+  return entry;
+}
+
+/// Names and roles appear once.
+static void checkSignature(const Field &field,
+                           const std::vector<SignatureEntry> &entries) {
+  std::set<std::string> names;
+  std::set<std::pair<Role, int64_t>> roles;
+  for (const SignatureEntry &entry : entries) {
+    if (!names.insert(entry.name).second)
+      field.fail("the name '" + entry.name + "' appears twice");
+    if (!roles.insert({entry.role, entry.layer}).second)
+      field.fail("'" + entry.name + "' repeats the role of another tensor");
+  }
+}
+
+static void parseSignature(const Field &field, Manifest &manifest) {
+  size_t numLayers = manifest.layers.size();
+  for (const Field &input : field["inputs"].array())
+    manifest.inputs.push_back(parseSignatureEntry(input, true, numLayers));
+  for (const Field &output : field["outputs"].array())
+    manifest.outputs.push_back(parseSignatureEntry(output, false, numLayers));
+  checkSignature(field["inputs"], manifest.inputs);
+  checkSignature(field["outputs"], manifest.outputs);
+  if (!manifest.findInput(Role::Ids))
+    field["inputs"].fail("there is no input of the role 'ids'");
+  size_t pasts = 0;
+  for (const SignatureEntry &entry : manifest.inputs)
+    pasts += entry.role == Role::Key || entry.role == Role::Value;
+  if (pasts != 0 && pasts != 2 * numLayers)
+    field["inputs"].fail("some layers have keys and values, some do not");
+}
+
+static ManifestWeight parseWeight(const Field &field) {
+  ManifestWeight weight;
+  weight.name = field["name"].string();
+  std::string type = field["dtype"].string();
+  if (std::optional<DType> dtype = parseDType(type))
+    weight.dtype = *dtype;
+  else
+    field["dtype"].fail("unknown dtype '" + type + "'");
+  for (const Field &dim : field["shape"].array())
+    weight.shape.push_back(dim.integer(0));
+  return weight;
+}
+
+static void parseBytes(const Field &field, Manifest &manifest) {
+  manifest.denseBytes = field["dense"].integer(0);
+  manifest.alwaysBytes = field["always"].integer(0);
+  for (const Field &item : field["selects"].optionalArray()) {
+    ManifestSelect select;
+    select.layer = item["layer"].integer(0);
+    if (select.layer >= static_cast<int64_t>(manifest.layers.size()))
+      item["layer"].fail("there is no such layer");
+    select.bytesPerNeuron = item["bytes_per_neuron"].integer(0);
+    select.neurons = item["neurons"].integer(1);
+    manifest.selects.push_back(select);
+  }
+}
+
+static WorkspaceSize parseWorkspace(const Field &field) {
+  return {field["bytes_per_row"].integer(0), field["bytes_fixed"].integer(0)};
+}
+
+static void parseTaps(const Field &field, Manifest &manifest) {
+  std::set<int64_t> sites;
+  for (const Field &item : field.optionalArray()) {
+    TapSite tap;
+    tap.site = item["site"].integer(0);
+    tap.layer = item["layer"].isNull() ? -1 : item["layer"].integer(-1);
+    tap.op = item["op"].string("");
+    tap.name = item["name"].string("");
+    tap.width = item["width"].integer(1);
+    if (!sites.insert(tap.site).second)
+      item["site"].fail("appears twice");
+    manifest.taps.push_back(std::move(tap));
+  }
+}
+
+ErrorOr<Manifest> Manifest::parse(std::string_view text) {
+  ErrorOr<Json> json = parseJson(text);
+  if (json.failed())
+    return json.status();
+  Status problem = Status::success();
+  Field root(&*json, "", problem);
+
+  Manifest manifest;
+  if (root["format"].integer(1) != 1)
+    root["format"].fail("expected 1");
+  manifest.compiler = root["compiler"].string();
+  if (!root["model"].isNull())
+    manifest.modelName = root["model"]["name"].string("");
+  if (!root["cpu"].isNull())
+    for (const Field &feature : root["cpu"]["features"].optionalArray())
+      manifest.cpuFeatures.push_back(feature.string());
+  manifest.sparsity = root["sparsity"].string("dense");
+  manifest.vocab = root["vocab"].integer(1);
+  manifest.maxContext = root["max_context"].integer(1);
+  if (!root["position_min"].isNull())
+    manifest.positionMin = root["position_min"].integer(-(1 << 30));
+  if (!root["position_limit"].isNull())
+    manifest.positionLimit = root["position_limit"].integer(0);
+  for (const Field &id : root["eos"].optionalArray())
+    manifest.eos.push_back(id.integer(0));
+  for (const Field &layer : root["layers"].array())
+    manifest.layers.push_back(parseLayer(layer));
+  parseSignature(root["signature"], manifest);
+  for (const Field &weight : root["weights"].array())
+    manifest.weights.push_back(parseWeight(weight));
+  manifest.weightsDigest = root["weights_digest"].string();
+  parseBytes(root["bytes_per_token"], manifest);
+  manifest.prefillWorkspace = parseWorkspace(root["workspace"]["prefill"]);
+  manifest.decodeWorkspace = parseWorkspace(root["workspace"]["decode"]);
+  parseTaps(root["taps"], manifest);
+
+  if (problem.failed())
+    return problem;
+  return manifest;
+}
+
+int64_t Manifest::contextLimit() const {
+  return positionLimit > 0 ? std::min(maxContext, positionLimit) : maxContext;
+}
+
+bool Manifest::isEos(int64_t id) const {
+  return std::find(eos.begin(), eos.end(), id) != eos.end();
+}
+
+const SignatureEntry *Manifest::findInput(Role role) const {
+  for (const SignatureEntry &entry : inputs)
+    if (entry.role == role)
+      return &entry;
+  return nullptr;
+}
+
+bool Manifest::hasPast() const { return findInput(Role::Key) != nullptr; }
+
+ErrorOr<std::string> dejavu::rt::prettyManifest(std::string_view text) {
+  // An ordered document keeps the order in which the compiler wrote it.
+  auto json = nlohmann::ordered_json::parse(text.begin(), text.end(), nullptr,
+                                            /*allow_exceptions=*/false);
+  if (json.is_discarded())
+    return Status::error("not valid JSON");
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}

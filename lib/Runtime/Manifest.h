@@ -1,0 +1,115 @@
+//===- Manifest.h - what an executable says about itself --------*- C++ -*-===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The compiler embeds a JSON manifest in the executable (docs/Internals.md,
+// section 4). This is its parsed form. parse() checks everything that the
+// rest of the runtime relies on: sizes are positive, indices in range, every
+// layer has its cache tensors in the signature.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEJAVU_LIB_RUNTIME_MANIFEST_H
+#define DEJAVU_LIB_RUNTIME_MANIFEST_H
+
+#include "DType.h"
+#include "Status.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dejavu::rt {
+
+/// What a tensor of the model's signature is to the runtime.
+enum class Role { Ids, AttentionMask, Positions, Key, Value, Logits };
+
+/// An input or output of the model as it was exported.
+struct SignatureEntry {
+  std::string name;
+  Role role = Role::Ids;
+  int64_t layer = -1; ///< of a key or value
+};
+
+struct ManifestLayer {
+  int64_t heads = 0;
+  int64_t kvHeads = 0;
+  int64_t headDim = 0;
+  bool hasMlp = false;
+  int64_t neurons = 0;
+  std::string mlpSparsity; ///< "dense", "exact", ...
+};
+
+struct ManifestWeight {
+  std::string name;
+  DType dtype = DType::F32;
+  Shape shape;
+};
+
+/// A place in @decode where an active set is chosen.
+struct ManifestSelect {
+  int64_t layer = 0;
+  int64_t bytesPerNeuron = 0;
+  int64_t neurons = 0;
+};
+
+struct WorkspaceSize {
+  int64_t bytesPerRow = 0;
+  int64_t bytesFixed = 0;
+};
+
+struct TapSite {
+  int64_t site = 0;
+  int64_t layer = -1;
+  std::string op;
+  std::string name;
+  int64_t width = 0;
+};
+
+struct Manifest {
+  std::string compiler;
+  std::string modelName;
+  std::vector<std::string> cpuFeatures;
+  std::string sparsity;
+  int64_t vocab = 0;
+  int64_t maxContext = 0;
+  /// Positions are in positionMin .. positionLimit - 1; a limit of 0 says
+  /// that any position will do, as with rotary embeddings.
+  int64_t positionMin = 0;
+  int64_t positionLimit = 0;
+  std::vector<int64_t> eos;
+  std::vector<ManifestLayer> layers;
+  std::vector<SignatureEntry> inputs;
+  std::vector<SignatureEntry> outputs;
+  std::vector<ManifestWeight> weights;
+  std::string weightsDigest;
+  int64_t denseBytes = 0;  ///< that a token of the dense model reads
+  int64_t alwaysBytes = 0; ///< that are read whatever is selected
+  std::vector<ManifestSelect> selects;
+  WorkspaceSize prefillWorkspace;
+  WorkspaceSize decodeWorkspace;
+  std::vector<TapSite> taps;
+
+  /// Steps that a sequence may have: the smaller of maxContext and the
+  /// positions there are.
+  int64_t contextLimit() const;
+  bool isEos(int64_t id) const;
+  /// Null if the signature has no input of that role.
+  const SignatureEntry *findInput(Role role) const;
+  /// Whether the signature takes the cache of past steps.
+  bool hasPast() const;
+
+  /// Parses and validates. The error names the field:
+  /// `layers[2].mlp.neurons: expected a positive integer`.
+  static ErrorOr<Manifest> parse(std::string_view text);
+};
+
+/// The manifest for people: the same JSON, indented.
+ErrorOr<std::string> prettyManifest(std::string_view text);
+
+} // namespace dejavu::rt
+
+#endif // DEJAVU_LIB_RUNTIME_MANIFEST_H

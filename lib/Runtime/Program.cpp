@@ -1,0 +1,266 @@
+//===- Program.cpp - an executable from its flags to its exit code --------===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Program.h"
+
+#include "Bench.h"
+#include "CommandLine.h"
+#include "Eval.h"
+#include "Generate.h"
+#include "Machine.h"
+#include "Npy.h"
+#include "RunCase.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <new>
+#include <unistd.h>
+
+using namespace dejavu::rt;
+
+//===----------------------------------------------------------------------===//
+// Standard input and output
+//===----------------------------------------------------------------------===//
+
+/// Writes results and makes sure that they arrived: a full disk is an error.
+static Status print(const Streams &streams, const std::string &text) {
+  errno = 0;
+  if (std::fwrite(text.data(), 1, text.size(), streams.out) != text.size() ||
+      std::fflush(streams.out) != 0)
+    return errnoError("standard output");
+  return Status::success();
+}
+
+/// Reads one prompt a line.
+static ErrorOr<std::vector<TokenIds>> readPrompts(std::FILE *in) {
+  std::vector<TokenIds> prompts;
+  std::string line;
+  auto finishLine = [&]() -> Status {
+    ErrorOr<TokenIds> ids = parsePromptIds(line);
+    if (ids.failed())
+      return ids.status().withPrefix("prompt " +
+                                     std::to_string(prompts.size() + 1));
+    prompts.push_back(std::move(*ids));
+    line.clear();
+    return Status::success();
+  };
+  char buffer[4096];
+  while (size_t count = std::fread(buffer, 1, sizeof(buffer), in)) {
+    for (size_t i = 0; i < count; ++i) {
+      if (buffer[i] != '\n')
+        line += buffer[i];
+      else if (Status status = finishLine(); status.failed())
+        return status;
+    }
+  }
+  if (std::ferror(in))
+    return errnoError("standard input");
+  // The last line may lack its end.
+  if (!line.empty())
+    if (Status status = finishLine(); status.failed())
+      return status;
+  if (prompts.empty())
+    return Status::error("no prompts on standard input, expected one a line");
+  return prompts;
+}
+
+static ErrorOr<std::vector<TokenIds>> promptsOf(const CommandLine &options,
+                                                const Streams &streams) {
+  if (*options.promptIds == "-")
+    return readPrompts(streams.in);
+  ErrorOr<TokenIds> ids = parsePromptIds(*options.promptIds);
+  if (ids.failed())
+    return ids.status().withPrefix("prompt 1");
+  return std::vector<TokenIds>{std::move(*ids)};
+}
+
+//===----------------------------------------------------------------------===//
+// Jobs
+//===----------------------------------------------------------------------===//
+
+static Status runGenerate(const LoadedModel &model, const CommandLine &options,
+                          const Streams &streams) {
+  ErrorOr<std::vector<TokenIds>> prompts = promptsOf(options, streams);
+  if (prompts.failed())
+    return prompts.status();
+  if (options.stream && prompts->size() != 1)
+    return makeError("--stream takes one prompt, found %zu", prompts->size());
+
+  TapRecorder recorder(model.manifest);
+  GenerateOptions generation;
+  generation.maxNewTokens = options.maxNewTokens;
+  generation.ignoreEos = options.ignoreEos;
+  generation.sampling = options.sampling;
+  generation.taps = options.tap ? &recorder : nullptr;
+  if (options.stream)
+    generation.onToken = [&](size_t, int64_t id) {
+      return print(streams, std::to_string(id) + "\n");
+    };
+  ErrorOr<std::vector<TokenIds>> results =
+      generate(model, *prompts, generation);
+  if (results.failed())
+    return results.status();
+  if (options.tap)
+    if (Status status = recorder.write(*options.tap); status.failed())
+      return status;
+  if (options.stream)
+    return Status::success();
+  std::string text;
+  for (const TokenIds &ids : *results) {
+    for (size_t i = 0; i < ids.size(); ++i)
+      text += (i ? "," : "") + std::to_string(ids[i]);
+    text += "\n";
+  }
+  return print(streams, text);
+}
+
+static Status runEval(const LoadedModel &model, const CommandLine &options,
+                      const Streams &streams) {
+  ErrorOr<TokenIds> tokens = readTokens(options.evalTokens);
+  if (tokens.failed())
+    return tokens.status();
+  if (options.evalLimit &&
+      static_cast<uint64_t>(*options.evalLimit) < tokens->size())
+    tokens->resize(*options.evalLimit);
+  bool isTerminal = ::isatty(::fileno(streams.err));
+  std::function<void(size_t)> progress;
+  if (isTerminal)
+    progress = [&](size_t done) {
+      std::fprintf(streams.err, "\r%zu of %zu tokens", done, tokens->size());
+      std::fflush(streams.err);
+    };
+  ErrorOr<EvalResult> result = evaluate(model, *tokens, progress);
+  if (isTerminal)
+    std::fprintf(streams.err, "\r\033[K");
+  if (result.failed())
+    return result.status().withPrefix(options.evalTokens);
+  if (options.json)
+    if (Status status =
+            writeTextFile(*options.json, result->json(model.manifest));
+        status.failed())
+      return status;
+  return print(streams, result->text(model.manifest));
+}
+
+static Status runBench(const LoadedModel &model, const CommandLine &options,
+                       const Streams &streams) {
+  BenchOptions benchOptions;
+  benchOptions.newTokens = options.newTokens;
+  benchOptions.repeats = options.repeats;
+  // A length past the context is reported as such, but need not be filled.
+  benchOptions.prompt = syntheticPrompt(
+      std::min(options.promptLength, model.manifest.contextLimit() + 1),
+      model.manifest.vocab);
+  if (options.promptIds) {
+    ErrorOr<std::vector<TokenIds>> prompts = promptsOf(options, streams);
+    if (prompts.failed())
+      return prompts.status();
+    if (prompts->size() != 1)
+      return makeError("--bench takes one prompt, found %zu", prompts->size());
+    benchOptions.prompt = (*prompts)[0];
+  }
+  ErrorOr<BenchResult> result = bench(model, benchOptions);
+  if (result.failed())
+    return result.status();
+  if (options.json)
+    if (Status status =
+            writeTextFile(*options.json, result->json(model.manifest));
+        status.failed())
+      return status;
+  return print(streams, result->text(model.manifest));
+}
+
+/// Everything that needs weights.
+static Status runModel(const dejavu_rt_model &entryPoints, Manifest manifest,
+                       const CommandLine &options, const Streams &streams) {
+  if (Status status = checkCpuFeatures(manifest.cpuFeatures); status.failed())
+    return status;
+  if (options.threads)
+    if (Status status = setThreads(*options.threads); status.failed())
+      return status;
+  std::string path;
+  if (options.weights) {
+    path = *options.weights;
+  } else {
+    ErrorOr<std::string> found = defaultWeightsPath();
+    if (found.failed())
+      return found.status();
+    path = *found;
+  }
+  ErrorOr<Weights> weights = Weights::open(path, manifest);
+  if (weights.failed())
+    return weights.status();
+  if (options.verify)
+    if (Status status = weights->verify(); status.failed())
+      return status;
+
+  LoadedModel model{entryPoints, std::move(manifest), std::move(*weights)};
+  switch (options.job) {
+  case Job::Generate:
+    return runGenerate(model, options, streams);
+  case Job::RunCase:
+    return runCase(model, options.runCase, options.output);
+  case Job::Eval:
+    return runEval(model, options, streams);
+  case Job::Bench:
+    return runBench(model, options, streams);
+  case Job::Verify:
+    return print(streams, formatString("%zu weights verified\n",
+                                       model.manifest.weights.size()));
+  case Job::Help:
+  case Job::Version:
+  case Job::Info:
+    break;
+  }
+  return Status::error("this job needs no weights");
+}
+
+static Status runJob(const std::vector<std::string> &arguments,
+                     const dejavu_rt_model &model, const Streams &streams) {
+  std::string program = arguments.empty() ? "model" : arguments[0];
+  ErrorOr<CommandLine> options = parseCommandLine(
+      {arguments.begin() + !arguments.empty(), arguments.end()});
+  if (options.failed())
+    return options.status();
+  if (options->job == Job::Help)
+    return print(streams, helpText(program));
+
+  std::string_view text(model.manifest, model.manifest_size);
+  ErrorOr<Manifest> manifest = Manifest::parse(text);
+  if (manifest.failed())
+    return manifest.status().withPrefix(program + ": manifest");
+  if (options->job == Job::Version)
+    return print(streams,
+                 manifest->compiler + ", model " + manifest->modelName + "\n");
+  if (options->job == Job::Info) {
+    ErrorOr<std::string> pretty = prettyManifest(text);
+    return pretty.failed() ? pretty.status() : print(streams, *pretty);
+  }
+  return runModel(model, std::move(*manifest), *options, streams);
+}
+
+int dejavu::rt::runProgram(const std::vector<std::string> &arguments,
+                           const dejavu_rt_model &model,
+                           const Streams &streams) {
+  Status status = Status::success();
+  try {
+    status = runJob(arguments, model, streams);
+  } catch (const std::bad_alloc &) {
+    status = Status::error("out of memory");
+  } catch (const std::exception &exception) {
+    status = Status::error(exception.what());
+  }
+  if (status.succeeded())
+    return 0;
+  std::fprintf(streams.err, "error: %s\n", status.message().c_str());
+  return 1;
+}
+
+extern "C" int dejavu_rt_main(int argc, char **argv,
+                              const dejavu_rt_model *model) {
+  return runProgram({argv, argv + argc}, *model, Streams());
+}
