@@ -21,9 +21,11 @@ packages=(
 
 # --- The system -------------------------------------------------------------
 
+# The variable is for the test of this very message.
+os_release=${DEJAVU_OS_RELEASE:-/etc/os-release}
 system=unknown
-if [[ -r /etc/os-release ]]; then
-  system=$(. /etc/os-release && echo "${ID:-unknown} ${VERSION_ID:-}")
+if [[ -r $os_release ]]; then
+  system=$(. "$os_release" && echo "${ID:-unknown} ${VERSION_ID:-}")
 fi
 [[ $system == "debian 12" ]] ||
   die "this system is '${system% }', and only Debian 12 is known to the build:" \
