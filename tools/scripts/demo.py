@@ -57,7 +57,7 @@ def tokens_per_second(executable):
     speeds = []
     for _ in range(2):
         call(executable, "--bench", "--json", file)
-        speeds.append(json.loads(file.read_text("utf-8"))["tokens_per_s"])
+        speeds.append(json.loads(file.read_text("utf-8"))["tokens_per_second"])
     return max(speeds)
 
 
