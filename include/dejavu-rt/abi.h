@@ -25,17 +25,17 @@ extern "C" {
 /// One call of an entry point. All fields are eight bytes wide. `batch`,
 /// `tokens` and `past` are B, S and P below.
 typedef struct dejavu_step {
-  int64_t batch;            ///< rows, >= 1
-  int64_t tokens;           ///< new tokens of each row, >= 1; 1 for decode
-  int64_t past;             ///< steps that the cache already holds
-  int64_t capacity;         ///< steps that the cache can hold, >= P + S
-  int64_t logits_from;      ///< first token whose logits are wanted, < S
-  int64_t taps;             ///< nonzero: call dejavu_rt_tap
-  const int64_t *ids;       ///< [B, S]
-  const int64_t *positions; ///< [B, S]
-  const int64_t *starts;    ///< [B], first step that is not padding
-  float *const *keys;       ///< [layers] -> [B, kv_heads, capacity, head_dim]
-  float *const *values;     ///< [layers] -> [B, kv_heads, capacity, head_dim]
+  int64_t batch;              ///< rows, >= 1
+  int64_t tokens;             ///< new tokens of each row, >= 1; 1 for decode
+  int64_t past;               ///< steps that the cache already holds
+  int64_t capacity;           ///< steps that the cache can hold, >= P + S
+  int64_t logits_from;        ///< first token whose logits are wanted, < S
+  int64_t taps;               ///< nonzero: call dejavu_rt_tap
+  const int64_t *ids;         ///< [B, S]
+  const int64_t *positions;   ///< [B, S]
+  const int64_t *starts;      ///< [B], first step that is not padding
+  float *const *keys;         ///< [layers] -> [B, kv_heads, capacity, head_dim]
+  float *const *values;       ///< [layers] -> [B, kv_heads, capacity, head_dim]
   const void *const *weights; ///< in the order of the manifest
   float *logits;              ///< [B, S - logits_from, vocab]
   void *workspace;            ///< 64-byte aligned, size from the manifest
@@ -57,8 +57,8 @@ void dejavu_rt_count_active(void *session, int64_t select_index,
                             const int32_t *counts, int64_t rows);
 
 /// Callback: the value of tap site `site`, f32 [rows, width], row-major.
-void dejavu_rt_tap(void *session, int64_t site, const float *data,
-                   int64_t rows, int64_t width);
+void dejavu_rt_tap(void *session, int64_t site, const float *data, int64_t rows,
+                   int64_t width);
 
 #ifdef __cplusplus
 }

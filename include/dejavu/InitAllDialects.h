@@ -1,5 +1,5 @@
 //===- InitAllDialects.h - registers the project's dialects (tools only) --*-
-//C++ -*-===//
+// C++ -*-===//
 //
 // Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
