@@ -12,6 +12,8 @@
 #include "dejavu/Dialect/Dejavu/IR/Dejavu.h"
 
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/IR/PatternMatch.h"
 
 using namespace mlir;
 using namespace mlir::dejavu;
@@ -207,6 +209,15 @@ LogicalResult LMHeadOp::verify() {
   if (!cast<RankedTensorType>(getType()).isDynamicDim(1)) // C3
     return emitOpError() << "expected dynamic tokens with `from`, found "
                          << getType();
+  return success();
+}
+
+LogicalResult LMHeadOp::canonicalize(LMHeadOp head, PatternRewriter &rewriter) {
+  if (!head.getFrom() || !matchPattern(head.getFrom(), m_Zero()))
+    return rewriter.notifyMatchFailure(head, "does not start at a constant 0");
+  if (!cast<RankedTensorType>(head.getInput().getType()).isDynamicDim(1))
+    return rewriter.notifyMatchFailure(head, "tokens of the input are static");
+  rewriter.modifyOpInPlace(head, [&] { head.getFromMutable().clear(); });
   return success();
 }
 

@@ -17,6 +17,10 @@
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+namespace mlir {
+class PatternRewriter;
+} // namespace mlir
+
 #include "dejavu/Dialect/Dejavu/IR/DejavuDialect.h.inc"
 #include "dejavu/Dialect/Dejavu/IR/DejavuEnums.h.inc"
 

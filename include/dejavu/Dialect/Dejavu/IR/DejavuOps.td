@@ -229,6 +229,8 @@ def Dejavu_LMHeadOp : Dejavu_Op<"lm_head",
     * (C2) bias is a vector with the vocabulary
     * (C3) with `from`, the tokens of the result are dynamic
 
+    Canonicalisation: `from` a constant 0 is dropped.
+
     ```mlir
     %l = dejavu.lm_head %n, @lm_head from %logits_from
         : tensor<?x?x256xf32> -> tensor<?x?x8192xf32>
@@ -243,6 +245,7 @@ def Dejavu_LMHeadOp : Dejavu_Op<"lm_head",
     type($input) `->` type($result)
   }];
   let hasVerifier = 1;
+  let hasCanonicalizeMethod = 1;
 }
 
 def Dejavu_FFNOp : Dejavu_Op<"ffn",

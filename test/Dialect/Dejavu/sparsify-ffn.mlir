@@ -1,0 +1,42 @@
+// RUN: dejavu-opt %s --dejavu-sparsify-ffn --remarks-filter='sparsify' 2>%t | FileCheck %s
+// RUN: FileCheck %s --check-prefix=REMARK < %t
+
+dejavu.weight @w1 : tensor<32x8xf32> from <"m", offset = 0, length = 1024>
+dejavu.weight @b1 : tensor<32xf32> from <"m", offset = 1024, length = 128>
+dejavu.weight @w2 : tensor<32x8xf32> from <"m", offset = 1152, length = 1024>
+dejavu.weight @b2 : tensor<8xf32> from <"m", offset = 2176, length = 32>
+
+// The hidden layer is computed for all neurons; its zeros say which rows of
+// the down projection need not be read.
+// CHECK-LABEL: func.func @decode(
+// CHECK-SAME: %[[X:.*]]: tensor<?x1x8xf32>
+func.func @decode(%x: tensor<?x1x8xf32>) -> tensor<?x1x8xf32>
+    attributes {dejavu.entry = #dejavu.entry<decode>} {
+  // CHECK: %[[H:.*]] = dejavu.linear %[[X]], @w1, @b1 activation = relu : tensor<?x1x8xf32> -> tensor<?x1x32xf32>
+  // CHECK: %[[S:.*]] = dejavu.select exact %[[H]] : tensor<?x1x32xf32> -> <neuron, 32>
+  // CHECK: %[[F:.*]] = dejavu.sparse_linear %[[H]], %[[S]], @w2, @b2
+  // REMARK-DAG: [Passed] sparsity {{.*}} Function=decode | Remark="MLP is exactly sparse
+  %f = dejavu.ffn relu %x, up = @w1, @b1 down = @w2, @b2 : tensor<?x1x8xf32>
+
+  // Squared ReLU has the same zeros.
+  // CHECK: dejavu.linear %[[F]], @w1 activation = relu2
+  // CHECK: dejavu.sparse_linear
+  %g = dejavu.ffn relu2 %f, up = @w1 down = @w2 : tensor<?x1x8xf32>
+
+  // CHECK: dejavu.ffn gelu
+  // REMARK-DAG: [Missed] sparsity {{.*}} Function=decode | Remark="MLP stays dense: gelu is not exactly zero for inactive neurons"
+  %h = dejavu.ffn gelu %g, up = @w1 down = @w2 : tensor<?x1x8xf32>
+  // CHECK: dejavu.ffn silu
+  // REMARK-DAG: Remark="MLP stays dense: silu is not exactly zero for inactive neurons"
+  %i = dejavu.ffn silu %h, up = @w1 down = @w2 : tensor<?x1x8xf32>
+  return %i : tensor<?x1x8xf32>
+}
+
+// CHECK-LABEL: func.func @prefill(
+func.func @prefill(%x: tensor<?x?x8xf32>) -> tensor<?x?x8xf32>
+    attributes {dejavu.entry = #dejavu.entry<prefill>} {
+  // CHECK: dejavu.ffn relu
+  // REMARK-DAG: [Analysis] sparsity {{.*}} Function=prefill | Remark="MLP stays dense in prefill
+  %f = dejavu.ffn relu %x, up = @w1, @b1 down = @w2, @b2 : tensor<?x?x8xf32>
+  return %f : tensor<?x?x8xf32>
+}
