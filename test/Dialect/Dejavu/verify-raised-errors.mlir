@@ -6,8 +6,7 @@ func.func @decode(%c: !dejavu.kv_cache<2 x 4>, %k: tensor<?x1x8xf32>) -> (!dejav
     attributes {dejavu.entry = #dejavu.entry<decode>} {
   // expected-error @below {{expected one use of a cache value, found 2}}
   %c1 = dejavu.kv_append %c, %k, %k : !dejavu.kv_cache<2 x 4>, tensor<?x1x8xf32>
-  // expected-note @+2 {{used here}}
-  // expected-note @+1 {{used here}}
+  // expected-note @below {{used here}}
   return %c1, %c1 : !dejavu.kv_cache<2 x 4>, !dejavu.kv_cache<2 x 4>
 }
 

@@ -8,6 +8,7 @@
 #include "dejavu/Dialect/Dejavu/Transforms/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/SetVector.h"
 
 namespace mlir::dejavu {
 #define GEN_PASS_DEF_VERIFYRAISEDPASS
@@ -25,7 +26,9 @@ static LogicalResult verifyLinear(Value value) {
                             << "expected one use of a cache value, found "
                             << static_cast<int64_t>(std::distance(
                                    value.use_begin(), value.use_end()));
-  for (Operation *user : value.getUsers())
+  llvm::SmallSetVector<Operation *, 4> users(value.user_begin(),
+                                             value.user_end());
+  for (Operation *user : users)
     diag.attachNote(user->getLoc()) << "used here";
   return diag;
 }
