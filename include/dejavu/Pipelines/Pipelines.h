@@ -1,0 +1,69 @@
+//===- Pipelines.h - the phases of a compilation ----------------*- C++ -*-===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A compilation is a row of phases, each of which ends in IR that can be
+// printed and compiled from. dejavu-opt and dejavu-compile share the pipelines
+// below. Import and emit are no pipelines: they start and end outside the IR.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEJAVU_PIPELINES_PIPELINES_H
+#define DEJAVU_PIPELINES_PIPELINES_H
+
+#include "llvm/ADT/StringRef.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace mlir {
+class OpPassManager;
+} // namespace mlir
+
+namespace mlir::dejavu {
+
+enum class WeightType;
+
+/// The phases, in order.
+enum class Phase { import, raise, sparsify, partition, schedule, lower, emit };
+
+/// The name of `phase`, as in --compile-to.
+llvm::StringRef stringifyPhase(Phase phase);
+/// The phase called `name`.
+std::optional<Phase> symbolizePhase(llvm::StringRef name);
+
+/// What may be skipped in a token's step.
+enum class SparsityKind { dense, exact };
+
+struct SparsifyPipelineConfig {
+  SparsityKind sparsity = SparsityKind::exact;
+  /// Element type of the matrices; nothing keeps f32.
+  std::optional<WeightType> weights;
+};
+
+struct LowerCPUPipelineConfig {
+  /// f32 lanes of a vector register.
+  int64_t vectorLanes = 16;
+};
+
+/// Raise: onnx ops -> dejavu ops, `@main` -> `@prefill` and `@decode`.
+void buildRaisePipeline(OpPassManager &manager);
+
+/// Sparsify: weights get their element type, MLP blocks their sparsity.
+void buildSparsifyPipeline(OpPassManager &manager,
+                           const SparsifyPipelineConfig &config);
+
+/// Lower for the CPU: dejavu ops -> kernels -> the llvm dialect.
+void buildLowerCPUPipeline(OpPassManager &manager,
+                           const LowerCPUPipelineConfig &config);
+
+/// Registers --dejavu-raise, --dejavu-sparsify and --dejavu-lower-cpu.
+void registerDejavuPipelines();
+
+} // namespace mlir::dejavu
+
+#endif // DEJAVU_PIPELINES_PIPELINES_H
