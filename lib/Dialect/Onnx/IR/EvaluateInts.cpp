@@ -39,6 +39,7 @@ namespace {
 class Evaluator {
 public:
   MaybeInts evaluate(Value value);
+  MaybeInts evaluateBounds(Value value);
 
 private:
   MaybeInts visit(Value value);
@@ -76,6 +77,19 @@ MaybeInts Evaluator::evaluate(Value value) {
   return Ints(*count, unknown);
 }
 
+/// Exporters write the smallest integer for "from the start" of a slice, which
+/// is also how an unknown element is marked. As a bound it means no more than
+/// the number after it.
+MaybeInts Evaluator::evaluateBounds(Value value) {
+  auto op = value.getDefiningOp<ConstantOp>();
+  if (!op || !countElements(value))
+    return evaluate(value);
+  MaybeInts ints = constant(op.getValue());
+  if (ints)
+    llvm::replace(*ints, unknown, unknown + 1);
+  return ints;
+}
+
 MaybeInts Evaluator::constant(ElementsAttr value) {
   Type element = value.getElementType();
   if (!element.isInteger() || element.getIntOrFloatBitWidth() > 64)
@@ -111,8 +125,9 @@ MaybeInts Evaluator::shape(ShapeOp op) {
 }
 
 MaybeInts Evaluator::slice(SliceOp op) {
-  MaybeInts data = evaluate(op.getData()), start = evaluate(op.getStarts()),
-            end = evaluate(op.getEnds());
+  MaybeInts data = evaluate(op.getData()),
+            start = evaluateBounds(op.getStarts()),
+            end = evaluateBounds(op.getEnds());
   // Step 1 and the only axis is all that is met.
   if (op.getSteps()) {
     MaybeInts steps = evaluate(op.getSteps());
@@ -262,6 +277,12 @@ MaybeInts Evaluator::visit(Value value) {
 
 MaybeInts mlir::onnx::evaluateInts(Value value) {
   return Evaluator().evaluate(value);
+}
+
+MaybeInts mlir::onnx::evaluateBounds(Value value, Operands operands) {
+  if (operands == Operands::Follow)
+    return Evaluator().evaluateBounds(value);
+  return evaluateInts(value, operands);
 }
 
 MaybeInts mlir::onnx::evaluateInts(Value value, Operands operands) {

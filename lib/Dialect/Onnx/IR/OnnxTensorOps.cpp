@@ -568,7 +568,7 @@ LogicalResult SliceOp::inferResultTypes(Operands operands,
                                         SmallVectorImpl<Type> &types,
                                         std::string &error) {
   auto type = dyn_cast<RankedTensorType>(getData().getType());
-  auto starts = evaluateInts(getStarts(), operands);
+  auto starts = evaluateBounds(getStarts(), operands);
   for (Value operand : getOperation()->getOperands().drop_front()) {
     if (failed(checkVector(operand, "operands after data", error)))
       return failure();
@@ -586,7 +586,7 @@ LogicalResult SliceOp::inferResultTypes(Operands operands,
   }
 
   SmallVector<int64_t> unknowns(type.getRank(), unknown);
-  auto ends = evaluateInts(getEnds(), operands);
+  auto ends = evaluateBounds(getEnds(), operands);
   if (!starts || !ends) {
     types.push_back(rankedLike(unknowns, getData()));
     return success();

@@ -16,7 +16,7 @@
 #define DEJAVU_DIALECT_ONNX_IR_ONNXINFERENCE_H
 
 #include "mlir/IR/BuiltinTypes.h"
-#include "mlir/IR/Value.h"
+#include "mlir/IR/ValueRange.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/LogicalResult.h"
 
@@ -49,6 +49,11 @@ std::optional<llvm::SmallVector<int64_t>> evaluateInts(Value value);
 /// unknown elements as the type says.
 std::optional<llvm::SmallVector<int64_t>> evaluateInts(Value value,
                                                        Operands operands);
+
+/// The same for the starts and ends of a Slice, where the smallest integer is a
+/// known element too: it is given as the next one, which clamps alike.
+std::optional<llvm::SmallVector<int64_t>> evaluateBounds(Value value,
+                                                         Operands operands);
 
 /// Merges `other` into `shape` as broadcasting does. Fails if they clash.
 llvm::LogicalResult broadcast(llvm::SmallVectorImpl<int64_t> &shape,

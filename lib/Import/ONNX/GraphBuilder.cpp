@@ -1,0 +1,317 @@
+//===- GraphBuilder.cpp - turns a graph into IR ---------------------------===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "GraphBuilder.h"
+#include "Model.pb.h"
+
+#include "dejavu/Dialect/Dejavu/IR/Dejavu.h"
+#include "dejavu/Dialect/Onnx/IR/Onnx.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Verifier.h"
+
+using namespace mlir;
+using namespace mlir::dejavu::onnximport;
+
+//===----------------------------------------------------------------------===//
+// Ops
+//===----------------------------------------------------------------------===//
+
+Location GraphBuilder::locationOf(const proto::NodeProto &node) {
+  return NameLoc::get(builder.getStringAttr(nodeName(node)));
+}
+
+/// Ops with optional operands in the middle, and how many operands they have.
+static unsigned countSegments(StringRef name) {
+  if (name == "Slice")
+    return 5;
+  if (name == "Attention")
+    return 7;
+  return 0;
+}
+
+Operation *GraphBuilder::create(const proto::NodeProto &node, StringRef name,
+                                ArrayRef<Value> operands,
+                                ArrayRef<NamedAttribute> attributes,
+                                unsigned results) {
+  OperationState state(locationOf(node), ("onnx." + name).str());
+  SmallVector<int32_t> segments(countSegments(name), 0);
+  for (auto [index, operand] : llvm::enumerate(operands)) {
+    if (!operand)
+      continue;
+    state.addOperands(operand);
+    if (index < segments.size())
+      segments[index] = 1;
+  }
+  state.addAttributes(attributes);
+  if (!segments.empty())
+    state.addAttribute("operandSegmentSizes",
+                       builder.getDenseI32ArrayAttr(segments));
+  // The types come from inference, which needs the op.
+  state.types.append(results, UnrankedTensorType::get(builder.getF32Type()));
+  Operation *op = builder.create(state);
+  std::string error;
+  if (failed(onnx::refineResultTypes(op, error))) {
+    (void)reporter.error(node, error);
+    return nullptr;
+  }
+  {
+    // What the verifier says is repeated in terms of the node.
+    ScopedDiagnosticHandler handler(
+        builder.getContext(), [&](Diagnostic &diagnostic) {
+          if (error.empty() &&
+              diagnostic.getSeverity() == DiagnosticSeverity::Error)
+            error = diagnostic.str();
+          return success();
+        });
+    if (succeeded(verify(op)))
+      return op;
+  }
+  StringRef text = error;
+  text.consume_front(("'onnx." + name + "' op ").str());
+  (void)reporter.error(node, text);
+  return nullptr;
+}
+
+Value GraphBuilder::createInts(const proto::NodeProto &node,
+                               ArrayRef<int64_t> values) {
+  auto type = RankedTensorType::get({static_cast<int64_t>(values.size())},
+                                    builder.getI64Type());
+  return onnx::ConstantOp::create(
+      builder, locationOf(node), type,
+      cast<ElementsAttr>(DenseElementsAttr::get(type, values)));
+}
+
+//===----------------------------------------------------------------------===//
+// Tensors
+//===----------------------------------------------------------------------===//
+
+FailureOr<Value> GraphBuilder::createTensor(const TensorInfo &info,
+                                            StringRef name, Location loc) {
+  if (!info.isWeight()) {
+    std::string error;
+    FailureOr<DenseElementsAttr> elements = tensors.read(info, error);
+    if (failed(elements))
+      return reporter.error("tensor " + quoted(name) + ": " + error);
+    return onnx::ConstantOp::create(builder, loc, info.type,
+                                    cast<ElementsAttr>(*elements))
+        .getResult();
+  }
+  // The names of values and of functions are apart in ONNX, but not in MLIR.
+  std::string symbol = name.str();
+  while (!symbols.try_emplace(symbol).second)
+    symbol = (name + "_" + Twine(++symbols[name])).str();
+  {
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(body->getParentOp());
+    auto source =
+        SourceAttr::get(builder.getContext(), info.file,
+                        static_cast<int64_t>(info.offset), info.bytes);
+    OperationState state(loc, WeightOp::getOperationName());
+    state.addAttribute("sym_name", builder.getStringAttr(symbol));
+    state.addAttribute("type", TypeAttr::get(info.type));
+    state.addAttribute("source", source);
+    builder.create(state);
+  }
+  return LoadWeightOp::create(builder, loc, info.type, symbol).getResult();
+}
+
+FailureOr<Value> GraphBuilder::lookup(StringRef name) {
+  if (Value value = values.lookup(name))
+    return value;
+  auto initializer = graph.initializers.find(name);
+  if (initializer == graph.initializers.end())
+    return reporter.error("value " + quoted(name) + " is produced by nothing");
+  FailureOr<Value> value = createTensor(
+      initializer->second, name, NameLoc::get(builder.getStringAttr(name)));
+  if (succeeded(value))
+    values[name] = *value;
+  return value;
+}
+
+FailureOr<DenseElementsAttr>
+GraphBuilder::readAttribute(const proto::NodeProto &node, StringRef name) {
+  for (const proto::AttributeProto &attribute : node.attribute()) {
+    auto info = graph.attributeTensors.find(&attribute.t());
+    if (attribute.name() != name || info == graph.attributeTensors.end())
+      continue;
+    std::string error;
+    FailureOr<DenseElementsAttr> elements = tensors.read(info->second, error);
+    if (failed(elements))
+      return reporter.error(node, "attribute " + quoted(name) + ": " + error);
+    return elements;
+  }
+  return reporter.error(node, "attribute " + quoted(name) + " is missing");
+}
+
+FailureOr<Value> GraphBuilder::createFromAttribute(const proto::NodeProto &node,
+                                                   StringRef name) {
+  for (const proto::AttributeProto &attribute : node.attribute()) {
+    auto info = graph.attributeTensors.find(&attribute.t());
+    if (attribute.name() == name && info != graph.attributeTensors.end())
+      return createTensor(info->second, node.output(0), locationOf(node));
+  }
+  return reporter.error(node, "attribute " + quoted(name) + " is missing");
+}
+
+//===----------------------------------------------------------------------===//
+// The function
+//===----------------------------------------------------------------------===//
+
+FailureOr<Type> GraphBuilder::convertType(const proto::ValueInfoProto &value,
+                                          StringRef what) {
+  auto fail = [&](const Twine &message) {
+    return reporter.error(what + " " + quoted(value.name()) + ": " + message);
+  };
+  if (!value.type().has_tensor_type())
+    return fail("expected a tensor type");
+  const auto &tensor = value.type().tensor_type();
+  std::string error;
+  FailureOr<Type> element =
+      convertElementType(*builder.getContext(), tensor.elem_type(), error);
+  if (failed(element))
+    return fail(error);
+  if (!tensor.has_shape())
+    return Type(UnrankedTensorType::get(*element));
+  if (tensor.shape().dim_size() > onnx::maxRank)
+    return fail("expected a rank of at most " + Twine(onnx::maxRank) +
+                ", found " + Twine(tensor.shape().dim_size()));
+  SmallVector<int64_t> shape;
+  int64_t product = 8;
+  for (const auto &dim : tensor.shape().dim()) {
+    if (!dim.has_dim_value()) {
+      shape.push_back(ShapedType::kDynamic);
+      continue;
+    }
+    shape.push_back(dim.dim_value());
+    if (dim.dim_value() < 0)
+      return fail("expected no negative dimension, found " +
+                  Twine(dim.dim_value()));
+    if (dim.dim_value() != 0 &&
+        __builtin_mul_overflow(product, dim.dim_value(), &product))
+      return fail("size of shape " + onnx::describe(shape) +
+                  " does not fit 63 bits");
+  }
+  return Type(RankedTensorType::get(shape, *element));
+}
+
+DictionaryAttr GraphBuilder::describeValue(const proto::ValueInfoProto &value) {
+  NamedAttrList attributes;
+  attributes.set("onnx.name", builder.getStringAttr(value.name()));
+  const auto &tensor = value.type().tensor_type();
+  if (tensor.has_shape()) {
+    SmallVector<Attribute> dims;
+    for (const auto &dim : tensor.shape().dim()) {
+      std::string text = dim.has_dim_value() ? std::to_string(dim.dim_value())
+                                             : dim.dim_param();
+      dims.push_back(builder.getStringAttr(text.empty() ? "?" : text));
+    }
+    attributes.set("onnx.dims", builder.getArrayAttr(dims));
+  }
+  return attributes.getDictionary(builder.getContext());
+}
+
+LogicalResult GraphBuilder::addInput(const proto::ValueInfoProto &input) {
+  // Files of IR version 3 list all initializers as inputs, and newer ones may
+  // have defaults there, which count as constants.
+  if (graph.initializers.contains(input.name()))
+    return success();
+  FailureOr<Type> type = convertType(input, "graph input");
+  if (failed(type))
+    return failure();
+  Location loc = NameLoc::get(builder.getStringAttr(input.name()));
+  values[input.name()] = body->addArgument(*type, loc);
+  return success();
+}
+
+LogicalResult GraphBuilder::addNode(const proto::NodeProto &node) {
+  SmallVector<Value> operands, results;
+  for (const std::string &input : node.input()) {
+    if (input.empty()) {
+      operands.push_back(Value());
+      continue;
+    }
+    FailureOr<Value> value = lookup(input);
+    if (failed(value))
+      return failure();
+    operands.push_back(*value);
+  }
+  // A trailing absent input is no input.
+  while (!operands.empty() && !operands.back())
+    operands.pop_back();
+  if (failed(normalizeNode(*this, node, operands, results)))
+    return failure();
+  for (auto [name, value] : llvm::zip(node.output(), results))
+    if (!name.empty())
+      values[name] = value;
+  return success();
+}
+
+/// Takes over the dimensions that `declared` knows and `type` does not. Null if
+/// the two contradict each other.
+static Type meet(Type type, Type declared) {
+  auto mine = cast<ShapedType>(type), other = cast<ShapedType>(declared);
+  if (mine.getElementType() != other.getElementType() ||
+      failed(verifyCompatibleShape(mine, other)))
+    return Type();
+  if (!other.hasRank())
+    return type;
+  if (!mine.hasRank())
+    return declared;
+  SmallVector<int64_t> shape(mine.getShape());
+  for (auto [dim, known] : llvm::zip(shape, other.getShape()))
+    if (ShapedType::isDynamic(dim))
+      dim = known;
+  return RankedTensorType::get(shape, mine.getElementType());
+}
+
+LogicalResult GraphBuilder::addOutputs(StringRef functionName) {
+  SmallVector<Value> outputs;
+  for (const proto::ValueInfoProto &output : graph.graph->output()) {
+    FailureOr<Type> declared = convertType(output, "graph output");
+    FailureOr<Value> value = lookup(output.name());
+    if (failed(declared) || failed(value))
+      return failure();
+    Type type = meet(value->getType(), *declared);
+    if (!type)
+      return reporter.error("graph output " + quoted(output.name()) +
+                            ": declared as " + onnx::describe(*declared) +
+                            ", but the graph computes " +
+                            onnx::describe(value->getType()));
+    if (isa<OpResult>(*value))
+      value->setType(type);
+    outputs.push_back(*value);
+  }
+  func::ReturnOp::create(builder, builder.getUnknownLoc(), outputs);
+
+  auto function = cast<func::FuncOp>(body->getParentOp());
+  function.setFunctionType(builder.getFunctionType(
+      body->getArgumentTypes(), ValueRange(outputs).getTypes()));
+  unsigned argument = 0;
+  for (const proto::ValueInfoProto &input : graph.graph->input())
+    if (!graph.initializers.contains(input.name()))
+      function.setArgAttrs(argument++, describeValue(input));
+  for (auto [index, output] : llvm::enumerate(graph.graph->output()))
+    function.setResultAttrs(index, describeValue(output));
+  return success();
+}
+
+LogicalResult GraphBuilder::build(StringRef functionName) {
+  builder.setInsertionPointToEnd(module.getBody());
+  auto function = func::FuncOp::create(builder, module.getLoc(), functionName,
+                                       builder.getFunctionType({}, {}));
+  symbols.try_emplace(functionName);
+  body = &function.getBody().emplaceBlock();
+  builder.setInsertionPointToEnd(body);
+  for (const proto::ValueInfoProto &input : graph.graph->input())
+    if (failed(addInput(input)))
+      return failure();
+  for (const proto::NodeProto *node : graph.order)
+    if (failed(addNode(*node)))
+      return failure();
+  return addOutputs(functionName);
+}

@@ -1,0 +1,90 @@
+//===- WireReader.h - reads the bytes of a model --------------------------===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A model is read in two steps. This reader walks the wire format of the mapped
+// file down to the tensors and notes where their payloads lie; all other bytes
+// go to protobuf. So payloads are never copied, and the place of each in the
+// file, which a weight needs to know, comes for free.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEJAVU_LIB_IMPORT_ONNX_WIREREADER_H
+#define DEJAVU_LIB_IMPORT_ONNX_WIREREADER_H
+
+#include "Reporter.h"
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/DenseMap.h"
+
+#include <cstdint>
+#include <optional>
+
+namespace dejavu::onnx_proto {
+class ModelProto;
+class TensorProto;
+} // namespace dejavu::onnx_proto
+
+namespace mlir::dejavu::onnximport {
+
+/// A range of bytes of the file.
+struct ByteRange {
+  uint64_t begin = 0, end = 0;
+  uint64_t size() const { return end - begin; }
+};
+
+/// One field of a message.
+struct WireField {
+  unsigned number = 0;
+  unsigned wireType = 0;
+  ByteRange whole;   ///< tag included
+  ByteRange payload; ///< of a length-delimited field
+};
+
+/// Steps through the fields of the message that `range` of `bytes` holds.
+class WireCursor {
+public:
+  WireCursor(llvm::ArrayRef<uint8_t> bytes, ByteRange range)
+      : bytes(bytes), position(range.begin), end(range.end) {}
+
+  bool atEnd() const { return position == end; }
+  uint64_t getPosition() const { return position; }
+
+  /// The next field. Nothing if the bytes are not a field: getError says why.
+  std::optional<WireField> next();
+
+  const std::string &getError() const { return error; }
+
+private:
+  std::optional<uint64_t> readVarint();
+
+  llvm::ArrayRef<uint8_t> bytes;
+  uint64_t position, end;
+  std::string error;
+};
+
+/// Where the payload of a tensor lies in the .onnx file.
+struct InlinePayload {
+  enum class Field { Raw, Float, Double } field;
+  ByteRange range;
+};
+
+/// A model, and the payloads that protobuf did not see.
+struct PayloadMap {
+  llvm::DenseMap<const proto::TensorProto *,
+                 llvm::SmallVector<InlinePayload, 1>>
+      payloads;
+};
+
+/// Reads the model in `bytes`. The tensors in `model` lack raw_data and the
+/// packed float_data and double_data: `payloads` has their places instead.
+llvm::LogicalResult readModel(llvm::ArrayRef<uint8_t> bytes,
+                              proto::ModelProto &model, PayloadMap &payloads,
+                              const Reporter &reporter);
+
+} // namespace mlir::dejavu::onnximport
+
+#endif // DEJAVU_LIB_IMPORT_ONNX_WIREREADER_H
