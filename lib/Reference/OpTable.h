@@ -1,0 +1,132 @@
+//===- OpTable.h - how the interpreter finds what an op does ----*- C++ -*-===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One function for each op, registered by the op's class. A function gets the
+// values of the operands through a Frame, sets all results or returns an error,
+// and checks whatever the types do not say: dimensions may be dynamic, so two
+// operands may disagree only now.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEJAVU_LIB_REFERENCE_OPTABLE_H
+#define DEJAVU_LIB_REFERENCE_OPTABLE_H
+
+#include "dejavu/Reference/Interpreter.h"
+
+#include "mlir/IR/Operation.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace mlir::dejavu::reference {
+
+/// What the function of an op may see and do.
+class Frame {
+public:
+  Frame(Operation *op, const Bindings &values, const Options &options)
+      : op(op), values(values), options(options), results(op->getNumResults()) {
+  }
+
+  /// The value of an operand. The interpreter has checked that it is there and
+  /// that it has the kind and element type that the operand's type says.
+  const Tensor &tensor(Value operand) const {
+    return std::get<Tensor>(values.find(operand)->second);
+  }
+  const Cache &cache(Value operand) const {
+    return std::get<Cache>(values.find(operand)->second);
+  }
+  const ActiveSet &active(Value operand) const {
+    return std::get<ActiveSet>(values.find(operand)->second);
+  }
+  /// The value of an operand that may be absent.
+  const Tensor *optional(Value operand) const {
+    return operand ? &tensor(operand) : nullptr;
+  }
+
+  /// The weight that `symbol` names.
+  FailureOr<Tensor> weight(FlatSymbolRefAttr symbol);
+
+  /// Zeros of the element kind that result `index` of the op has, if the shape
+  /// is a possible one.
+  FailureOr<Tensor> allocate(llvm::ArrayRef<int64_t> shape, unsigned index = 0);
+  FailureOr<Tensor> allocate(Element element, llvm::ArrayRef<int64_t> shape);
+
+  LogicalResult set(unsigned index, RuntimeValue value) {
+    results[index] = std::move(value);
+    return success();
+  }
+
+  /// Sets the first result. Fails if `value` did.
+  LogicalResult result(FailureOr<Tensor> value) {
+    return failed(value) ? failure() : set(0, std::move(*value));
+  }
+
+  /// Ends with an error at the op.
+  LogicalResult fail(const llvm::Twine &text) {
+    message = text.str();
+    return failure();
+  }
+
+  std::string message;
+
+private:
+  friend class reference::Interpreter;
+  Operation *op;
+  const Bindings &values;
+  const Options &options;
+  llvm::SmallVector<RuntimeValue, 1> results;
+};
+
+using Handler = std::function<LogicalResult(Operation *, Frame &)>;
+
+class OpTable {
+public:
+  /// The table of all ops.
+  static const OpTable &get();
+
+  template <typename OpT>
+  void add(LogicalResult (*function)(OpT, Frame &)) {
+    handlers[OpT::getOperationName()] = [function](Operation *op,
+                                                   Frame &frame) {
+      return function(llvm::cast<OpT>(op), frame);
+    };
+  }
+
+  /// Null if the op is not known.
+  const Handler *find(Operation *op) const;
+
+private:
+  OpTable();
+  llvm::StringMap<Handler> handlers;
+};
+
+// One for each file of ops.
+void addBuiltinOps(OpTable &table);
+void addOnnxMathOps(OpTable &table);
+void addOnnxShapeOps(OpTable &table);
+void addOnnxDataOps(OpTable &table);
+
+//===----------------------------------------------------------------------===//
+// What ops share
+//===----------------------------------------------------------------------===//
+
+/// The shape that operands broadcast to, as in NumPy.
+FailureOr<Shape> broadcastShapes(Frame &frame,
+                                 llvm::ArrayRef<llvm::ArrayRef<int64_t>> all);
+
+/// `[2, 3]`
+std::string describe(llvm::ArrayRef<int64_t> shape);
+
+/// Maps an axis from [-rank, rank) to [0, rank).
+FailureOr<int64_t> normalizeAxis(Frame &frame, int64_t axis, int64_t rank);
+
+/// The elements of `from` at `sources`, in the given shape.
+FailureOr<Tensor> pick(Frame &frame, const Tensor &from,
+                       llvm::ArrayRef<int64_t> shape,
+                       llvm::ArrayRef<int64_t> sources);
+
+} // namespace mlir::dejavu::reference
+
+#endif // DEJAVU_LIB_REFERENCE_OPTABLE_H
