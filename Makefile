@@ -31,7 +31,7 @@ install: build
 	@cmake --install build --prefix "$(PREFIX)"
 
 # The pages of docs/ that come from TableGen.
-docs: build
+docs:
 	@$(SCRIPTS)/generate_docs.py
 
 fmt:

@@ -7,13 +7,18 @@
 
 #include "dejavu/InitAllDialects.h"
 #include "dejavu/InitAllPasses.h"
+#include "dejavu/Support/ToolOutput.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "llvm/Support/CommandLine.h"
 
 int main(int argc, char **argv) {
+  llvm::cl::AddExtraVersionPrinter([](llvm::raw_ostream &os) {
+    os << "dejavu-opt " << mlir::dejavu::getVersion() << "\n";
+  });
   mlir::registerAllPasses();
   mlir::dejavu::registerAllDejavuPasses();
 

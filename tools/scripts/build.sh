@@ -43,12 +43,14 @@ done
 # The stamp of .venv: what it was made of. A venv isn't relocatable, so its
 # path belongs to it.
 python=/usr/bin/python3
-wheels=$(cat python/requirements.txt python/requirements-test.txt \
-  python/pyproject.toml "$0" | sha256sum | cut -c1-16)
-venv_stamp="$root $wheels $(readlink -f $python)"
+venv_stamp() {
+  echo "$root $(readlink -f $python)"
+  cat python/requirements.txt python/requirements-test.txt \
+    python/pyproject.toml | sha256sum
+}
 venv_ready=no
-if [[ -x .venv/bin/dejavu && $(cat .venv/.stamp 2>/dev/null) == "$venv_stamp" ]]
-then
+if [[ -x .venv/bin/dejavu &&
+  $(cat .venv/.stamp 2>/dev/null) == "$(venv_stamp)" ]]; then
   venv_ready=yes
 fi
 
@@ -85,7 +87,7 @@ if [[ $venv_ready == no ]]; then
     die "pip could not install the wheels of python/requirements*.txt"
   "${pip[@]}" --no-deps --no-build-isolation -e python >&2 ||
     die "pip could not install python/"
-  echo "$venv_stamp" >.venv/.stamp
+  venv_stamp >.venv/.stamp
 fi
 
 # --- The models of the repository -------------------------------------------
