@@ -31,7 +31,7 @@ static Status print(const Streams &streams, const std::string &text) {
   errno = 0;
   if (std::fwrite(text.data(), 1, text.size(), streams.out) != text.size() ||
       std::fflush(streams.out) != 0)
-    return errnoError("standard output");
+    return errnoError("stdout");
   return Status::success();
 }
 
@@ -58,13 +58,13 @@ static ErrorOr<std::vector<TokenIds>> readPrompts(std::FILE *in) {
     }
   }
   if (std::ferror(in))
-    return errnoError("standard input");
+    return errnoError("stdin");
   // The last line may lack its end.
   if (!line.empty())
     if (Status status = finishLine(); status.failed())
       return status;
   if (prompts.empty())
-    return Status::error("no prompts on standard input, expected one a line");
+    return Status::error("no prompts on stdin, expected one a line");
   return prompts;
 }
 
