@@ -14,7 +14,7 @@ packages=(
   clang-22 lld-22 libomp-22-dev cmake ninja-build ccache g++
   # The importer, the runtime, the BLAS of prefill.
   protobuf-compiler libprotobuf-dev nlohmann-json3-dev libdnnl-dev
-  libxxhash-dev zlib1g-dev
+  libxxhash-dev zlib1g-dev libzip-dev
   # Tests, style, and the Python side.
   libgtest-dev clang-format-22 clang-tidy-22 python3-venv xz-utils
 )
