@@ -142,7 +142,8 @@ OutputFile::create(StringRef path, std::string &error, bool executable) {
   fs::file_status status;
   bool exists = !fs::status(path, status);
   if (exists && fs::is_directory(status)) {
-    error = "expected the name of an output file, found a folder";
+    error =
+        (path + ": expected the name of an output file, found a folder").str();
     return nullptr;
   }
   std::error_code code;
@@ -167,7 +168,7 @@ OutputFile::create(StringRef path, std::string &error, bool executable) {
     }
   }
   if (code) {
-    error = "cannot be written: " + code.message();
+    error = (path + ": cannot be written: " + code.message()).str();
     // A stream that has failed must not be destroyed before it is told that
     // this is known.
     if (result->file)
@@ -197,14 +198,15 @@ LogicalResult OutputFile::commit(std::string &error) {
   if (file && !file->has_error())
     file->close();
   if (stream->has_error()) {
-    error = "cannot be written: " + stream->error().message();
+    error = (file ? path : "stdout") +
+            ": cannot be written: " + stream->error().message();
     stream->clear_error();
     return failure();
   }
   if (temporary.empty())
     return success();
   if (std::error_code code = llvm::sys::fs::rename(temporary, path)) {
-    error = "cannot be written: " + code.message();
+    error = path + ": cannot be written: " + code.message();
     return failure();
   }
   llvm::sys::DontRemoveFileOnSignal(temporary);

@@ -19,7 +19,7 @@ using namespace mlir::dejavu;
 static llvm::cl::OptionCategory category("dejavu-import-onnx options");
 
 static llvm::cl::opt<std::string>
-    modelPath(llvm::cl::Positional, llvm::cl::Required,
+    modelPath(llvm::cl::Positional,
               llvm::cl::desc("<model.onnx or a folder that holds it>"),
               llvm::cl::cat(category));
 
@@ -39,6 +39,9 @@ int main(int argc, char **argv) {
           parseCommandLine(argc, argv, category,
                            "Prints an ONNX model as dejavu's imported IR\n")))
     return 1;
+  if (modelPath.empty())
+    return reportError("expected the path of a model, see "
+                       "'dejavu-import-onnx --help'");
 
   // One op after the other is built: threads would only cost time to start.
   MLIRContext context(MLIRContext::Threading::DISABLED);
@@ -50,13 +53,13 @@ int main(int argc, char **argv) {
   std::string error;
   std::unique_ptr<OutputFile> output = OutputFile::create(outputPath, error);
   if (!output)
-    return reportError(Twine(outputPath) + ": " + error);
+    return reportError(error);
   OpPrintingFlags flags;
   if (printLocations)
     flags.enableDebugInfo();
   (*module)->print(output->os(), flags);
   output->os() << '\n';
   if (failed(output->commit(error)))
-    return reportError(Twine(outputPath) + ": " + error);
+    return reportError(error);
   return 0;
 }

@@ -61,7 +61,7 @@ private:
 };
 
 /// A file that is being written. What is not committed is removed, also when
-/// the process is interrupted.
+/// the process is interrupted. Messages name the file.
 class OutputFile {
 public:
   /// Starts to write `path`, or stdout if that is "-". A device or pipe is

@@ -197,13 +197,17 @@ LogicalResult Checker::checkNames() {
   return success();
 }
 
-/// Says how many there should be: `2`, `1 to 3` or `at least 1`.
-static std::string describeArity(unsigned least, unsigned most) {
+/// Says how many there should be: `2 inputs`, `1 to 3 inputs` or `at least 1
+/// input`.
+static std::string describeArity(unsigned least, unsigned most,
+                                 const char *what) {
+  std::string text = std::to_string(least);
   if (most == OpSchema::any)
-    return "at least " + std::to_string(least);
-  if (least == most)
-    return std::to_string(least);
-  return std::to_string(least) + " to " + std::to_string(most);
+    text = "at least " + text;
+  else if (least != most)
+    text += " to " + std::to_string(most);
+  bool single = least == 1 && (most == 1 || most == OpSchema::any);
+  return text + " " + what + (single ? "" : "s");
 }
 
 LogicalResult Checker::checkNode(const proto::NodeProto &node) {
@@ -218,13 +222,14 @@ LogicalResult Checker::checkNode(const proto::NodeProto &node) {
   if (inputs < schema->minInputs || inputs > schema->maxInputs)
     return reporter.error(
         node, "expected " +
-                  describeArity(schema->minInputs, schema->maxInputs) +
-                  " inputs, found " + Twine(node.input_size()));
+                  describeArity(schema->minInputs, schema->maxInputs, "input") +
+                  ", found " + Twine(node.input_size()));
   if (outputs < schema->minOutputs || outputs > schema->maxOutputs)
     return reporter.error(
-        node, "expected " +
-                  describeArity(schema->minOutputs, schema->maxOutputs) +
-                  " outputs, found " + Twine(outputs));
+        node,
+        "expected " +
+            describeArity(schema->minOutputs, schema->maxOutputs, "output") +
+            ", found " + Twine(outputs));
   unsigned required =
       schema->maxInputs == OpSchema::any ? inputs : schema->minInputs;
   for (unsigned i = 0; i < required; ++i)

@@ -234,8 +234,7 @@ LogicalResult TensorReader::checkInline(TensorInfo &info, std::string &error) {
   }
   if (info.isWeight()) {
     error = "weights in " + payload.field.str() +
-            " that is not stored as plain bytes are not supported yet, "
-            "expected raw_data";
+            " are not supported yet, expected raw_data";
     return failure();
   }
   return success();

@@ -242,9 +242,9 @@ LogicalResult AttentionOp::inferResultTypes(Operands,
       return failure();
     }
     int64_t pastKeys = type ? type.getDimSize(2) : ShapedType::kDynamic;
-    total = ShapedType::isDynamic(total) || ShapedType::isDynamic(pastKeys)
-                ? ShapedType::kDynamic
-                : total + pastKeys;
+    if (ShapedType::isDynamic(total) || ShapedType::isDynamic(pastKeys) ||
+        __builtin_add_overflow(total, pastKeys, &total))
+      total = ShapedType::kDynamic;
   }
   if (q.getRank() == 4) {
     types.push_back(RankedTensorType::get(

@@ -120,15 +120,16 @@ LogicalResult RangeOp::inferResultTypes(Operands operands,
   }
   if (start && limit && delta && isKnown(start->front()) &&
       isKnown(limit->front()) && isKnown(delta->front())) {
-    int64_t step = delta->front(), distance;
-    if (__builtin_sub_overflow(limit->front(), start->front(), &distance)) {
+    // In 128 bits nothing overflows.
+    __int128 step = delta->front();
+    __int128 distance = __int128(limit->front()) - start->front();
+    __int128 length = distance / step + (distance % step != 0);
+    if (length > std::numeric_limits<int64_t>::max()) {
       error = "number of elements does not fit 64 bits";
       return failure();
     }
-    // Division that rounds up; a distance of the other sign gives nothing.
-    count = distance / step + (distance % step != 0);
-    if ((distance < 0) != (step < 0))
-      count = 0;
+    // A distance of the other sign gives nothing.
+    count = (distance < 0) == (step < 0) ? static_cast<int64_t>(length) : 0;
   }
   types.push_back(RankedTensorType::get({count}, element));
   return success();
