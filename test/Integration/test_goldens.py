@@ -83,6 +83,16 @@ def test_run_does_not_let_pass(compiled, tmp_path, what):
     assert done.returncode == 1, done.stdout
 
 
+@pytest.mark.parametrize("save", (np.savez, np.savez_compressed))
+def test_run_reads_what_numpy_writes(compiled, tmp_path, save):
+    """Stored and compressed archives, row-major and column-major arrays."""
+    made = compiled(ZOO[0], "--sparsity", "exact")
+    arrays = dict(np.load(golden(ZOO[0], "decode_b3")))
+    arrays["out.logits"] = np.asfortranarray(arrays["out.logits"])
+    save(tmp_path / "case.npz", **arrays)
+    succeed(tool("dejavu-run"), made.path, "--input", tmp_path / "case.npz")
+
+
 def test_run_output_and_tolerance(compiled, tmp_path):
     """--output holds what was computed; --rtol and --atol decide."""
     made = compiled(ZOO[0], "--sparsity", "exact")

@@ -113,3 +113,23 @@ def test_install(tmp_path):
             tmp_path / "out")
     succeed(installed / "bin/dejavu-run", tmp_path / "out", "--input",
             MODELS / ZOO[0] / "decode_b1.npz")
+
+
+def test_the_sum_of_all_tests(tmp_path):
+    """How `make check` counts: failures and errors, skips, and tests that were
+    never run."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("check", SCRIPTS / "check.py")
+    check = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(check)
+    file = tmp_path / "results.xml"
+    file.write_text("""<testsuites><testsuite>
+      <testcase classname="a" name="1"/>
+      <testcase classname="a" name="2" status="run"/>
+      <testcase classname="a" name="3"><failure message="no"/></testcase>
+      <testcase classname="a" name="4"><error message="no"/></testcase>
+      <testcase classname="a" name="5"><skipped/></testcase>
+      <testcase classname="a" name="6" status="notrun"/>
+    </testsuite></testsuites>""")
+    assert check.count(file) == (2, ["a: 3", "a: 4"], 2)

@@ -39,7 +39,7 @@ def count(file):
         kinds = {child.tag for child in case}
         if kinds & {"failure", "error"}:
             failed.append(f"{case.get('classname')}: {case.get('name')}")
-        elif "skipped" in kinds or case.get("status") == "notrun":
+        elif "skipped" in kinds or case.get("status") in ("notrun", "disabled"):
             skipped += 1
         else:
             passed += 1
