@@ -133,3 +133,17 @@ def test_the_sum_of_all_tests(tmp_path):
       <testcase classname="a" name="6" status="notrun"/>
     </testsuite></testsuites>""")
     assert check.count(file) == (2, ["a: 3", "a: 4"], 2)
+
+
+def test_demo():
+    """The last lines of `make demo`, and that they fit together."""
+    out = succeed(ROOT / ".venv/bin/python", SCRIPTS / "demo.py", timeout=300)
+    lines = out.splitlines()[-7:]
+    assert float(re.fullmatch(r"dense: (\S+) tokens/s", lines[0])[1]) > 0
+    assert float(re.fullmatch(r"sparse: (\S+) tokens/s", lines[1])[1]) > 0
+    # The up projections in full, and a part of the down projections.
+    read = float(re.fullmatch(r"MLP weights read: (\S+) %", lines[2])[1])
+    assert 50 < read < 65
+    assert lines[3] == "texts equal: yes"
+    assert all(re.match(r"(build/bin/dejavu-compile|\./|\.venv/bin/dejavu) ",
+                        line) for line in lines[4:])

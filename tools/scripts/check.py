@@ -21,13 +21,15 @@ LIMIT_S = 15 * 60  # of each runner; a test that hangs must not hang the CI
 
 def runners(jobs):
     """(name, command, JUnit file)."""
-    unit, lit, python = (RESULTS / f"{n}.xml" for n in ("unit", "lit", "python"))
+    unit, lit, python = (
+        RESULTS / f"{n}.xml" for n in ("unit", "lit", "python"))
     yield "unit", ["ctest", "--test-dir", BUILD, "-j", jobs, "--timeout", "300",
                    "--output-on-failure", "--output-junit", unit], unit
     yield "lit", ["/usr/bin/python3", "/usr/lib/llvm-22/bin/lit", "-j", jobs,
                   "-q", "--xunit-xml-output", lit, BUILD / "test"], lit
-    yield "python", [ROOT / ".venv/bin/python", "-m", "pytest", "-q", "-n", jobs,
-                     "-p", "no:cacheprovider", "--junitxml", python,
+    yield "python", [ROOT / ".venv/bin/python", "-m", "pytest", "-q", "-n",
+                     jobs, "-p", "no:cacheprovider", "--basetemp",
+                     RESULTS / "tmp", "--junitxml", python,
                      ROOT / "test/Integration"], python
 
 

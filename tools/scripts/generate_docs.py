@@ -45,7 +45,8 @@ def pages():
     files = sorted(INCLUDE.rglob("Passes.td"))
     for file in files:
         group = "/".join(file.relative_to(INCLUDE).parts[:-1])
-        text += f"# Passes of {group}\n\n" + tablegen(file, "-gen-pass-doc") + "\n"
+        text += f"# Passes of {group}\n\n"
+        text += tablegen(file, "-gen-pass-doc") + "\n"
     names = ", ".join(str(f.relative_to(ROOT)) for f in files)
     yield "Passes.md", origin.format(names) + text
 
