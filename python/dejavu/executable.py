@@ -32,8 +32,9 @@ class Executable:
         self.manifest = self._read_manifest()
 
     def _read_manifest(self):
-        done = subprocess.run(self.command(["--info"]), capture_output=True,
-                              stdin=subprocess.DEVNULL, check=False)
+        done = subprocess.run([str(self.path.absolute()), "--info"],
+                              capture_output=True, stdin=subprocess.DEVNULL,
+                              check=False)
         if done.returncode != 0 and done.stderr.startswith(b"error:"):
             sys.stderr.buffer.write(done.stderr)
             raise Reported()
