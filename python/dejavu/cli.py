@@ -75,18 +75,19 @@ def run_generate(args):
 
 def tokenizer_folders(model, executable):
     """Where tokenizer.json may be: in the folder that --model names, beside
-    the executable, and beside the model that it was made of; and in the
-    parent of each."""
+    the executable, and in a folder beside it with the name of the model; and
+    in the parent of each."""
     folders = []
     if model is not None:
         folder = pathlib.Path(model)
         if not folder.exists():
             raise DejavuError(f"{model}: no such file or folder")
         folders.append(folder if folder.is_dir() else folder.parent)
-    folders.append(executable.path.resolve().parent)
-    source = executable.manifest.get("model", {}).get("source")
-    if source and pathlib.Path(source).exists():
-        folders.append(pathlib.Path(source).resolve().parent)
+    beside = executable.path.resolve().parent
+    folders.append(beside)
+    name = executable.manifest.get("model", {}).get("name")
+    if name and (beside / name).is_dir():
+        folders.append(beside / name)
     return [place for folder in folders
             for place in (folder, folder.resolve().parent)]
 
@@ -154,7 +155,7 @@ def build_parser():
     made.add_argument("--prompt", required=True, metavar="TEXT")
     made.add_argument("--model", metavar="FOLDER",
                       help="where tokenizer.json is, if neither beside OUT nor"
-                      " beside the model that it was made of")
+                      " in a folder there with the model's name")
     made.add_argument("--max-new-tokens", type=natural, default=128,
                       metavar="N", help="128 unless given")
     made.add_argument("--temperature", type=non_negative, metavar="T",

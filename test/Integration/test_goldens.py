@@ -71,6 +71,20 @@ EDITS = {
     "id outside the vocabulary":
         lambda a: put(a, "in.input_ids", np.full((1, 1), 256)),
     "negative id": lambda a: put(a, "in.input_ids", np.full((1, 1), -1)),
+    "position outside the table":
+        lambda a: put(a, "in.position_ids", np.full((1, 1), 1 << 20)),
+    "negative position": lambda a: put(a, "in.position_ids",
+                                       np.full((1, 1), -3)),
+    "hole in the mask": lambda a: add(a, "in.attention_mask", (0, 4), -1),
+    "padding at the right": lambda a: add(a, "in.attention_mask", (0, -1), -1),
+    "short mask": lambda a: put(a, "in.attention_mask",
+                                a["in.attention_mask"][:, 1:]),
+    "caches of different lengths": lambda a: put(
+        a, "in.past_key_values.1.key",
+        a["in.past_key_values.1.key"][:, :, 1:]),
+    "heads of another model": lambda a: put(
+        a, "in.past_key_values.1.key",
+        a["in.past_key_values.1.key"][:, 1:]),
     "no outputs": lambda a: [a.pop(k) for k in list(a) if k[:4] == "out."],
 }
 
