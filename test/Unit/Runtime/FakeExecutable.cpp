@@ -43,7 +43,7 @@ static int32_t misbehave(dejavu_step *step, int32_t code) {
   if (!how)
     return code;
   if (std::strcmp(how, "crash") == 0)
-    std::raise(SIGSEGV);
+    std::raise(SIGKILL);
   if (std::strcmp(how, "quiet") == 0)
     std::_Exit(3);
   if (std::strcmp(how, "nan") == 0)

@@ -148,7 +148,7 @@ TEST_F(RunToolTest, ExecutablesThatMisbehave) {
       << result.out;
   result = runOn(golden(), "", "FAKE_MODEL=crash");
   EXPECT_EQ(result.code, 1);
-  EXPECT_NE(result.err.find("killed by signal 11"), std::string::npos);
+  EXPECT_NE(result.err.find("killed by signal 9"), std::string::npos);
   result = runOn(golden(), "", "FAKE_MODEL=quiet");
   EXPECT_EQ(result.code, 1);
   EXPECT_EQ(result.err,
