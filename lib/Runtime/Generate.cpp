@@ -28,13 +28,11 @@ ErrorOr<TokenIds> dejavu::rt::parsePromptIds(std::string_view text) {
     size_t comma = text.find(',');
     std::string_view item = trim(text.substr(0, comma));
     int64_t id = 0;
-    auto [end, code] =
-        std::from_chars(item.data(), item.data() + item.size(), id);
-    if (item.empty() || code != std::errc() ||
-        end != item.data() + item.size() || id < 0)
-      return makeError("'%.*s' is not a token id",
-                       static_cast<int>(std::min<size_t>(item.size(), 40)),
-                       item.data());
+    const char *end = item.data() + item.size();
+    auto [stop, code] = std::from_chars(item.data(), end, id);
+    if (item.empty() || code != std::errc() || stop != end || id < 0)
+      return makeError("'%s' is not a token id",
+                       std::string(item.substr(0, 40)).c_str());
     ids.push_back(id);
     if (comma == std::string_view::npos)
       return ids;

@@ -209,9 +209,11 @@ Status dejavu::run::writeNpz(const std::string &path,
         status.failed())
       return status.withPrefix(path);
   }
-  if (zip_close(archive.get()) != 0)
-    return makeError("%s: %s", path.c_str(), zip_strerror(archive.get()));
-  archive.release();
+  zip_t *finished = archive.release();
+  if (zip_close(finished) != 0) {
+    archive.reset(finished);
+    return makeError("%s: %s", path.c_str(), zip_strerror(finished));
+  }
 
   ErrorOr<AtomicFile> file = AtomicFile::create(path);
   if (file.failed())
