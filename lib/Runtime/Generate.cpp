@@ -26,13 +26,12 @@ ErrorOr<TokenIds> dejavu::rt::parsePromptIds(std::string_view text) {
     return Status::error("empty, expected token ids such as 1,17,42");
   while (true) {
     size_t comma = text.find(',');
-    std::string_view item = trim(text.substr(0, comma));
+    std::string item(trim(text.substr(0, comma)));
     int64_t id = 0;
     const char *end = item.data() + item.size();
     auto [stop, code] = std::from_chars(item.data(), end, id);
     if (item.empty() || code != std::errc() || stop != end || id < 0)
-      return makeError("'%s' is not a token id",
-                       std::string(item.substr(0, 40)).c_str());
+      return makeError("'%s' is not a token id", item.substr(0, 40).c_str());
     ids.push_back(id);
     if (comma == std::string_view::npos)
       return ids;

@@ -14,13 +14,27 @@
 using namespace dejavu::rt;
 
 ErrorOr<int64_t> dejavu::rt::argmax(const float *logits, int64_t count) {
+  // Blocks whose maximum the compiler can vectorise; only a block that beats
+  // the best so far is searched for where.
+  static constexpr int64_t kBlock = 256;
   int64_t best = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    if (std::isnan(logits[i]))
-      return makeError("the logit of id %lld is NaN",
-                       static_cast<long long>(i));
-    if (logits[i] > logits[best])
-      best = i;
+  for (int64_t begin = 0; begin < count; begin += kBlock) {
+    int64_t end = std::min(begin + kBlock, count);
+    float largest = logits[best];
+    int better = 0, notNumbers = 0;
+    for (int64_t i = begin; i < end; ++i) {
+      better |= logits[i] > largest;
+      notNumbers |= std::isnan(logits[i]);
+    }
+    if (!better && !notNumbers)
+      continue;
+    for (int64_t i = begin; i < end; ++i) {
+      if (std::isnan(logits[i]))
+        return makeError("the logit of id %lld is NaN",
+                         static_cast<long long>(i));
+      if (logits[i] > logits[best])
+        best = i;
+    }
   }
   return best;
 }

@@ -30,6 +30,19 @@ TEST(SamplerTest, GreedyTakesTheLowestOfEquals) {
             (std::vector<int64_t>{1, 1}));
 }
 
+TEST(SamplerTest, ArgmaxOfMany) {
+  // Sizes around the blocks of the search, the largest anywhere, twice.
+  for (int64_t count : {1, 2, 255, 256, 257, 700}) {
+    for (int64_t at = 0; at < count; at += 3) {
+      std::vector<float> logits(count, -1.0f);
+      logits[at] = logits[count - 1] = 4.0f;
+      EXPECT_EQ(*argmax(logits.data(), count), at);
+      logits[count - 1] = NAN;
+      EXPECT_TRUE(argmax(logits.data(), count).failed());
+    }
+  }
+}
+
 TEST(SamplerTest, NaNIsAnError) {
   std::vector<float> logits = {1, NAN, 3};
   EXPECT_EQ(argmax(logits.data(), 3).message(), "the logit of id 1 is NaN");
