@@ -16,7 +16,6 @@
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
-#include <vector>
 
 namespace dejavu::rt {
 
