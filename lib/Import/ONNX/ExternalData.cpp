@@ -81,7 +81,7 @@ mlir::dejavu::onnximport::parseExternalData(const proto::TensorProto &tensor,
     if (key == "offset")
       range.offset = *number;
     else
-      range.length = *number;
+      range.length = number;
   }
   if (!llvm::is_contained(seen, "location")) {
     error = "external data has no location";
