@@ -1,0 +1,273 @@
+//===- Passes.td - onnx ops to dejavu ops ------------------*- tablegen -*-===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The passes of the raise phase, in the order in which they run. All look at
+// structure, types and constants alone: never at names, at the number of
+// layers, or at the order of ops.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEJAVU_CONVERSION_ONNXTODEJAVU_PASSES_TD
+#define DEJAVU_CONVERSION_ONNXTODEJAVU_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def OnnxBindSignaturePass : Pass<"onnx-bind-signature", "::mlir::ModuleOp"> {
+  let summary = "Find what each input and output of a decoder is";
+  let description = [{
+    Finds the calling convention of `@main` from its structure:
+
+    * a *cache* is an argument `%past` of rank 4 with a result
+      `Concat(%past, %new)` along axis 2;
+    * the *logits* are the one other result;
+    * the *ids* index an embedding table with as many rows as the logits have
+      columns, the *positions* index another table;
+    * the *attention mask* is the argument of rank 2 that indexes no table.
+
+    Writes the roles as `dejavu.binding` (keys and values are told apart when
+    attention is raised), and gives the dimensions the symbols of the
+    convention: ids and positions are [batch, tokens], caches
+    [batch, heads, past, head dim], the mask [batch, past + tokens]. Exporters
+    often give each cache a symbol of its own; that they are equal is what
+    the convention adds.
+
+    ```mlir
+    func.func @main(%ids: tensor<?x?xi64> {onnx.dims = ["s0", "s1"], onnx.name = "x"})
+    ```
+
+    becomes
+
+    ```mlir
+    func.func @main(%ids: tensor<?x?xi64> {
+        dejavu.binding = #dejavu.binding<"x", ids>,
+        onnx.dims = ["batch", "tokens"], onnx.name = "x"})
+    ```
+
+    Fails, with notes, if a cache goes in and does not come out, or the other
+    way round, if caches differ in heads, or if an argument has no role.
+  }];
+  let dependentDialects = ["::mlir::dejavu::DejavuDialect"];
+}
+
+def OnnxSimplifyPass : Pass<"onnx-simplify", "::mlir::func::FuncOp"> {
+  let summary = "Remove what does nothing, and give activations one form";
+  let description = [{
+    Removes `Identity`, `Concat` of one operand, casts to the same type,
+    products with one, transposes that cancel; merges transposes; and replaces
+    the compositions of GELU (erf and tanh form) by `onnx.Gelu`.
+
+    ```mlir
+    %1 = onnx.Cast(%0) {to = f32} : (tensor<?x8xf32>) -> tensor<?x8xf32>
+    %2 = onnx.Relu(%1) : (tensor<?x8xf32>) -> tensor<?x8xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %2 = onnx.Relu(%0) : (tensor<?x8xf32>) -> tensor<?x8xf32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::onnx::OnnxDialect"];
+}
+
+def OnnxFoldShapesPass : Pass<"onnx-fold-shapes", "::mlir::func::FuncOp"> {
+  let summary = "Evaluate arithmetic on shapes as far as symbols allow";
+  let description = [{
+    Uses the polynomials of the analysis SymbolicShapes. Integers that are
+    known become constants; a `Reshape` or `Expand` that provably changes
+    nothing goes away; the shape of a `Reshape` becomes a constant where 0 (as
+    in the input) and one -1 suffice; the round trip over
+    [batch * heads, steps, features] that transposes keys becomes one
+    `Transpose`.
+
+    ```mlir
+    %s = onnx.Shape(%x) {start = 0 : i64} : (tensor<?x?x8xf32>) -> tensor<3xi64>
+    %y = onnx.Reshape(%x, %s) : (tensor<?x?x8xf32>, tensor<3xi64>) -> tensor<?x?x8xf32>
+    ```
+
+    becomes `%x`.
+  }];
+  let dependentDialects = ["::mlir::onnx::OnnxDialect"];
+}
+
+def OnnxSinkReshapesPass : Pass<"onnx-sink-reshapes", "::mlir::func::FuncOp"> {
+  let summary = "Let activations keep their batch and token dimensions";
+  let description = [{
+    Exports of OPT flatten activations to [batch * tokens, features] before the
+    MLP and unfold them behind it. This pass rebuilds the ops between the two
+    reshapes on [batch, tokens, features]: norms, `Gemm` (as `MatMul` and `Add`),
+    and ops that work element by element.
+
+    ```mlir
+    %0 = onnx.Reshape(%x, %flat) : (tensor<?x?x8xf32>, tensor<2xi64>) -> tensor<?x8xf32>
+    %1 = onnx.Gemm(%0, %w) : (tensor<?x8xf32>, tensor<8x4xf32>) -> tensor<?x4xf32>
+    %2 = onnx.Reshape(%1, %deep) : (tensor<?x4xf32>, tensor<3xi64>) -> tensor<?x?x4xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %2 = onnx.MatMul(%x, %w) : (tensor<?x?x8xf32>, tensor<8x4xf32>) -> tensor<?x?x4xf32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::onnx::OnnxDialect"];
+}
+
+def RaiseLinearPass : Pass<"raise-linear", "::mlir::ModuleOp"> {
+  let summary = "Raise products with a weight, and their biases, to linear";
+  let description = [{
+    `MatMul` of an activation with a weight, its transpose included, and the
+    `Add` of a bias (on either side) become `dejavu.linear`. Linear weights are
+    [out, in]: where the file has [in, out], the weight's recipe transposes.
+
+    ```mlir
+    %1 = onnx.MatMul(%x, %w) : (tensor<?x?x8xf32>, tensor<8x4xf32>) -> tensor<?x?x4xf32>
+    %2 = onnx.Add(%1, %b) : (tensor<?x?x4xf32>, tensor<4xf32>) -> tensor<?x?x4xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %2 = dejavu.linear %x, @w.T, @b : tensor<?x?x8xf32> -> tensor<?x?x4xf32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::dejavu::DejavuDialect"];
+}
+
+def RaiseNormPass : Pass<"raise-norm", "::mlir::func::FuncOp"> {
+  let summary = "Raise normalisation over the features to norm";
+  let description = [{
+    ```mlir
+    %n = onnx.LayerNormalization(%x, %scale, %bias) {epsilon = 1.0e-5 : f32}
+        : (tensor<?x?x8xf32>, tensor<8xf32>, tensor<8xf32>) -> tensor<?x?x8xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %n = dejavu.norm layer %x, @scale, @bias {epsilon = 1.0e-5 : f32} : tensor<?x?x8xf32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::dejavu::DejavuDialect"];
+}
+
+def RaiseEmbedPass : Pass<"raise-embed", "::mlir::func::FuncOp"> {
+  let summary = "Raise lookups in a table to embed";
+  let description = [{
+    `Gather` of rows of a weight by [batch, tokens] indices; a constant that is
+    added to the indices becomes the offset.
+
+    ```mlir
+    %1 = onnx.Add(%positions, %two) : (tensor<?x?xi64>, tensor<i64>) -> tensor<?x?xi64>
+    %2 = onnx.Gather(%table, %1) : (tensor<66x8xf32>, tensor<?x?xi64>) -> tensor<?x?x8xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %2 = dejavu.embed %positions, @table {offset = 2 : i64}
+        : tensor<?x?xi64> -> tensor<?x?x8xf32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::dejavu::DejavuDialect"];
+}
+
+def RaiseResidualPass : Pass<"raise-residual", "::mlir::func::FuncOp"> {
+  let summary = "Raise sums of two activations to residual_add";
+  let description = [{
+    ```mlir
+    %y = onnx.Add(%x, %o) : (tensor<?x?x8xf32>, tensor<?x?x8xf32>) -> tensor<?x?x8xf32>
+    ```
+
+    becomes, if the shapes are provably equal (nothing is broadcast),
+
+    ```mlir
+    %y = dejavu.residual_add %x, %o : tensor<?x?x8xf32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::dejavu::DejavuDialect"];
+}
+
+def RaiseAttentionPass : Pass<"raise-attention", "::mlir::ModuleOp"> {
+  let summary = "Raise attention over past and new keys to an explicit cache";
+  let description = [{
+    Finds attention by its core, a `Softmax` between two products or
+    `onnx.Attention`, and by what stands around it: scaling by constants on
+    either side, heads split off and merged again, keys and values that are
+    concatenated to a past argument, a mask, a guard against NaN. For each it
+    adds a cache argument and result to `@main` and, once, the argument
+    `starts`:
+
+    ```mlir
+    %c1 = dejavu.kv_append %c0, %k, %v : !dejavu.kv_cache<8 x 32>, tensor<?x?x256xf32>
+    %a, %c2 = dejavu.attention %q, %c1, %starts scale = 0.25 masked_rows = uniform
+        : tensor<?x?x256xf32>, !dejavu.kv_cache<8 x 32>, tensor<?xi64>
+    ```
+
+    What the mask means is not read off its structure, which differs from
+    exporter to exporter. Its slice of the graph is evaluated by the reference
+    interpreter for various batches, lengths and contents of the attention
+    mask, and compared with `k <= past + q and mask[b, k]`; see
+    docs/Rationale/Masks.md. Caches are numbered in the order of the key
+    arguments.
+
+    A remark of category `raise` says for each attention that it was raised, or
+    why not; in the latter case the core gets the attribute
+    `dejavu.not_raised`.
+  }];
+  let dependentDialects = ["::mlir::dejavu::DejavuDialect"];
+}
+
+def RaiseFFNPass : Pass<"raise-ffn", "::mlir::ModuleOp"> {
+  let summary = "Raise a linear layer, an activation and a linear layer to ffn";
+  let description = [{
+    Activations are ReLU, squared ReLU, GELU in both forms and SiLU. The down
+    projection of `dejavu.ffn` is neuron-major, so its recipe transposes.
+
+    ```mlir
+    %1 = dejavu.linear %x, @w1, @b1 : tensor<?x?x8xf32> -> tensor<?x?x32xf32>
+    %2 = onnx.Relu(%1) : (tensor<?x?x32xf32>) -> tensor<?x?x32xf32>
+    %3 = dejavu.linear %2, @w2, @b2 : tensor<?x?x32xf32> -> tensor<?x?x8xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %3 = dejavu.ffn relu %x, up = @w1, @b1 down = @w2.T, @b2 : tensor<?x?x8xf32>
+    ```
+
+    A remark of category `raise` says for each activation that its MLP was
+    raised, or why not; in the latter case the activation gets the attribute
+    `dejavu.not_raised`.
+  }];
+  let dependentDialects = ["::mlir::dejavu::DejavuDialect"];
+}
+
+def RaiseDecoderPass : Pass<"raise-decoder", "::mlir::ModuleOp"> {
+  let summary = "Make @prefill and @decode of @main";
+  let description = [{
+    Replaces `@main`, in which only `dejavu` ops may lead to the logits and the
+    caches, by `@prefill` and `@decode`, with the arguments ids, positions,
+    starts, (in `@prefill`) the first token that logits are wanted for, and the
+    caches. The linear layer of the logits becomes `lm_head`. Writes the
+    `dejavu.signature`, and removes weights that are not used.
+
+    Ops come in an order that depends on the data flow alone.
+
+    ```mlir
+    func.func @decode(%ids: tensor<?x1xi64>, %positions: tensor<?x1xi64>,
+                      %starts: tensor<?xi64>, %c0: !dejavu.kv_cache<8 x 32>)
+        -> (tensor<?x1x8192xf32>, !dejavu.kv_cache<8 x 32>)
+        attributes {dejavu.entry = #dejavu.entry<decode>}
+    ```
+
+    If `onnx` ops are left, fails with an error that names them.
+  }];
+  let dependentDialects = ["::mlir::dejavu::DejavuDialect"];
+}
+
+#endif // DEJAVU_CONVERSION_ONNXTODEJAVU_PASSES_TD

@@ -1,0 +1,268 @@
+//===- MaskClassifier.cpp - what a mask means -----------------------------===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "MaskClassifier.h"
+
+#include "dejavu/Reference/Interpreter.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+using namespace mlir::dejavu;
+
+/// The largest constant whose surroundings are tried.
+static constexpr int64_t maxConstant = 1024;
+
+/// The part of the graph that computes a mask.
+struct MaskClassifier::Slice {
+  /// Integers that are arithmetic on the convention's sizes, which the
+  /// evaluation starts from, as it does from `attentionMask`.
+  SmallVector<Value> sizes;
+  BlockArgument attentionMask;
+  /// The largest integer that occurs.
+  int64_t largest = 0;
+};
+
+namespace {
+enum class Pattern { Ones, LeftPadded, Scattered };
+} // namespace
+
+struct MaskClassifier::Witness {
+  int64_t batch, past, tokens;
+  Pattern pattern;
+
+  std::optional<int64_t> getSize(StringRef symbol) const {
+    return llvm::StringSwitch<std::optional<int64_t>>(symbol)
+        .Case("batch", batch)
+        .Case("past", past)
+        .Case("tokens", tokens)
+        .Default(std::nullopt);
+  }
+
+  /// The element of the attention mask for row `b` and step `k`.
+  bool isKept(int64_t b, int64_t k) const {
+    switch (pattern) {
+    case Pattern::Ones:
+      return true;
+    case Pattern::LeftPadded:
+      return k >= (b * 2 + 1) % (past + tokens);
+    case Pattern::Scattered: {
+      // A mix of both indices, so that no two rows or shifts agree.
+      uint64_t hash = (static_cast<uint64_t>(b) + 1) * 0x9E3779B97F4A7C15u ^
+                      (static_cast<uint64_t>(k) + 1) * 0xC2B2AE3D27D4EB4Fu;
+      hash ^= hash >> 29;
+      hash *= 0xBF58476D1CE4E5B9u;
+      return (hash >> 40) & 1;
+    }
+    }
+    return true;
+  }
+};
+
+const MaskClassifier::Result &MaskClassifier::classify(Value mask) {
+  auto [it, isNew] = results.try_emplace(mask);
+  if (isNew)
+    it->second = evaluate(mask);
+  return it->second;
+}
+
+std::string MaskClassifier::collectSlice(Value mask, Slice &slice) {
+  // Values that an evaluation needs, and values of which only the constants
+  // count: those below integers that are bound.
+  SmallVector<std::pair<Value, bool>> worklist{{mask, true}};
+  llvm::DenseSet<std::pair<Value, int>> seen;
+  while (!worklist.empty()) {
+    auto [value, isNeeded] = worklist.pop_back_val();
+    if (!seen.insert({value, isNeeded}).second)
+      continue;
+    if (auto constant = value.getDefiningOp<onnx::ConstantOp>()) {
+      auto dense = dyn_cast<DenseElementsAttr>(constant.getValue());
+      auto count = [&](int64_t number) {
+        number = number < 0 ? -number : number;
+        // Slices to the end of a dimension are no sizes.
+        if (number < INT32_MAX)
+          slice.largest = std::max(slice.largest, number);
+      };
+      if (dense && isa<IntegerType>(dense.getElementType()) &&
+          !dense.getElementType().isInteger(1))
+        for (const APInt &element : dense.getValues<APInt>())
+          if (element.getSExtValue() != INT64_MIN)
+            count(element.getSExtValue());
+      std::optional<double> number = getConstantFloat(value);
+      if (number && std::abs(*number) < 1e6)
+        count(static_cast<int64_t>(*number));
+      continue;
+    }
+    if (isNeeded) {
+      if (const SymbolicShapes::Dims *contents = shapes.getContents(value)) {
+        Witness any{1, 1, 1, Pattern::Ones};
+        bool known = llvm::all_of(*contents, [&](const DimExpr &element) {
+          return element
+              .evaluate([&](const std::string &s) { return any.getSize(s); })
+              .has_value();
+        });
+        if (known) {
+          slice.sizes.push_back(value);
+          worklist.push_back({value, false});
+          continue;
+        }
+      }
+    }
+    if (auto argument = dyn_cast<BlockArgument>(value)) {
+      if (!isNeeded)
+        continue;
+      auto binding = function.getArgAttrOfType<BindingAttr>(
+          argument.getArgNumber(), kBindingAttrName);
+      if (!binding || binding.getRole() != Role::attention_mask)
+        return ("the mask depends on the values of input '" +
+                getSignatureName(function, argument) + "'")
+            .str();
+      slice.attentionMask = argument;
+      continue;
+    }
+    Operation *op = value.getDefiningOp();
+    if (isa<onnx::ShapeOp>(op)) {
+      if (isNeeded)
+        return "the mask depends on a shape that is not known";
+      continue;
+    }
+    if (isNeeded && isa<LoadWeightOp>(op))
+      return "the mask depends on a weight";
+    for (Value operand : op->getOperands())
+      worklist.push_back({operand, isNeeded});
+  }
+  if (!slice.attentionMask)
+    return "the mask does not depend on the attention mask";
+  if (slice.largest > maxConstant)
+    return ("the mask depends on the number " + Twine(slice.largest) +
+            ", and lengths beyond " + Twine(maxConstant) + " are not tried")
+        .str();
+  return "";
+}
+
+/// `value` as a number in a message.
+static std::string describe(double value) {
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::format("%g", value);
+  return text;
+}
+
+std::string MaskClassifier::checkWitness(Value mask, const Slice &slice,
+                                         const Witness &witness,
+                                         std::optional<double> &hidden) {
+  int64_t steps = witness.past + witness.tokens;
+  reference::Bindings bindings;
+  {
+    FailureOr<reference::Element> element = reference::getElement(
+        getElementTypeOrSelf(slice.attentionMask.getType()));
+    if (failed(element))
+      return "the attention mask has an element type that is not known";
+    reference::Tensor tensor(*element, {witness.batch, steps});
+    for (int64_t b = 0; b < witness.batch; ++b)
+      for (int64_t k = 0; k < steps; ++k)
+        tensor.setInt(b * steps + k, witness.isKept(b, k));
+    bindings.try_emplace(slice.attentionMask, std::move(tensor));
+  }
+  for (Value value : slice.sizes) {
+    auto type = cast<RankedTensorType>(value.getType());
+    SmallVector<int64_t> numbers;
+    for (const DimExpr &size : *shapes.getContents(value))
+      numbers.push_back(
+          size.evaluate([&](const std::string &s) { return witness.getSize(s); })
+              .value_or(0));
+    SmallVector<int64_t> shape;
+    if (type.getRank() == 1)
+      shape.push_back(numbers.size());
+    FailureOr<reference::Element> element =
+        reference::getElement(type.getElementType());
+    if (failed(element))
+      return "a size has an element type that is not known";
+    bindings.try_emplace(value,
+                         reference::Tensor::ofInts(shape, numbers, *element));
+  }
+
+  reference::Interpreter interpreter;
+  FailureOr<reference::Tensor> found =
+      interpreter.evaluateTensor(mask, bindings);
+  if (failed(found))
+    return "the mask cannot be evaluated: " +
+           (interpreter.getError() ? interpreter.getError()->message : "");
+
+  int64_t shape[4] = {witness.batch, 1, witness.tokens, steps};
+  ArrayRef<int64_t> foundShape = found->getShape();
+  std::string sizes = ("for batch " + Twine(witness.batch) + ", past " +
+                       Twine(witness.past) + ", tokens " +
+                       Twine(witness.tokens))
+                          .str();
+  if (found->getRank() > 4)
+    return "the mask has more than four dimensions";
+  // Heads may be there as long as they agree; the others broadcast.
+  for (auto [i, size] : llvm::enumerate(llvm::reverse(foundShape))) {
+    size_t axis = 3 - i;
+    if (axis == 1)
+      shape[1] = size;
+    else if (size != 1 && size != shape[axis])
+      return ("dimension " + Twine(axis) + " of the mask is " + Twine(size) +
+              " " + sizes)
+          .str();
+  }
+  std::vector<int64_t> sources =
+      reference::getBroadcastSources(shape, foundShape);
+  size_t at = 0;
+  for (int64_t b = 0; b < shape[0]; ++b) {
+    for (int64_t h = 0; h < shape[1]; ++h) {
+      for (int64_t q = 0; q < shape[2]; ++q) {
+        for (int64_t k = 0; k < shape[3]; ++k, ++at) {
+          bool wanted = k <= witness.past + q && witness.isKept(b, k);
+          double value = found->getFloat(sources[at]);
+          bool visible = found->isFloat() ? value == 0 : value != 0;
+          if (visible != wanted)
+            return (Twine("the mask is not causal with padding: key ") +
+                    Twine(k) + " of query " + Twine(q) + " is " +
+                    (visible ? "visible" : "hidden") + " " + sizes)
+                .str();
+          if (visible || !found->isFloat())
+            continue;
+          if (!hidden)
+            hidden = value;
+          if (*hidden != value)
+            return "the mask hides keys with different numbers, " +
+                   describe(*hidden) + " and " + describe(value);
+        }
+      }
+    }
+  }
+  return "";
+}
+
+MaskClassifier::Result MaskClassifier::evaluate(Value mask) {
+  Slice slice;
+  Result result;
+  result.reason = collectSlice(mask, slice);
+  if (!result.reason.empty())
+    return result;
+  // (batch, past, tokens): one token and several, with and without a past, and
+  // no two sizes equal, so that none is taken for another.
+  SmallVector<std::array<int64_t, 3>> sizes{
+      {1, 0, 1}, {2, 0, 5}, {2, 3, 1}, {3, 4, 2}, {1, 2, 7}};
+  if (slice.largest > 1) {
+    sizes.push_back({2, slice.largest + 3, 1});
+    sizes.push_back({2, slice.largest + 4, 3});
+    sizes.push_back({1, 0, slice.largest + 3});
+  }
+  std::optional<double> hidden;
+  for (auto [batch, past, tokens] : sizes) {
+    for (Pattern pattern :
+         {Pattern::Ones, Pattern::LeftPadded, Pattern::Scattered}) {
+      result.reason = checkWitness(mask, slice, {batch, past, tokens, pattern},
+                                   hidden);
+      if (!result.reason.empty())
+        return result;
+    }
+  }
+  result.hidden = hidden.value_or(0);
+  return result;
+}

@@ -1,0 +1,87 @@
+//===- Utils.h - what the raise passes share --------------------*- C++ -*-===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Small questions about onnx IR, and the table of weights with their
+// transposed copies.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEJAVU_LIB_CONVERSION_ONNXTODEJAVU_UTILS_H
+#define DEJAVU_LIB_CONVERSION_ONNXTODEJAVU_UTILS_H
+
+#include "dejavu/Dialect/Dejavu/IR/Dejavu.h"
+#include "dejavu/Dialect/Onnx/IR/Onnx.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Remarks.h"
+
+namespace mlir::dejavu {
+
+/// Argument and result attribute: what a tensor of the signature is.
+inline constexpr llvm::StringLiteral kBindingAttrName = "dejavu.binding";
+
+/// Attribute of an op that is the core of an attention or the activation of
+/// an MLP that could not be raised: why.
+inline constexpr llvm::StringLiteral kNotRaisedAttrName = "dejavu.not_raised";
+
+/// The function that was imported; null if there is none.
+func::FuncOp getMain(ModuleOp module);
+
+/// The name of an argument or result in the file.
+llvm::StringRef getSignatureName(func::FuncOp function, BlockArgument argument);
+llvm::StringRef getResultName(func::FuncOp function, unsigned index);
+
+/// Erases the ops of `function` whose results nobody uses.
+void eraseDeadOps(func::FuncOp function);
+
+/// The value of a constant of one floating-point element.
+std::optional<double> getConstantFloat(Value value);
+
+/// The value of a constant of one integer element.
+std::optional<int64_t> getConstantInt(Value value);
+
+/// The operand of `op`, which has two, that is not `value`.
+Value getOtherOperand(Operation *op, Value value);
+
+/// Marks `core` as not raised and emits the remark about it. `what` is
+/// "attention" or "MLP".
+void reportNotRaised(Operation *core, llvm::StringRef what,
+                     const llvm::Twine &reason);
+
+/// Attribute of a transposed copy of a weight: the name of the original.
+inline constexpr llvm::StringLiteral kCopyOfAttrName = "dejavu.copy_of";
+
+/// Options of a remark of the raise phase about `op`.
+remark::RemarkOpts getRemarkOptions(Operation *op);
+
+/// The weights of a module, with copies in another layout.
+class WeightTable {
+public:
+  explicit WeightTable(ModuleOp module);
+
+  WeightOp lookup(FlatSymbolRefAttr name) const;
+
+  /// The weight whose meaning is the transpose of the matrix `name`. It is
+  /// made once, with a recipe, and `name` comes back if it is transposed twice.
+  FlatSymbolRefAttr getTransposed(FlatSymbolRefAttr name);
+
+private:
+  SymbolTable symbols;
+  /// Symbols by what they hold: source, stored type and recipe.
+  llvm::DenseMap<Attribute, FlatSymbolRefAttr> byContents;
+};
+
+/// The weight that `value` loads, with dimensions as in `value`: null if it is
+/// none. A transpose between the two is looked through.
+FlatSymbolRefAttr matchWeight(Value value, WeightTable &weights);
+
+/// The vector of `size` elements that `value` loads: null if it is none.
+FlatSymbolRefAttr matchVector(Value value, int64_t size);
+
+} // namespace mlir::dejavu
+
+#endif // DEJAVU_LIB_CONVERSION_ONNXTODEJAVU_UTILS_H
