@@ -9,10 +9,14 @@
 #ifndef DEJAVU_INITALLPASSES_H
 #define DEJAVU_INITALLPASSES_H
 
+#include "dejavu/Conversion/OnnxToDejavu/Passes.h"
 #include "dejavu/Dialect/Dejavu/Transforms/Passes.h"
 
 namespace mlir::dejavu {
-inline void registerAllDejavuPasses() { registerDejavuTransformsPasses(); }
+inline void registerAllDejavuPasses() {
+  registerDejavuTransformsPasses();
+  registerOnnxToDejavuPasses();
+}
 } // namespace mlir::dejavu
 
 #endif // DEJAVU_INITALLPASSES_H

@@ -146,8 +146,7 @@ void SymbolicShapes::update(Operation *op) {
 
 /// The only element of `dims`, if it is a number.
 static std::optional<int64_t> getNumber(const SymbolicShapes::Dims *dims) {
-  return dims && dims->size() == 1 ? dims->front().getConstant()
-                                   : std::nullopt;
+  return dims && dims->size() == 1 ? dims->front().getConstant() : std::nullopt;
 }
 
 /// `dims` as numbers, if all are.
@@ -204,7 +203,8 @@ std::optional<SymbolicShapes::Dims> SymbolicShapes::inferSlice(Operation *op) {
       getNumbers(getContents(slice.getEnds()));
   if (!source || !starts || !ends || starts->size() != ends->size())
     return std::nullopt;
-  SmallVector<int64_t> axes(llvm::seq<int64_t>(0, starts->size()));
+  SmallVector<int64_t> axes =
+      llvm::to_vector(llvm::seq<int64_t>(0, starts->size()));
   if (slice.getAxes()) {
     auto given = getNumbers(getContents(slice.getAxes()));
     if (!given || given->size() != starts->size())
@@ -395,6 +395,21 @@ std::optional<SymbolicShapes::Dims> SymbolicShapes::inferShape(Operation *op) {
                            ArrayRef<DimExpr>(*source).drop_front(axis + 1));
         return dims;
       })
+      .Case([&](onnx::GatherNDOp gather) -> Result {
+        const Dims *source = shapeOf(gather.getData());
+        const Dims *indices = shapeOf(gather.getIndices());
+        if (!source || !indices || indices->empty())
+          return std::nullopt;
+        std::optional<int64_t> tuple = indices->back().getConstant();
+        if (!tuple)
+          return std::nullopt;
+        size_t taken = gather.getBatchDims() + *tuple;
+        if (*tuple < 1 || taken > source->size())
+          return std::nullopt;
+        Dims dims(ArrayRef<DimExpr>(*indices).drop_back());
+        llvm::append_range(dims, ArrayRef<DimExpr>(*source).drop_front(taken));
+        return dims;
+      })
       .Case([&](onnx::RangeOp range) -> Result {
         const Dims *limit = getContents(range.getLimit());
         if (getNumber(getContents(range.getStart())) != 0 ||
@@ -415,11 +430,10 @@ std::optional<SymbolicShapes::Dims> SymbolicShapes::inferShape(Operation *op) {
 //===----------------------------------------------------------------------===//
 
 /// Applies `combine` to elements, one of which may be repeated.
-static std::optional<SymbolicShapes::Dims>
-combine(const SymbolicShapes::Dims *a, const SymbolicShapes::Dims *b,
-        llvm::function_ref<std::optional<DimExpr>(const DimExpr &,
-                                                  const DimExpr &)>
-            combine) {
+static std::optional<SymbolicShapes::Dims> combine(
+    const SymbolicShapes::Dims *a, const SymbolicShapes::Dims *b,
+    llvm::function_ref<std::optional<DimExpr>(const DimExpr &, const DimExpr &)>
+        combine) {
   if (!a || !b || a->empty() || b->empty() ||
       (a->size() != b->size() && a->size() != 1 && b->size() != 1))
     return std::nullopt;
@@ -503,8 +517,7 @@ SymbolicShapes::inferContents(Operation *op) {
         auto start = getNumber(getContents(slice.getStarts()));
         auto end = getNumber(getContents(slice.getEnds()));
         if (!source || !start || !end ||
-            (slice.getSteps() &&
-             getNumber(getContents(slice.getSteps())) != 1))
+            (slice.getSteps() && getNumber(getContents(slice.getSteps())) != 1))
           return std::nullopt;
         int64_t size = source->size();
         auto clamp = [&](int64_t at) {

@@ -66,9 +66,9 @@ public:
 
   /// The value for given symbols; nothing if `valueOf` does not know one or
   /// the result overflows.
-  std::optional<int64_t>
-  evaluate(const std::function<std::optional<int64_t>(const std::string &)>
-               &valueOf) const;
+  std::optional<int64_t> evaluate(
+      const std::function<std::optional<int64_t>(const std::string &)> &valueOf)
+      const;
 
   /// For messages: `2*batch*tokens + 1`.
   std::string str() const;

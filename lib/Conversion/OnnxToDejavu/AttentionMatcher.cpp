@@ -147,8 +147,8 @@ static std::string matchScores(onnx::SoftmaxOp softmax,
   match.query = matchSplitHeads(product.getA(), shapes, &match.scale);
   if (!match.query)
     return "the query is not an activation with its heads split off";
-  auto transpose = peelScale(product.getB(), match.scale)
-                       .getDefiningOp<onnx::TransposeOp>();
+  auto transpose =
+      peelScale(product.getB(), match.scale).getDefiningOp<onnx::TransposeOp>();
   if (!isTranspose(transpose, {0, 1, 3, 2}))
     return "the keys are not transposed as [batch, heads, head dim, steps]";
   return matchCache(peelScale(transpose.getData(), match.scale), shapes, "key",
@@ -175,8 +175,7 @@ static std::string matchProbabilities(onnx::SoftmaxOp softmax,
   auto product = getOnlyUser<onnx::MatMulOp>(probabilities);
   if (!product || product.getA() != probabilities)
     return "the probabilities are not multiplied with values";
-  std::string reason =
-      matchCache(product.getB(), shapes, "value", match.value);
+  std::string reason = matchCache(product.getB(), shapes, "value", match.value);
   if (!reason.empty())
     return reason;
   match.output = matchMergedHeads(product, shapes);
@@ -206,8 +205,8 @@ static std::string matchOperator(onnx::AttentionOp op,
   match.query = matchSplitHeads(op.getQ(), shapes, &match.scale);
   if (!match.query)
     return "the query is not an activation with its heads split off";
-  std::string reason = matchCache(peelScale(op.getK(), match.scale), shapes,
-                                  "key", match.key);
+  std::string reason =
+      matchCache(peelScale(op.getK(), match.scale), shapes, "key", match.key);
   if (reason.empty())
     reason = matchCache(op.getV(), shapes, "value", match.value);
   if (!reason.empty())
@@ -265,7 +264,8 @@ std::string dejavu::matchAttention(Operation *core,
     auto type = dyn_cast<RankedTensorType>(softmax.getType());
     if (!type || type.getRank() != 4 ||
         (softmax.getAxis() != -1 && softmax.getAxis() != 3))
-      return "the softmax is not over the keys of [batch, heads, queries, keys]";
+      return "the softmax is not over the keys of [batch, heads, queries, "
+             "keys]";
     reason = matchScores(softmax, shapes, match);
     if (reason.empty())
       reason = matchProbabilities(softmax, shapes, match);

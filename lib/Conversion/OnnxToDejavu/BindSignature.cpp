@@ -67,8 +67,7 @@ struct Lookup {
   bool hasOffset;
 };
 
-struct BindSignature
-    : dejavu::impl::OnnxBindSignaturePassBase<BindSignature> {
+struct BindSignature : dejavu::impl::OnnxBindSignaturePassBase<BindSignature> {
   void runOnOperation() override {
     function = getMain(getOperation());
     if (!function) {
@@ -93,10 +92,10 @@ private:
           ShapedType::isDynamic(size) ? symbol.str() : std::to_string(size)));
     function.setArgAttr(index, "onnx.dims", builder.getArrayAttr(dims));
     if (role)
-      function.setArgAttr(
-          index, kBindingAttrName,
-          BindingAttr::get(&getContext(), getSignatureName(function, argument),
-                           *role, 0));
+      function.setArgAttr(index, kBindingAttrName,
+                          BindingAttr::get(&getContext(),
+                                           getSignatureName(function, argument),
+                                           *role, 0));
   }
 
   LogicalResult bindCaches();
@@ -122,8 +121,7 @@ private:
 
 LogicalResult BindSignature::checkHeads(ArrayRef<BlockArgument> pasts) {
   BlockArgument first = pasts.front();
-  ArrayRef<int64_t> wanted =
-      cast<RankedTensorType>(first.getType()).getShape();
+  ArrayRef<int64_t> wanted = cast<RankedTensorType>(first.getType()).getShape();
   for (BlockArgument past : pasts) {
     ArrayRef<int64_t> shape = cast<RankedTensorType>(past.getType()).getShape();
     if (ShapedType::isDynamic(shape[1]) || ShapedType::isDynamic(shape[3]))
@@ -295,8 +293,8 @@ LogicalResult BindSignature::bindIndices() {
   if (candidates.size() != 1) {
     InFlightDiagnostic diag =
         function.emitError()
-        << "expected one input that is looked up in a table of "
-        << logitsWidth << " rows, as many as there are logits";
+        << "expected one input that is looked up in a table of " << logitsWidth
+        << " rows, as many as there are logits";
     for (auto &[argument, lookup] : lookups)
       diag.attachNote(argument.getLoc())
           << "input " << describe(argument) << " is looked up in a table of "

@@ -56,9 +56,11 @@ struct FoldShapes : dejavu::impl::OnnxFoldShapesPassBase<FoldShapes> {
           foldCopy(rewriter, shapes, &op))
         continue;
       if (auto reshape = dyn_cast<onnx::ReshapeOp>(op)) {
-        if (!foldKeyTranspose(rewriter, shapes, reshape))
-          foldReshape(rewriter, shapes, reshape);
+        if (foldKeyTranspose(rewriter, shapes, reshape))
+          continue;
+        foldReshape(rewriter, shapes, reshape);
       }
+      refineTypes(shapes, &op);
     }
     eraseDeadOps(function);
   }
@@ -96,6 +98,24 @@ private:
     return true;
   }
 
+  /// Dimensions that are numbers belong into the type. That of a result of the
+  /// function stays as the file has it.
+  void refineTypes(SymbolicShapes &shapes, Operation *op) {
+    if (!isa<onnx::OnnxDialect>(op->getDialect()))
+      return;
+    for (Value result : op->getResults()) {
+      const SymbolicShapes::Dims *dims = shapes.getShape(result);
+      Operation *terminator = getOperation().front().getTerminator();
+      if (!dims || llvm::is_contained(result.getUsers(), terminator))
+        continue;
+      auto type = cast<RankedTensorType>(result.getType());
+      SmallVector<int64_t> sizes;
+      for (auto [dim, size] : llvm::zip_equal(*dims, type.getShape()))
+        sizes.push_back(dim.getConstant().value_or(size));
+      result.setType(RankedTensorType::get(sizes, type.getElementType()));
+    }
+  }
+
   /// Reshape and Expand to the shape that is there already.
   bool foldCopy(IRRewriter &rewriter, SymbolicShapes &shapes, Operation *op) {
     if (!isa<onnx::ReshapeOp, onnx::ExpandOp>(op) ||
@@ -109,9 +129,8 @@ private:
   bool foldKeyTranspose(IRRewriter &rewriter, SymbolicShapes &shapes,
                         onnx::ReshapeOp unfold) {
     auto transpose = unfold.getData().getDefiningOp<onnx::TransposeOp>();
-    auto fold = transpose
-                    ? transpose.getData().getDefiningOp<onnx::ReshapeOp>()
-                    : onnx::ReshapeOp();
+    auto fold = transpose ? transpose.getData().getDefiningOp<onnx::ReshapeOp>()
+                          : onnx::ReshapeOp();
     if (!fold || transpose.getPerm() != ArrayRef<int64_t>{0, 2, 1})
       return false;
     const SymbolicShapes::Dims *from = shapes.getShape(fold.getData());

@@ -8,7 +8,8 @@
 #include "MaskClassifier.h"
 
 #include "dejavu/Reference/Interpreter.h"
-#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/Format.h"
 
 using namespace mlir;
 using namespace mlir::dejavu;
@@ -27,12 +28,12 @@ struct MaskClassifier::Slice {
 };
 
 namespace {
-enum class Pattern { Ones, LeftPadded, Scattered };
+enum class Contents { Ones, LeftPadded, Scattered };
 } // namespace
 
 struct MaskClassifier::Witness {
   int64_t batch, past, tokens;
-  Pattern pattern;
+  Contents pattern;
 
   std::optional<int64_t> getSize(StringRef symbol) const {
     return llvm::StringSwitch<std::optional<int64_t>>(symbol)
@@ -45,11 +46,11 @@ struct MaskClassifier::Witness {
   /// The element of the attention mask for row `b` and step `k`.
   bool isKept(int64_t b, int64_t k) const {
     switch (pattern) {
-    case Pattern::Ones:
+    case Contents::Ones:
       return true;
-    case Pattern::LeftPadded:
+    case Contents::LeftPadded:
       return k >= (b * 2 + 1) % (past + tokens);
-    case Pattern::Scattered: {
+    case Contents::Scattered: {
       // A mix of both indices, so that no two rows or shifts agree.
       uint64_t hash = (static_cast<uint64_t>(b) + 1) * 0x9E3779B97F4A7C15u ^
                       (static_cast<uint64_t>(k) + 1) * 0xC2B2AE3D27D4EB4Fu;
@@ -98,7 +99,7 @@ std::string MaskClassifier::collectSlice(Value mask, Slice &slice) {
     }
     if (isNeeded) {
       if (const SymbolicShapes::Dims *contents = shapes.getContents(value)) {
-        Witness any{1, 1, 1, Pattern::Ones};
+        Witness any{1, 1, 1, Contents::Ones};
         bool known = llvm::all_of(*contents, [&](const DimExpr &element) {
           return element
               .evaluate([&](const std::string &s) { return any.getSize(s); })
@@ -170,9 +171,10 @@ std::string MaskClassifier::checkWitness(Value mask, const Slice &slice,
     auto type = cast<RankedTensorType>(value.getType());
     SmallVector<int64_t> numbers;
     for (const DimExpr &size : *shapes.getContents(value))
-      numbers.push_back(
-          size.evaluate([&](const std::string &s) { return witness.getSize(s); })
-              .value_or(0));
+      numbers.push_back(size.evaluate([&](const std::string &s) {
+                              return witness.getSize(s);
+                            })
+                            .value_or(0));
     SmallVector<int64_t> shape;
     if (type.getRank() == 1)
       shape.push_back(numbers.size());
@@ -193,10 +195,10 @@ std::string MaskClassifier::checkWitness(Value mask, const Slice &slice,
 
   int64_t shape[4] = {witness.batch, 1, witness.tokens, steps};
   ArrayRef<int64_t> foundShape = found->getShape();
-  std::string sizes = ("for batch " + Twine(witness.batch) + ", past " +
-                       Twine(witness.past) + ", tokens " +
-                       Twine(witness.tokens))
-                          .str();
+  std::string sizes =
+      ("for batch " + Twine(witness.batch) + ", past " + Twine(witness.past) +
+       ", tokens " + Twine(witness.tokens))
+          .str();
   if (found->getRank() > 4)
     return "the mask has more than four dimensions";
   // Heads may be there as long as they agree; the others broadcast.
@@ -255,10 +257,10 @@ MaskClassifier::Result MaskClassifier::evaluate(Value mask) {
   }
   std::optional<double> hidden;
   for (auto [batch, past, tokens] : sizes) {
-    for (Pattern pattern :
-         {Pattern::Ones, Pattern::LeftPadded, Pattern::Scattered}) {
-      result.reason = checkWitness(mask, slice, {batch, past, tokens, pattern},
-                                   hidden);
+    for (Contents pattern :
+         {Contents::Ones, Contents::LeftPadded, Contents::Scattered}) {
+      result.reason =
+          checkWitness(mask, slice, {batch, past, tokens, pattern}, hidden);
       if (!result.reason.empty())
         return result;
     }

@@ -18,6 +18,7 @@
 #include "MaskClassifier.h"
 
 #include "mlir/IR/PatternMatch.h"
+#include "llvm/Support/Format.h"
 
 namespace mlir::dejavu {
 #define GEN_PASS_DEF_RAISEATTENTIONPASS
@@ -62,8 +63,8 @@ static std::string classifyMaskedRows(const AttentionMatch &match,
                                "hides keys, and no guard follows the softmax";
     }
     rows = MaskedRows::uniform;
-    if (hidden < (match.maskKind == MaskKind::Added ? addedLimit
-                                                    : replacedLimit))
+    if (hidden <
+        (match.maskKind == MaskKind::Added ? addedLimit : replacedLimit))
       return "";
     break;
   }
@@ -93,8 +94,8 @@ struct RaiseAttention : dejavu::impl::RaiseAttentionPassBase<RaiseAttention> {
             masks.classify(candidate.match.mask);
         reason = mask.reason;
         if (reason.empty())
-          reason = classifyMaskedRows(candidate.match, mask.hidden,
-                                      candidate.rows);
+          reason =
+              classifyMaskedRows(candidate.match, mask.hidden, candidate.rows);
       }
       if (reason.empty())
         reason = checkPresents(candidate.match);
@@ -143,10 +144,10 @@ private:
 
 /// Notes on the argument and result of the model what they are.
 void RaiseAttention::bind(const CacheMatch &cache, Role role, int64_t layer) {
-  function.setArgAttr(
-      cache.past.getArgNumber(), kBindingAttrName,
-      BindingAttr::get(&getContext(), getSignatureName(function, cache.past),
-                       role, layer));
+  function.setArgAttr(cache.past.getArgNumber(), kBindingAttrName,
+                      BindingAttr::get(&getContext(),
+                                       getSignatureName(function, cache.past),
+                                       role, layer));
   for (OpOperand &use : cache.present->getUses()) {
     if (use.getOwner() != function.front().getTerminator())
       continue;

@@ -57,12 +57,6 @@ static bool isCacheRole(BindingAttr binding) {
          (binding.getRole() == Role::key || binding.getRole() == Role::value);
 }
 
-/// The path that the user gave, for errors that are about the whole model.
-static std::string getModelPrefix(ModuleOp module) {
-  auto source = module->getAttrOfType<StringAttr>("dejavu.source");
-  return source ? (source.getValue() + ": ").str() : "";
-}
-
 /// One error that names what is left, with how often and where first.
 LogicalResult RaiseDecoder::checkLeftovers(func::FuncOp main) {
   llvm::MapVector<StringRef, SmallVector<Operation *>> leftovers;
@@ -82,11 +76,10 @@ LogicalResult RaiseDecoder::checkLeftovers(func::FuncOp main) {
   for (auto &[name, ops] : leftovers)
     names += (names.empty() ? "" : ", ") + name.str() + " (" +
              std::to_string(ops.size()) + ")";
-  InFlightDiagnostic diag =
-      main.emitError() << getModelPrefix(getOperation())
-                       << "the model cannot be compiled yet: there is no "
-                          "dense lowering for what was not raised: "
-                       << names;
+  InFlightDiagnostic diag = main.emitError()
+                            << "the model cannot be compiled yet: there is no "
+                               "dense lowering for what was not raised: "
+                            << names;
   for (auto &[name, ops] : leftovers) {
     for (Operation *op : ops) {
       auto reason = op->getAttrOfType<StringAttr>(kNotRaisedAttrName);
@@ -140,7 +133,6 @@ static void dropPresents(func::FuncOp main) {
 LogicalResult RaiseDecoder::analyse(Decoder &decoder) {
   func::FuncOp main = decoder.main;
   decoder.terminator = main.front().getTerminator();
-  std::string prefix = getModelPrefix(getOperation());
   for (BlockArgument argument : main.getArguments()) {
     BindingAttr binding =
         getBinding(main.getArgAttrDict(argument.getArgNumber()));
@@ -154,15 +146,13 @@ LogicalResult RaiseDecoder::analyse(Decoder &decoder) {
     else if (binding && binding.getRole() == Role::positions)
       decoder.positions = argument;
     else if (!argument.use_empty())
-      return main.emitError()
-             << prefix << "input '" << getSignatureName(main, argument)
-             << "' has a use that is not raised";
+      return main.emitError() << "input '" << getSignatureName(main, argument)
+                              << "' has a use that is not raised";
   }
   if (!decoder.ids)
-    return main.emitError()
-           << prefix << "expected an input that is bound as ids";
+    return main.emitError() << "expected an input that is bound as ids";
   if (decoder.caches.empty())
-    return main.emitError() << prefix << "expected at least one attention";
+    return main.emitError() << "expected at least one attention";
 
   for (auto [i, value] : llvm::enumerate(decoder.terminator->getOperands())) {
     if (isa<KVCacheType>(value.getType())) {
@@ -172,12 +162,12 @@ LogicalResult RaiseDecoder::analyse(Decoder &decoder) {
     auto linear = value.getDefiningOp<LinearOp>();
     if (!linear || linear.getActivation() || !linear->hasOneUse())
       return emitError(value.getLoc())
-             << prefix << "output '" << getResultName(main, i)
+             << "output '" << getResultName(main, i)
              << "' is not the result of a linear layer";
     decoder.logits = linear;
   }
   if (!decoder.logits)
-    return main.emitError() << prefix << "expected an output for the logits";
+    return main.emitError() << "expected an output for the logits";
   SmallVector<Value> roots{decoder.logits};
   llvm::append_range(roots, decoder.newCaches);
   sortByDataFlow(roots, decoder.order);
@@ -203,7 +193,7 @@ static void writeSignature(ModuleOp module, func::FuncOp main) {
 }
 
 /// Builds the function of `entry` before @main.
-static void makeEntry(const Decoder &decoder, Entry entry) {
+static void makeEntry(Decoder &decoder, Entry entry) {
   func::FuncOp main = decoder.main;
   MLIRContext *context = main.getContext();
   OpBuilder builder(main);
@@ -217,9 +207,8 @@ static void makeEntry(const Decoder &decoder, Entry entry) {
         {ShapedType::kDynamic, tokens, getFeatures(type)},
         builder.getF32Type());
   };
-  auto idsType =
-      RankedTensorType::get({ShapedType::kDynamic, tokens},
-                            builder.getI64Type());
+  auto idsType = RankedTensorType::get({ShapedType::kDynamic, tokens},
+                                       builder.getI64Type());
   auto startsType =
       RankedTensorType::get({ShapedType::kDynamic}, builder.getI64Type());
 
@@ -238,9 +227,9 @@ static void makeEntry(const Decoder &decoder, Entry entry) {
     locs.push_back(cache.getLoc());
     results.push_back(cache.getType());
   }
-  auto function = func::FuncOp::create(
-      builder, main.getLoc(), stringifyEntry(entry),
-      builder.getFunctionType(inputs, results));
+  auto function =
+      func::FuncOp::create(builder, main.getLoc(), stringifyEntry(entry),
+                           builder.getFunctionType(inputs, results));
   function->setAttr(DejavuDialect::kEntryAttrName,
                     EntryAttr::get(context, entry));
   Block *body = builder.createBlock(&function.getBody(), {}, inputs, locs);
@@ -287,7 +276,8 @@ static void cleanUpWeights(ModuleOp module) {
         used.insert(name.getAttr());
   });
   llvm::DenseMap<StringAttr, WeightOp> weights;
-  for (WeightOp weight : llvm::make_early_inc_range(module.getOps<WeightOp>())) {
+  for (WeightOp weight :
+       llvm::make_early_inc_range(module.getOps<WeightOp>())) {
     if (used.contains(weight.getSymNameAttr()))
       weights[weight.getSymNameAttr()] = weight;
     else
@@ -304,8 +294,8 @@ static void cleanUpWeights(ModuleOp module) {
     else
       weight->moveBefore(module.getBody(), module.getBody()->begin());
     last = weight;
-    auto original = dyn_cast_or_null<StringAttr>(
-        weight->removeAttr(kCopyOfAttrName));
+    auto original =
+        dyn_cast_or_null<StringAttr>(weight->removeAttr(kCopyOfAttrName));
     if (original && !weights.count(original)) {
       renamed[name] = original;
       weight.setSymNameAttr(original);
@@ -327,8 +317,7 @@ void RaiseDecoder::runOnOperation() {
   Decoder decoder;
   decoder.main = getMain(module);
   if (!decoder.main) {
-    module.emitError() << getModelPrefix(module)
-                       << "expected a function @main of one block";
+    module.emitError() << "expected a function @main of one block";
     return signalPassFailure();
   }
   writeSignature(module, decoder.main);

@@ -39,9 +39,9 @@ static Operation *findSquare(Value value) {
   if (auto mul = dyn_cast<onnx::MulOp>(user))
     return mul.getA() == mul.getB() ? user : nullptr;
   auto pow = dyn_cast<onnx::PowOp>(user);
-  bool squares = pow && pow.getX() == value &&
-                 (getConstantFloat(pow.getY()) == 2.0 ||
-                  getConstantInt(pow.getY()) == 2);
+  bool squares =
+      pow && pow.getX() == value &&
+      (getConstantFloat(pow.getY()) == 2.0 || getConstantInt(pow.getY()) == 2);
   return squares ? user : nullptr;
 }
 
@@ -115,11 +115,11 @@ private:
       return "input and result differ in features";
 
     rewriter.setInsertionPoint(down);
-    auto ffn = FFNOp::create(rewriter, core->getLoc(), down.getType(),
-                             match->kind, up.getInput(), up.getWeightAttr(),
-                             up.getBiasAttr(),
-                             weights.getTransposed(down.getWeightAttr()),
-                             down.getBiasAttr());
+    auto ffn = FFNOp::create(
+        rewriter, core->getLoc(), down.getType(),
+        ActivationAttr::get(&getContext(), match->kind), up.getInput(),
+        up.getWeightAttr(), up.getBiasAttr(),
+        weights.getTransposed(down.getWeightAttr()), down.getBiasAttr());
     rewriter.replaceOp(down, ffn);
     remark::passed(ffn.getLoc(), getRemarkOptions(ffn))
         << ("MLP is raised: " + stringifyActivation(match->kind)).str();

@@ -58,9 +58,9 @@ private:
     rewriter.setInsertionPoint(last);
     // The product's location: it names the layer in reports, where an Add is
     // one of many.
-    Value linear = LinearOp::create(rewriter, product.getLoc(),
-                                    product.getType(), product.getA(), weight,
-                                    bias, ActivationAttr());
+    Value linear =
+        LinearOp::create(rewriter, product.getLoc(), product.getType(),
+                         product.getA(), weight, bias, ActivationAttr());
     last->getResult(0).replaceAllUsesWith(linear);
     // What was raised is dead now, and eraseDeadOps finds it.
   }

@@ -34,9 +34,10 @@ static void raise(IRRewriter &rewriter, onnx::LayerNormalizationOp norm) {
   if (!scale || (norm.getB() && !bias))
     return;
   rewriter.setInsertionPoint(norm);
-  rewriter.replaceOpWithNewOp<NormOp>(norm, input.getType(), NormKind::layer,
-                                      input, scale, bias,
-                                      norm.getEpsilonAttr());
+  rewriter.replaceOpWithNewOp<NormOp>(
+      norm, input.getType(),
+      NormKindAttr::get(norm.getContext(), NormKind::layer), input, scale, bias,
+      norm.getEpsilonAttr());
 }
 
 namespace {

@@ -130,8 +130,7 @@ struct RaiseGelu : OpRewritePattern<onnx::MulOp> {
     auto tanh = value.getDefiningOp<onnx::TanhOp>();
     if (!tanh)
       return {};
-    Value sum = matchWithNumber<onnx::MulOp>(tanh.getX(),
-                                             std::sqrt(M_2_PI));
+    Value sum = matchWithNumber<onnx::MulOp>(tanh.getX(), std::sqrt(M_2_PI));
     auto add = sum ? sum.getDefiningOp<onnx::AddOp>() : onnx::AddOp();
     if (!add)
       return {};
@@ -146,8 +145,8 @@ struct RaiseGelu : OpRewritePattern<onnx::MulOp> {
 
   static bool isCube(Value value, Value x) {
     if (auto pow = value.getDefiningOp<onnx::PowOp>())
-      return pow.getX() == x && (isNumber(pow.getY(), 3.0) ||
-                                 getConstantInt(pow.getY()) == 3);
+      return pow.getX() == x &&
+             (isNumber(pow.getY(), 3.0) || getConstantInt(pow.getY()) == 3);
     auto mul = value.getDefiningOp<onnx::MulOp>();
     if (!mul)
       return false;
@@ -172,7 +171,8 @@ struct RaiseGelu : OpRewritePattern<onnx::MulOp> {
         llvm::append_range(factors, inner->getOperands());
       } else if (inner && isHalf(factors[1 - i])) {
         Value half = factors[1 - i];
-        factors.assign(inner->getOperands().begin(), inner->getOperands().end());
+        factors.assign(inner->getOperands().begin(),
+                       inner->getOperands().end());
         factors.push_back(half);
       }
     }
@@ -203,8 +203,8 @@ struct Simplify : dejavu::impl::OnnxSimplifyPassBase<Simplify> {
                  MergeTransposes, RaiseGelu>(&getContext());
     GreedyRewriteConfig config;
     config.enableConstantCSE(false);
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns),
-                                     config)))
+    if (failed(
+            applyPatternsGreedily(getOperation(), std::move(patterns), config)))
       signalPassFailure();
   }
 };

@@ -77,9 +77,8 @@ private:
                  onnx::GemmOp gemm) {
     Value deep = deepForms.lookup(gemm.getA());
     Value bias = gemm.getC();
-    bool plainBias =
-        !bias || (gemm.getBeta().isExactlyValue(1.0) &&
-                  isVector(bias.getType()));
+    bool plainBias = !bias || (gemm.getBeta().isExactlyValue(1.0) &&
+                               isVector(bias.getType()));
     if (!deep || gemm.getTransA() || !gemm.getAlpha().isExactlyValue(1.0) ||
         !plainBias)
       return;
@@ -94,9 +93,8 @@ private:
                                  rewriter.getDenseI64ArrayAttr({1, 0})));
     }
     Type type = getDeepType(deep, gemm.getType());
-    Value result = track(shapes, onnx::MatMulOp::create(
-                                     rewriter, gemm.getLoc(), type, deep,
-                                     matrix));
+    Value result = track(shapes, onnx::MatMulOp::create(rewriter, gemm.getLoc(),
+                                                        type, deep, matrix));
     if (bias)
       result = track(shapes, onnx::AddOp::create(rewriter, gemm.getLoc(), type,
                                                  result, bias));

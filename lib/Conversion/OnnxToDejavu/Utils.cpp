@@ -140,8 +140,8 @@ FlatSymbolRefAttr dejavu::matchWeight(Value value, WeightTable &weights) {
 
 FlatSymbolRefAttr dejavu::matchVector(Value value, int64_t size) {
   auto load = value ? value.getDefiningOp<LoadWeightOp>() : LoadWeightOp();
-  auto type = load ? dyn_cast<RankedTensorType>(load.getType())
-                   : RankedTensorType();
+  auto type =
+      load ? dyn_cast<RankedTensorType>(load.getType()) : RankedTensorType();
   if (!type || type.getRank() != 1 || type.getDimSize(0) != size)
     return {};
   return load.getWeightAttr();

@@ -1,0 +1,39 @@
+//===- Raise.cpp - the raise phase ----------------------------------------===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "dejavu/Conversion/OnnxToDejavu/Passes.h"
+#include "dejavu/Dialect/Dejavu/Transforms/Passes.h"
+#include "dejavu/Pipelines/Pipelines.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/PassManager.h"
+
+using namespace mlir;
+using namespace mlir::dejavu;
+
+void dejavu::buildRaisePipeline(OpPassManager &manager) {
+  // The calling convention, then one form for what exporters spell in many.
+  manager.addPass(createOnnxBindSignaturePass());
+  OpPassManager &cleanUp = manager.nest<func::FuncOp>();
+  cleanUp.addPass(createOnnxSimplifyPass());
+  cleanUp.addPass(createOnnxFoldShapesPass());
+  cleanUp.addPass(createOnnxSinkReshapesPass());
+  // Sinking brings products and transposes together.
+  cleanUp.addPass(createOnnxSimplifyPass());
+
+  // From the leaves to the blocks.
+  manager.addPass(createRaiseLinearPass());
+  OpPassManager &leaves = manager.nest<func::FuncOp>();
+  leaves.addPass(createRaiseNormPass());
+  leaves.addPass(createRaiseEmbedPass());
+  manager.addPass(createRaiseAttentionPass());
+  manager.addPass(createRaiseFFNPass());
+  manager.nest<func::FuncOp>().addPass(createRaiseResidualPass());
+
+  manager.addPass(createRaiseDecoderPass());
+  manager.addPass(createVerifyRaisedPass());
+}
