@@ -139,7 +139,7 @@ MaybeInts Evaluator::slice(SliceOp op) {
     return std::nullopt;
   int64_t from = start->front(), to = end->front();
   clampToSize(from, to, data->size());
-  return Ints(ArrayRef(*data).slice(from, to - from));
+  return Ints(ArrayRef<int64_t>(*data).slice(from, to - from));
 }
 
 MaybeInts Evaluator::gather(GatherOp op) {

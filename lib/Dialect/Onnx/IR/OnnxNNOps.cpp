@@ -65,9 +65,9 @@ LogicalResult MatMulOp::inferResultTypes(Operands, SmallVectorImpl<Type> &types,
     rhs.push_back(1);
   int64_t rows = lhs[lhs.size() - 2], columns = rhs.back();
   int64_t inner = lhs.back(), otherInner = rhs[rhs.size() - 2];
-  SmallVector<int64_t> shape(ArrayRef(lhs).drop_back(2));
+  SmallVector<int64_t> shape(ArrayRef<int64_t>(lhs).drop_back(2));
   if (!mayEqual(inner, otherInner) ||
-      failed(broadcast(shape, ArrayRef(rhs).drop_back(2)))) {
+      failed(broadcast(shape, ArrayRef<int64_t>(rhs).drop_back(2)))) {
     error = "expected shapes that can be multiplied, found " +
             describe(a.getShape()) + " and " + describe(b.getShape());
     return failure();
@@ -263,7 +263,7 @@ LogicalResult AttentionOp::inferResultTypes(Operands,
           {sizes.batch, sizes.kvHeads, total, sizes.valueSize}, valueElement),
       RankedTensorType::get({sizes.batch, sizes.heads, sizes.queries, total},
                             element)};
-  llvm::append_range(types, ArrayRef(rest).take_front(getRest().size()));
+  llvm::append_range(types, ArrayRef<Type>(rest).take_front(getRest().size()));
   return success();
 }
 
