@@ -9,13 +9,17 @@
 #ifndef DEJAVU_INITALLPASSES_H
 #define DEJAVU_INITALLPASSES_H
 
+#include "dejavu/Conversion/DejavuToCPU/Passes.h"
 #include "dejavu/Conversion/OnnxToDejavu/Passes.h"
 #include "dejavu/Dialect/Dejavu/Transforms/Passes.h"
+#include "dejavu/Pipelines/Pipelines.h"
 
 namespace mlir::dejavu {
 inline void registerAllDejavuPasses() {
+  registerDejavuToCPUPasses();
   registerDejavuTransformsPasses();
   registerOnnxToDejavuPasses();
+  registerDejavuPipelines();
 }
 } // namespace mlir::dejavu
 

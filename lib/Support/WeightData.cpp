@@ -206,10 +206,10 @@ WeightReader::~WeightReader() {
     ::close(entry.second);
 }
 
-/// An error about `file` that no source location belongs to.
-static InFlightDiagnostic emitFileError(WeightOp weight, const Twine &path) {
-  return emitError(UnknownLoc::get(weight.getContext()))
-         << path << ": weight '" << weight.getSymName() << "': ";
+/// An error about `weight` in the file `path`.
+static InFlightDiagnostic emitFileError(WeightOp weight, StringRef path) {
+  return emitError(FileLineColLoc::get(weight.getContext(), path, 0, 0))
+         << "weight '" << weight.getSymName() << "': ";
 }
 
 /// The path of `file` as seen from the current folder.

@@ -70,7 +70,7 @@ public:
   create(llvm::StringRef path, std::string &error, bool executable = false);
   ~OutputFile();
 
-  llvm::raw_ostream &os() { return *stream; }
+  llvm::raw_fd_ostream &os() { return *stream; }
 
   /// Ends the file and gives it its name, or fails with a message in `error`.
   llvm::LogicalResult commit(std::string &error);

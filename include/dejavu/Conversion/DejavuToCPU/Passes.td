@@ -1,0 +1,65 @@
+//===- Passes.td - from the dejavu dialect to the CPU ------*- tablegen -*-===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEJAVU_CONVERSION_DEJAVUTOCPU_PASSES_TD
+#define DEJAVU_CONVERSION_DEJAVUTOCPU_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def ConvertDejavuToCPUPass : Pass<"convert-dejavu-to-cpu", "::mlir::ModuleOp"> {
+  let summary = "Lower the entry points to kernels behind the runtime's ABI";
+  let description = [{
+    Replaces `@prefill` and `@decode` by `@dejavu_prefill` and `@dejavu_decode`,
+    which take a `dejavu_step` (include/dejavu-rt/abi.h). Each op becomes a call
+    of a kernel. A kernel is generated once for each signature (kind, shapes,
+    element type of the weight, activation) in the memref, vector, scf, arith
+    and math dialects, so code grows with the distinct shapes and not with the
+    layers.
+
+    Activations get places in the workspace by their lifetimes, so nothing is
+    allocated at run time. Weights that no op uses are erased; the others stay,
+    in the order of the table of weights. The module attribute
+    `dejavu.manifest` keeps what the manifest says about the model.
+
+    ```mlir
+    %y = dejavu.residual_add %x, %o : tensor<?x1x256xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    call @add_256_decode(%0, %1, %2, %rows)
+        : (memref<?x256xf32>, memref<?x256xf32>, memref<?x256xf32>, index) -> ()
+    ```
+  }];
+  let options = [
+    Option<"lanes", "lanes", "int64_t", "16",
+           "f32 lanes of a vector register: 16, 8 or 4">];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect"];
+}
+
+def ApproximateMathPass : Pass<"dejavu-approximate-math"> {
+  let summary = "Expand exp, erf and tanh on vectors to polynomials";
+  let description = [{
+    Replaces `math.exp`, `math.erf` and `math.tanh` by the polynomial
+    approximations of the math dialect, so that generated code needs no vector
+    math library.
+
+    ```mlir
+    %e = math.exp %x : vector<16xf32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+#endif // DEJAVU_CONVERSION_DEJAVUTOCPU_PASSES_TD

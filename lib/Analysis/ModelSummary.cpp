@@ -1,0 +1,189 @@
+//===- ModelSummary.cpp - what a compiled model is and reads --------------===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "dejavu/Analysis/ModelSummary.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+
+using namespace mlir;
+using namespace mlir::dejavu;
+
+/// Bytes of one row of a tensor.
+static int64_t getRowBytes(RankedTensorType type) {
+  return type.getNumElements() / type.getDimSize(0) *
+         type.getElementTypeBitWidth() / 8;
+}
+
+static int64_t getAllBytes(RankedTensorType type) {
+  return getRowBytes(type) * type.getDimSize(0);
+}
+
+namespace {
+/// Walks `@decode` and fills a summary.
+struct Summarizer {
+  SymbolTable symbols;
+  ModelSummary summary;
+
+  explicit Summarizer(ModuleOp module) : symbols(module) {}
+
+  RankedTensorType getWeight(FlatSymbolRefAttr name) {
+    return symbols.lookup<WeightOp>(name.getAttr()).getTensorType();
+  }
+  /// Adds weights that are read whole.
+  void addReads(ArrayRef<FlatSymbolRefAttr> names) {
+    for (FlatSymbolRefAttr name : names)
+      if (name)
+        summary.denseBytes += getAllBytes(getWeight(name));
+  }
+  /// The layer of an MLP: that of the attention before it.
+  int64_t getLastLayer() {
+    return std::max<int64_t>(summary.layers.size(), 1) - 1;
+  }
+  void addMLP(const MLPSummary &mlp) {
+    if (!summary.layers.empty())
+      summary.layers.back().mlp = mlp;
+  }
+
+  void visit(EmbedOp op);
+  void visit(AttentionOp op);
+  void visit(FFNOp op);
+  void visit(SparseLinearOp op);
+  void visit(LMHeadOp op);
+};
+} // namespace
+
+void Summarizer::visit(EmbedOp op) {
+  RankedTensorType table = getWeight(op.getTableAttr());
+  summary.denseBytes += getRowBytes(table);
+  summary.hidden = table.getDimSize(1);
+  // The second argument is the positions.
+  auto argument = dyn_cast<BlockArgument>(op.getIds());
+  if (argument && argument.getArgNumber() == 1) {
+    int64_t offset = op.getOffset();
+    summary.positionMin = -offset;
+    summary.positionLimit = table.getDimSize(0) - offset;
+  }
+}
+
+void Summarizer::visit(AttentionOp op) {
+  KVCacheType cache = op.getCache().getType();
+  int64_t heads = getFeatures(op.getType(0)) / cache.getHeadDim();
+  summary.layers.push_back(
+      {{heads, cache.getHeads(), cache.getHeadDim()}, std::nullopt});
+}
+
+void Summarizer::visit(FFNOp op) {
+  addReads({op.getUpAttr(), op.getUpBiasAttr(), op.getDownAttr(),
+            op.getDownBiasAttr()});
+  std::string reason = isExactlySparse(op.getActivation())
+                           ? "dense was asked for"
+                           : (stringifyActivation(op.getActivation()) +
+                              " is not exactly zero for inactive neurons")
+                                 .str();
+  addMLP({getWeight(op.getUpAttr()).getDimSize(0), op.getActivation(), false,
+          reason});
+}
+
+void Summarizer::visit(SparseLinearOp op) {
+  RankedTensorType weight = getWeight(op.getWeightAttr());
+  addReads({op.getWeightAttr(), op.getBiasAttr()});
+  auto up = op.getInput().getDefiningOp<LinearOp>();
+  addMLP(
+      {weight.getDimSize(0), up ? up.getActivation() : std::nullopt, true, ""});
+  summary.selects.push_back(
+      {getLastLayer(), getRowBytes(weight), weight.getDimSize(0)});
+}
+
+void Summarizer::visit(LMHeadOp op) {
+  RankedTensorType weight = getWeight(op.getWeightAttr());
+  addReads({op.getWeightAttr(), op.getBiasAttr()});
+  summary.vocab = weight.getDimSize(0);
+  summary.matrixType = weight.getElementType();
+}
+
+FailureOr<ModelSummary> ModelSummary::get(ModuleOp module) {
+  Summarizer summarizer(module);
+  auto decode = module.lookupSymbol<func::FuncOp>("decode");
+  if (!decode)
+    return module.emitError() << "expected a function @decode";
+  decode.walk([&](Operation *op) {
+    if (auto embed = dyn_cast<EmbedOp>(op))
+      summarizer.visit(embed);
+    else if (auto attention = dyn_cast<AttentionOp>(op))
+      summarizer.visit(attention);
+    else if (auto ffn = dyn_cast<FFNOp>(op))
+      summarizer.visit(ffn);
+    else if (auto sparse = dyn_cast<SparseLinearOp>(op))
+      summarizer.visit(sparse);
+    else if (auto head = dyn_cast<LMHeadOp>(op))
+      summarizer.visit(head);
+    else if (auto norm = dyn_cast<NormOp>(op))
+      summarizer.addReads({norm.getScaleAttr(), norm.getBiasAttr()});
+    else if (auto linear = dyn_cast<LinearOp>(op))
+      summarizer.addReads({linear.getWeightAttr(), linear.getBiasAttr()});
+  });
+  ModelSummary &summary = summarizer.summary;
+  if (summary.vocab == 0)
+    return decode.emitError() << "expected a dejavu.lm_head in @decode";
+  summary.alwaysBytes = summary.denseBytes;
+  for (const SelectSummary &select : summary.selects)
+    summary.alwaysBytes -= select.bytesPerNeuron * select.neurons;
+  return summary;
+}
+
+DictionaryAttr dejavu::getManifestAttr(MLIRContext *context,
+                                       const ModelSummary &summary) {
+  Builder b(context);
+  auto number = [&](StringRef name, int64_t value) {
+    return b.getNamedAttr(name, b.getI64IntegerAttr(value));
+  };
+  auto text = [&](StringRef name, const Twine &value) {
+    return b.getNamedAttr(name, b.getStringAttr(value));
+  };
+  SmallVector<Attribute> layers, selects;
+  for (const LayerSummary &layer : summary.layers) {
+    const AttentionSummary &attention = layer.attention;
+    SmallVector<NamedAttribute> fields{b.getNamedAttr(
+        "attention",
+        b.getDictionaryAttr({number("heads", attention.heads),
+                             number("kv_heads", attention.kvHeads),
+                             number("head_dim", attention.headDim)}))};
+    if (layer.mlp)
+      fields.push_back(b.getNamedAttr(
+          "mlp", b.getDictionaryAttr(
+                     {number("neurons", layer.mlp->neurons),
+                      text("activation",
+                           layer.mlp->activation
+                               ? stringifyActivation(*layer.mlp->activation)
+                               : "none"),
+                      b.getNamedAttr("gated", b.getBoolAttr(false)),
+                      text("sparsity", layer.mlp->isSparse ? "exact" : "dense"),
+                      text("reason", layer.mlp->reason)})));
+    layers.push_back(b.getDictionaryAttr(fields));
+  }
+  for (const SelectSummary &select : summary.selects)
+    selects.push_back(
+        b.getDictionaryAttr({number("layer", select.layer),
+                             number("bytes_per_neuron", select.bytesPerNeuron),
+                             number("neurons", select.neurons)}));
+  std::string matrixType;
+  llvm::raw_string_ostream(matrixType) << summary.matrixType;
+  return b.getDictionaryAttr(
+      {number("vocab", summary.vocab), number("hidden", summary.hidden),
+       number("position_min", summary.positionMin),
+       number("position_limit", summary.positionLimit),
+       text("sparsity", summary.selects.empty() ? "dense" : "exact"),
+       text("weights_dtype", matrixType),
+       b.getNamedAttr("layers", b.getArrayAttr(layers)),
+       b.getNamedAttr(
+           "bytes_per_token",
+           b.getDictionaryAttr(
+               {number("dense", summary.denseBytes),
+                number("always", summary.alwaysBytes),
+                b.getNamedAttr("selects", b.getArrayAttr(selects))}))});
+}

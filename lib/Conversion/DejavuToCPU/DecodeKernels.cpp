@@ -1,0 +1,364 @@
+//===- DecodeKernels.cpp - products with few rows, read-bound -------------===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// In decode every weight is read once and used for as many rows as the batch
+// has: time is the bytes of the weights. Threads share the weight, never the
+// sum of one result, so no thread waits for another and no order changes.
+//
+// * [out, in] weights are dot products: four rows of the weight at a time, two
+//   accumulators each.
+// * [in, out] weights (neuron-major down projections) are scaled rows: a tile
+// of
+//   columns stays in registers while the neurons go by. An active set only
+//   changes which neurons go by.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Kernels.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace mlir::dejavu;
+using namespace mlir::dejavu::cpu;
+
+/// Weights below this size are not worth waking other threads for.
+static constexpr int64_t kParallelBytes = 64 << 10;
+
+static bool isWorthThreads(RankedTensorType weight) {
+  return weight.getNumElements() * weight.getElementTypeBitWidth() / 8 >=
+         kParallelBytes;
+}
+
+/// `_256x1024_f32_bias_relu`.
+static std::string nameProduct(RankedTensorType weight, bool hasBias,
+                               std::optional<Activation> activation = {}) {
+  return ("_" + Twine(weight.getDimSize(0)) + "x" +
+          Twine(weight.getDimSize(1)) + "_" +
+          nameElement(weight.getElementType()) + (hasBias ? "_bias" : "") +
+          (activation ? "_" + stringifyActivation(*activation) : StringRef()))
+      .str();
+}
+
+/// Calls `body` with groups of rows 0 .. rows - 1: as many groups of `size` as
+/// there are, then single rows.
+static void forRowGroups(KernelBuilder &b, Value rows, int64_t size,
+                         llvm::function_ref<void(Value, int64_t)> body) {
+  Value rest = b.index(0);
+  if (size > 1) {
+    Value groups = arith::DivUIOp::create(b, rows, b.index(size));
+    rest = arith::MulIOp::create(b, groups, b.index(size));
+    b.loop(b.index(0), rest, size, [&](Value row) { body(row, size); });
+  }
+  b.loop(rest, rows, 1, [&](Value row) { body(row, 1); });
+}
+
+//===----------------------------------------------------------------------===//
+// Dot products
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Generates the dot products of one linear kernel.
+struct DotGenerator {
+  KernelBuilder &b;
+  Value input, weight, bias, result;
+  int64_t in;
+  std::optional<Activation> activation;
+
+  /// Accumulators of one dot product. It fixes the order of the sum.
+  static constexpr int64_t kAccumulators = 2;
+
+  /// Results [row, row + numRows) x [out, out + numOuts).
+  void generate(Value out, int64_t numOuts, Value row, int64_t numRows);
+
+private:
+  /// Adds lanes [column, column + active) to accumulator `which` of all dot
+  /// products.
+  void step(SmallVectorImpl<Value> &sums, ArrayRef<Value> outs,
+            ArrayRef<Value> rows, Value column, int64_t active, int64_t which);
+};
+} // namespace
+
+void DotGenerator::step(SmallVectorImpl<Value> &sums, ArrayRef<Value> outs,
+                        ArrayRef<Value> rows, Value column, int64_t active,
+                        int64_t which) {
+  SmallVector<Value> xs;
+  for (Value row : rows)
+    xs.push_back(b.loadVector(input, {row, column}, active));
+  int64_t at = which;
+  for (Value out : outs) {
+    Value w = b.loadVector(weight, {out, column}, active);
+    for (Value x : xs) {
+      sums[at] = b.fma(w, x, sums[at]);
+      at += kAccumulators;
+    }
+  }
+}
+
+void DotGenerator::generate(Value out, int64_t numOuts, Value row,
+                            int64_t numRows) {
+  int64_t lanes = b.getLanes(), stride = lanes * kAccumulators;
+  SmallVector<Value> outs, rows;
+  for (int64_t i = 0; i < numOuts; ++i)
+    outs.push_back(b.offset(out, i));
+  for (int64_t i = 0; i < numRows; ++i)
+    rows.push_back(b.offset(row, i));
+
+  SmallVector<Value> sums(numOuts * numRows * kAccumulators, b.splat(0, lanes));
+  int64_t main = in / stride * stride;
+  if (main > 0)
+    sums = b.fold(b.index(0), b.index(main), stride, sums,
+                  [&](Value column, ValueRange carried) {
+                    SmallVector<Value> next(carried);
+                    for (int64_t i = 0; i < kAccumulators; ++i)
+                      step(next, outs, rows, b.offset(column, i * lanes), lanes,
+                           i);
+                    return next;
+                  });
+  for (int64_t at = main, i = 0; at < in; at += lanes, ++i)
+    step(sums, outs, rows, b.index(at), std::min(lanes, in - at), i);
+
+  auto type = VectorType::get({numOuts}, b.getF32Type());
+  for (int64_t r = 0; r < numRows; ++r) {
+    SmallVector<Value> dots;
+    for (int64_t o = 0; o < numOuts; ++o) {
+      int64_t at = (o * numRows + r) * kAccumulators;
+      Value sum = sums[at];
+      for (int64_t i = 1; i < kAccumulators; ++i)
+        sum = arith::AddFOp::create(b, sum, sums[at + i]);
+      dots.push_back(b.reduceAdd(sum));
+    }
+    Value vector = vector::FromElementsOp::create(b, type, dots);
+    if (bias)
+      vector = arith::AddFOp::create(
+          b, vector, vector::LoadOp::create(b, type, bias, ValueRange{out}));
+    vector::StoreOp::create(b, b.activate(activation, vector), result,
+                            ValueRange{rows[r], out});
+  }
+}
+
+func::FuncOp cpu::getLinearKernel(KernelLibrary &library,
+                                  RankedTensorType weight, bool hasBias,
+                                  std::optional<Activation> activation) {
+  MLIRContext *context = library.getContext();
+  int64_t out = weight.getDimSize(0), in = weight.getDimSize(1);
+  SmallVector<Type> types{getRowsType(context, in), getWeightType(weight)};
+  if (hasBias)
+    types.push_back(MemRefType::get({out}, Float32Type::get(context)));
+  types.append({getRowsType(context, out), IndexType::get(context)});
+  return library.get(
+      "linear" + nameProduct(weight, hasBias, activation), types,
+      [&](KernelBuilder &b, ValueRange args) {
+        DotGenerator dots{b,
+                          args[0],
+                          args[1],
+                          hasBias ? args[2] : Value(),
+                          args[args.size() - 2],
+                          in,
+                          activation};
+        Value rows = args.back();
+        // Outputs and rows of one block, so that its accumulators fit.
+        constexpr int64_t kOuts = 4, kRows = 4;
+        int64_t outsOfGroup = b.getTarget().getAccumulators() /
+                              (kRows * DotGenerator::kAccumulators);
+        auto block = [&](Value first, int64_t numOuts) {
+          forRowGroups(b, rows, kRows, [&](Value row, int64_t numRows) {
+            int64_t step = numRows == 1 ? numOuts : outsOfGroup;
+            for (int64_t i = 0; i < numOuts; i += step)
+              dots.generate(b.offset(first, i), std::min(step, numOuts - i),
+                            row, numRows);
+          });
+        };
+        int64_t blocks = out / kOuts;
+        if (blocks > 0)
+          b.forAll(b.index(blocks), isWorthThreads(weight), [&](Value i) {
+            block(arith::MulIOp::create(b, i, b.index(kOuts)), kOuts);
+          });
+        for (int64_t rest = blocks * kOuts; rest < out; ++rest)
+          block(b.index(rest), 1);
+      });
+}
+
+//===----------------------------------------------------------------------===//
+// Sums of scaled rows
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Generates column tiles of sums of scaled rows.
+struct RowSumGenerator {
+  KernelBuilder &b;
+  Value input, weight, bias, result;
+  /// The active set; null if all neurons are.
+  Value indices, counts;
+  int64_t neurons;
+
+  /// Columns [column, column + width) of rows [row, row + numRows).
+  void generate(Value column, int64_t width, Value row, int64_t numRows);
+};
+} // namespace
+
+void RowSumGenerator::generate(Value column, int64_t width, Value row,
+                               int64_t numRows) {
+  assert((!indices || numRows == 1) && "every row has its own active set");
+  int64_t lanes = b.getLanes(), vectors = llvm::divideCeil(width, lanes);
+  SmallVector<Value> rows, columns;
+  for (int64_t i = 0; i < numRows; ++i)
+    rows.push_back(b.offset(row, i));
+  for (int64_t i = 0; i < vectors; ++i)
+    columns.push_back(b.offset(column, i * lanes));
+  auto active = [&](int64_t i) { return std::min(lanes, width - i * lanes); };
+
+  Value count = b.index(neurons);
+  if (counts) {
+    Value loaded = memref::LoadOp::create(b, counts, ValueRange{row});
+    count = arith::IndexCastUIOp::create(b, b.getIndexType(), loaded);
+  }
+  SmallVector<Value> sums(numRows * vectors, b.splat(0, lanes));
+  sums = b.fold(b.index(0), count, 1, sums, [&](Value at, ValueRange carried) {
+    Value neuron = at;
+    if (indices) {
+      Value loaded = memref::LoadOp::create(b, indices, ValueRange{row, at});
+      neuron = arith::IndexCastUIOp::create(b, b.getIndexType(), loaded);
+    }
+    SmallVector<Value> factors, next(carried);
+    for (Value each : rows) {
+      Value x = memref::LoadOp::create(b, input, ValueRange{each, neuron});
+      factors.push_back(b.broadcast(x, lanes));
+    }
+    for (int64_t v = 0; v < vectors; ++v) {
+      Value w = b.loadVector(weight, {neuron, columns[v]}, active(v));
+      for (int64_t r = 0; r < numRows; ++r) {
+        Value &sum = next[r * vectors + v];
+        sum = b.fma(factors[r], w, sum);
+      }
+    }
+    return next;
+  });
+  for (int64_t r = 0; r < numRows; ++r)
+    for (int64_t v = 0; v < vectors; ++v) {
+      Value sum = sums[r * vectors + v];
+      if (bias)
+        sum = arith::AddFOp::create(b, sum,
+                                    b.loadVector(bias, columns[v], active(v)));
+      b.storeVector(sum, result, {rows[r], columns[v]}, active(v));
+    }
+}
+
+/// Generates the tiles of all columns.
+static void generateTiles(RowSumGenerator &tiles, Value rows, int64_t columns,
+                          bool parallel) {
+  KernelBuilder &b = tiles.b;
+  constexpr int64_t kVectors = 4;
+  int64_t width = kVectors * b.getLanes();
+  int64_t group =
+      tiles.indices ? 1 : b.getTarget().getAccumulators() / kVectors;
+  auto tile = [&](Value column, int64_t width) {
+    forRowGroups(b, rows, group, [&](Value row, int64_t numRows) {
+      tiles.generate(column, width, row, numRows);
+    });
+  };
+  int64_t full = columns / width;
+  if (full > 0)
+    b.forAll(b.index(full), parallel, [&](Value i) {
+      tile(arith::MulIOp::create(b, i, b.index(width)), width);
+    });
+  if (full * width < columns)
+    tile(b.index(full * width), columns - full * width);
+}
+
+func::FuncOp cpu::getRowSumKernel(KernelLibrary &library,
+                                  RankedTensorType weight, bool hasBias) {
+  MLIRContext *context = library.getContext();
+  int64_t in = weight.getDimSize(0), out = weight.getDimSize(1);
+  SmallVector<Type> types{getRowsType(context, in), getWeightType(weight)};
+  if (hasBias)
+    types.push_back(MemRefType::get({out}, Float32Type::get(context)));
+  types.append({getRowsType(context, out), IndexType::get(context)});
+  return library.get("row_sum" + nameProduct(weight, hasBias), types,
+                     [&](KernelBuilder &b, ValueRange args) {
+                       RowSumGenerator tiles{b,
+                                             args[0],
+                                             args[1],
+                                             hasBias ? args[2] : Value(),
+                                             args[args.size() - 2],
+                                             Value(),
+                                             Value(),
+                                             in};
+                       generateTiles(tiles, args.back(), out,
+                                     isWorthThreads(weight));
+                     });
+}
+
+func::FuncOp cpu::getSparseRowSumKernel(KernelLibrary &library,
+                                        RankedTensorType weight, bool hasBias) {
+  MLIRContext *context = library.getContext();
+  int64_t in = weight.getDimSize(0), out = weight.getDimSize(1);
+  Type i32 = IntegerType::get(context, 32);
+  SmallVector<Type> types{getRowsType(context, in),
+                          MemRefType::get({ShapedType::kDynamic, in}, i32),
+                          MemRefType::get({ShapedType::kDynamic}, i32),
+                          getWeightType(weight)};
+  if (hasBias)
+    types.push_back(MemRefType::get({out}, Float32Type::get(context)));
+  types.append({getRowsType(context, out), IndexType::get(context)});
+  return library.get("sparse_row_sum" + nameProduct(weight, hasBias), types,
+                     [&](KernelBuilder &b, ValueRange args) {
+                       RowSumGenerator tiles{b,
+                                             args[0],
+                                             args[3],
+                                             hasBias ? args[4] : Value(),
+                                             args[args.size() - 2],
+                                             args[1],
+                                             args[2],
+                                             in};
+                       generateTiles(tiles, args.back(), out,
+                                     isWorthThreads(weight));
+                     });
+}
+
+//===----------------------------------------------------------------------===//
+// Active sets
+//===----------------------------------------------------------------------===//
+
+func::FuncOp cpu::getSelectKernel(KernelLibrary &library, int64_t extent) {
+  MLIRContext *context = library.getContext();
+  Type i32 = IntegerType::get(context, 32);
+  return library.get(
+      ("select_exact_" + Twine(extent)).str(),
+      {getRowsType(context, extent),
+       MemRefType::get({ShapedType::kDynamic, extent}, i32),
+       MemRefType::get({ShapedType::kDynamic}, i32), IndexType::get(context)},
+      [&](KernelBuilder &b, ValueRange args) {
+        b.loop(b.index(0), args[3], 1, [&](Value row) {
+          // Without a branch: the index is written wherever the next one
+          // belongs, and the place moves on if the element counts.
+          Value zero = b.f32(0);
+          SmallVector<Value> count = b.fold(
+              b.index(0), b.index(extent), 1, b.index(0),
+              [&](Value at, ValueRange carried) {
+                Value score =
+                    memref::LoadOp::create(b, args[0], ValueRange{row, at});
+                Value number =
+                    arith::IndexCastUIOp::create(b, b.getI32Type(), at);
+                memref::StoreOp::create(b, number, args[1],
+                                        ValueRange{row, carried.front()});
+                // Unordered: a NaN is not zero.
+                Value counts = arith::CmpFOp::create(
+                    b, arith::CmpFPredicate::UNE, score, zero);
+                Value one =
+                    arith::IndexCastUIOp::create(b, b.getIndexType(), counts);
+                return SmallVector<Value>{
+                    arith::AddIOp::create(b, carried.front(), one)};
+              });
+          Value total =
+              arith::IndexCastUIOp::create(b, b.getI32Type(), count.front());
+          memref::StoreOp::create(b, total, args[2], ValueRange{row});
+        });
+      });
+}

@@ -1,0 +1,175 @@
+//===- ElementwiseKernels.cpp - kernels that go through rows once ---------===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Kernels.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+using namespace mlir::dejavu;
+using namespace mlir::dejavu::cpu;
+
+/// Ending of a kernel's name that tells who shares the rows.
+static StringRef nameRows(bool parallel) {
+  return parallel ? "_prefill" : "_decode";
+}
+
+func::FuncOp cpu::getEmbedKernel(KernelLibrary &library, RankedTensorType table,
+                                 bool parallel) {
+  int64_t features = table.getDimSize(1);
+  std::string name =
+      ("embed_" + Twine(table.getDimSize(0)) + "x" + Twine(features) + "_" +
+       nameElement(table.getElementType()) + nameRows(parallel))
+          .str();
+  MLIRContext *context = library.getContext();
+  auto index = IndexType::get(context);
+  auto ids =
+      MemRefType::get({ShapedType::kDynamic}, IntegerType::get(context, 64));
+  return library.get(
+      name,
+      {ids, getWeightType(table), index, getRowsType(context, features), index},
+      [&](KernelBuilder &b, ValueRange args) {
+        b.forAll(args[4], parallel, [&](Value row) {
+          Value id = memref::LoadOp::create(b, args[0], ValueRange{row});
+          Value at = arith::IndexCastOp::create(b, b.getIndexType(), id);
+          at = arith::AddIOp::create(b, at, args[2]);
+          b.forEachVector(features, [&](Value column, int64_t active) {
+            Value value = b.loadVector(args[1], {at, column}, active);
+            b.storeVector(value, args[3], {row, column}, active);
+          });
+        });
+      });
+}
+
+func::FuncOp cpu::getAddKernel(KernelLibrary &library, int64_t features,
+                               bool parallel) {
+  std::string name = ("add_" + Twine(features) + nameRows(parallel)).str();
+  MLIRContext *context = library.getContext();
+  Type rows = getRowsType(context, features);
+  return library.get(
+      name, {rows, rows, rows, IndexType::get(context)},
+      [&](KernelBuilder &b, ValueRange args) {
+        b.forAll(args[3], parallel, [&](Value row) {
+          b.forEachVector(features, [&](Value column, int64_t active) {
+            Value lhs = b.loadVector(args[0], {row, column}, active);
+            Value rhs = b.loadVector(args[1], {row, column}, active);
+            b.storeVector(arith::AddFOp::create(b, lhs, rhs), args[2],
+                          {row, column}, active);
+          });
+        });
+      });
+}
+
+/// Sum of `term(x)` over the lanes of a row; unused lanes of `term` must be 0.
+static Value sumRow(KernelBuilder &b, Value input, Value row, int64_t features,
+                    llvm::function_ref<Value(Value, int64_t, Value)> term) {
+  SmallVector<Value> sum = b.foldVectors(
+      features, b.splat(0, b.getLanes()),
+      [&](Value column, int64_t active, ValueRange carried) {
+        Value x = b.loadVector(input, {row, column}, active);
+        return SmallVector<Value>{term(x, active, carried.front())};
+      });
+  return b.reduceAdd(sum.front());
+}
+
+/// `value` with the lanes from `active` on set to 0.
+static Value clearTail(KernelBuilder &b, Value value, int64_t active) {
+  if (active == b.getLanes())
+    return value;
+  SmallVector<float> ones(b.getLanes(), 0);
+  std::fill_n(ones.begin(), active, 1.0f);
+  auto type = cast<VectorType>(value.getType());
+  Value mask = arith::ConstantOp::create(
+      b, DenseElementsAttr::get(type, ArrayRef<float>(ones)));
+  return arith::MulFOp::create(b, value, mask);
+}
+
+func::FuncOp cpu::getNormKernel(KernelLibrary &library, NormKind kind,
+                                int64_t features, bool hasBias,
+                                llvm::APFloat epsilon, bool parallel) {
+  SmallString<16> digits;
+  epsilon.bitcastToAPInt().toStringUnsigned(digits, 16);
+  std::string name =
+      (stringifyNormKind(kind) + "_norm_" + Twine(features) +
+       (hasBias ? "_bias" : "") + "_eps" + digits + nameRows(parallel))
+          .str();
+  MLIRContext *context = library.getContext();
+  Type rows = getRowsType(context, features);
+  Type vector = MemRefType::get({features}, Float32Type::get(context));
+  SmallVector<Type> types{rows, vector};
+  if (hasBias)
+    types.push_back(vector);
+  types.append({rows, IndexType::get(context)});
+  return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
+    Value input = args[0], scale = args[1];
+    Value bias = hasBias ? args[2] : Value();
+    Value result = args[args.size() - 2];
+    b.forAll(args.back(), parallel, [&](Value row) {
+      Value count = b.f32(static_cast<double>(features));
+      Value mean;
+      if (kind == NormKind::layer) {
+        Value sum = sumRow(b, input, row, features,
+                           [&](Value x, int64_t, Value sum) -> Value {
+                             return arith::AddFOp::create(b, sum, x);
+                           });
+        mean = b.broadcast(arith::DivFOp::create(b, sum, count), b.getLanes());
+      }
+      auto centre = [&](Value x) -> Value {
+        return mean ? arith::SubFOp::create(b, x, mean) : x;
+      };
+      Value squares = sumRow(b, input, row, features,
+                             [&](Value x, int64_t active, Value sum) -> Value {
+                               Value centred = clearTail(b, centre(x), active);
+                               return b.fma(centred, centred, sum);
+                             });
+      Value variance = arith::DivFOp::create(b, squares, count);
+      Value root = math::SqrtOp::create(
+          b, arith::AddFOp::create(
+                 b, variance,
+                 arith::ConstantOp::create(
+                     b, FloatAttr::get(b.getF32Type(), epsilon))));
+      Value factor =
+          b.broadcast(arith::DivFOp::create(b, b.f32(1), root), b.getLanes());
+      b.forEachVector(features, [&](Value column, int64_t active) {
+        Value x = centre(b.loadVector(input, {row, column}, active));
+        x = arith::MulFOp::create(b, x, factor);
+        x = arith::MulFOp::create(b, x, b.loadVector(scale, column, active));
+        if (bias)
+          x = arith::AddFOp::create(b, x, b.loadVector(bias, column, active));
+        b.storeVector(x, result, {row, column}, active);
+      });
+    });
+  });
+}
+
+func::FuncOp cpu::getEpilogueKernel(KernelLibrary &library, int64_t features,
+                                    bool hasBias,
+                                    std::optional<Activation> activation) {
+  std::string name =
+      ("epilogue_" + Twine(features) + (hasBias ? "_bias" : "") +
+       (activation ? "_" + stringifyActivation(*activation) : StringRef()))
+          .str();
+  MLIRContext *context = library.getContext();
+  SmallVector<Type> types{getRowsType(context, features)};
+  if (hasBias)
+    types.push_back(MemRefType::get({features}, Float32Type::get(context)));
+  types.push_back(IndexType::get(context));
+  return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
+    b.forAll(args.back(), /*parallel=*/true, [&](Value row) {
+      b.forEachVector(features, [&](Value column, int64_t active) {
+        Value x = b.loadVector(args[0], {row, column}, active);
+        if (hasBias)
+          x = arith::AddFOp::create(b, x,
+                                    b.loadVector(args[1], column, active));
+        b.storeVector(b.activate(activation, x), args[0], {row, column},
+                      active);
+      });
+    });
+  });
+}

@@ -1,0 +1,133 @@
+//===- Pipelines.cpp - the phases of a compilation ------------------------===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "dejavu/Pipelines/Pipelines.h"
+
+#include "dejavu/Conversion/DejavuToCPU/Passes.h"
+#include "dejavu/Dialect/Dejavu/Transforms/Passes.h"
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace mlir::dejavu;
+
+//===----------------------------------------------------------------------===//
+// Phases
+//===----------------------------------------------------------------------===//
+
+static constexpr std::pair<Phase, llvm::StringLiteral> kPhases[] = {
+    {Phase::import, "import"},     {Phase::raise, "raise"},
+    {Phase::sparsify, "sparsify"}, {Phase::partition, "partition"},
+    {Phase::schedule, "schedule"}, {Phase::lower, "lower"},
+    {Phase::emit, "emit"},
+};
+
+StringRef dejavu::stringifyPhase(Phase phase) {
+  for (auto &[each, name] : kPhases)
+    if (each == phase)
+      return name;
+  llvm_unreachable("unknown phase");
+}
+
+std::optional<Phase> dejavu::symbolizePhase(StringRef name) {
+  for (auto &[phase, each] : kPhases)
+    if (each == name)
+      return phase;
+  return std::nullopt;
+}
+
+//===----------------------------------------------------------------------===//
+// Pipelines
+//===----------------------------------------------------------------------===//
+
+void dejavu::buildSparsifyPipeline(OpPassManager &manager,
+                                   const SparsifyPipelineConfig &config) {
+  CastWeightsPassOptions cast;
+  cast.type = config.weights.value_or(WeightType::f32);
+  manager.addPass(createCastWeightsPass(cast));
+  if (config.sparsity == SparsityKind::exact)
+    manager.addPass(createSparsifyFFNPass());
+  manager.addPass(createVerifyRaisedPass());
+}
+
+void dejavu::buildLowerCPUPipeline(OpPassManager &manager,
+                                   const LowerCPUPipelineConfig &config) {
+  // dejavu -> kernels.
+  manager.addPass(createVerifyRaisedPass());
+  ConvertDejavuToCPUPassOptions options;
+  options.lanes = config.vectorLanes;
+  manager.addPass(createConvertDejavuToCPUPass(options));
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+
+  // Kernels -> llvm. Parallel loops become OpenMP regions first, while they
+  // are loops; the rest goes dialect by dialect.
+  manager.addPass(createConvertSCFToOpenMPPass());
+  // Takes away the alloca scopes around loop bodies, which may not hold the
+  // blocks that loops become.
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createApproximateMathPass());
+  manager.addPass(memref::createExpandStridedMetadataPass());
+  manager.addPass(createLowerAffinePass());
+  manager.addPass(createSCFToControlFlowPass());
+  manager.addPass(createConvertVectorToLLVMPass());
+  manager.addPass(createConvertMathToLLVMPass());
+  manager.addPass(createConvertOpenMPToLLVMPass());
+  manager.addPass(createFinalizeMemRefToLLVMConversionPass());
+  manager.addPass(createConvertFuncToLLVMPass());
+  manager.addPass(createConvertIndexToLLVMPass());
+  manager.addPass(createArithToLLVMConversionPass());
+  manager.addPass(createConvertControlFlowToLLVMPass());
+  manager.addPass(createReconcileUnrealizedCastsPass());
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+}
+
+//===----------------------------------------------------------------------===//
+// Registration
+//===----------------------------------------------------------------------===//
+
+namespace {
+struct SparsifyPipelineOptions : PassPipelineOptions<SparsifyPipelineOptions> {
+  Option<SparsityKind> sparsity{
+      *this, "sparsity", llvm::cl::desc("what may be skipped"),
+      llvm::cl::init(SparsityKind::exact),
+      llvm::cl::values(clEnumValN(SparsityKind::dense, "dense", "nothing"),
+                       clEnumValN(SparsityKind::exact, "exact",
+                                  "neurons whose activation is exactly zero"))};
+  Option<WeightType> weights{
+      *this, "weights", llvm::cl::desc("element type of the matrices"),
+      llvm::cl::init(WeightType::f32),
+      llvm::cl::values(clEnumValN(WeightType::f32, "f32", "32 bits"),
+                       clEnumValN(WeightType::f16, "f16", "IEEE half"),
+                       clEnumValN(WeightType::bf16, "bf16", "bfloat16"))};
+};
+
+struct LowerCPUPipelineOptions : PassPipelineOptions<LowerCPUPipelineOptions> {
+  Option<int64_t> lanes{*this, "lanes",
+                        llvm::cl::desc("f32 lanes of a vector register"),
+                        llvm::cl::init(16)};
+};
+} // namespace
+
+void dejavu::registerDejavuPipelines() {
+  PassPipelineRegistration<> raise(
+      "dejavu-raise", "Raise a graph of onnx ops to the dejavu dialect",
+      [](OpPassManager &manager) { buildRaisePipeline(manager); });
+  PassPipelineRegistration<SparsifyPipelineOptions> sparsify(
+      "dejavu-sparsify", "Choose element types and sparsity of a raised module",
+      [](OpPassManager &manager, const SparsifyPipelineOptions &options) {
+        buildSparsifyPipeline(manager, {options.sparsity, options.weights});
+      });
+  PassPipelineRegistration<LowerCPUPipelineOptions> lower(
+      "dejavu-lower-cpu", "Lower a raised module to the llvm dialect",
+      [](OpPassManager &manager, const LowerCPUPipelineOptions &options) {
+        buildLowerCPUPipeline(manager, {options.lanes});
+      });
+}

@@ -1,0 +1,342 @@
+//===- Compiler.cpp - the row of phases, run ------------------------------===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Compiler.h"
+
+#include "dejavu/Analysis/Coverage.h"
+#include "dejavu/Analysis/ModelSummary.h"
+#include "dejavu/Conversion/DejavuToCPU/Passes.h"
+#include "dejavu/Import/ONNX/OnnxImporter.h"
+#include "dejavu/InitAllDialects.h"
+#include "dejavu/Support/ToolOutput.h"
+#include "dejavu/Target/CPU/ObjectFile.h"
+#include "dejavu/Target/Package/LinkExecutable.h"
+#include "dejavu/Target/Package/Manifest.h"
+#include "dejavu/Target/Package/PackWeights.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "mlir/IR/Remarks.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Regex.h"
+
+#include <csignal>
+
+using namespace mlir;
+using namespace mlir::dejavu;
+
+static LogicalResult fail(const Twine &message) {
+  (void)reportError(message);
+  return failure();
+}
+
+namespace {
+/// One run of the compiler.
+class Compiler {
+public:
+  explicit Compiler(const CompileOptions &options)
+      : options(options), context(makeRegistry()),
+        diagnostics(&context, options.modelPath) {}
+
+  LogicalResult run();
+
+private:
+  static DialectRegistry makeRegistry() {
+    DialectRegistry registry;
+    registerAllDialects(registry);
+    registerAllDejavuDialects(registry);
+    registerObjectFileTranslations(registry);
+    return registry;
+  }
+
+  /// True if `phase` is to be run.
+  bool wants(Phase phase) const {
+    return (!options.from || phase > *options.from) && phase <= *options.to;
+  }
+
+  LogicalResult enableRemarks();
+  LogicalResult import();
+  LogicalResult runPasses(Phase phase,
+                          llvm::function_ref<void(OpPassManager &)> build);
+  LogicalResult writeCoverage();
+  LogicalResult printIR();
+  LogicalResult chooseContext();
+  LogicalResult dumpCode(StringRef object);
+  LogicalResult emit();
+  void printSummary();
+
+  const CompileOptions &options;
+  MLIRContext context;
+  ToolDiagnosticHandler diagnostics;
+  CPUInfo cpu = CPUInfo::getHost();
+  OwningOpRef<ModuleOp> module;
+  int64_t maxContext = 0;
+  std::optional<ModelSummary> summary;
+};
+
+/// Signals that end a program, held back while two files get their names.
+class SignalGuard {
+public:
+  SignalGuard() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (int signal : {SIGINT, SIGTERM, SIGHUP})
+      sigaddset(&signals, signal);
+    pthread_sigmask(SIG_BLOCK, &signals, &before);
+  }
+  ~SignalGuard() { pthread_sigmask(SIG_SETMASK, &before, nullptr); }
+
+private:
+  sigset_t before;
+};
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Phases
+//===----------------------------------------------------------------------===//
+
+LogicalResult Compiler::enableRemarks() {
+  if (options.remarks.empty())
+    return success();
+  std::string message;
+  if (!llvm::Regex(options.remarks).isValid(message))
+    return fail("--remarks: expected a regular expression, found '" +
+                options.remarks + "': " + message);
+  remark::RemarkCategories categories;
+  categories.all = options.remarks;
+  return remark::enableOptimizationRemarks(
+      context, nullptr, std::make_unique<remark::RemarkEmittingPolicyAll>(),
+      categories, /*printAsEmitRemarks=*/true);
+}
+
+LogicalResult Compiler::import() {
+  if (options.from) {
+    if (!llvm::sys::fs::exists(options.modelPath))
+      return fail(options.modelPath + ": no such file");
+    module = parseSourceFile<ModuleOp>(options.modelPath, &context);
+    return success(module);
+  }
+  FailureOr<OwningOpRef<ModuleOp>> imported =
+      importOnnxModel(context, options.modelPath);
+  if (failed(imported))
+    return failure();
+  module = std::move(*imported);
+  return success();
+}
+
+LogicalResult
+Compiler::runPasses(Phase phase,
+                    llvm::function_ref<void(OpPassManager &)> build) {
+  if (!wants(phase))
+    return success();
+  PassManager manager(&context);
+  build(manager);
+  return manager.run(*module);
+}
+
+LogicalResult Compiler::writeCoverage() {
+  if (options.coverageReport.empty())
+    return success();
+  RaiseCoverage coverage = computeRaiseCoverage(*module);
+  llvm::json::Array layers;
+  for (const RaiseCoverage::Layer &layer : coverage.layers)
+    layers.push_back(
+        llvm::json::Object{{"attention", layer.attention}, {"ffn", layer.ffn}});
+  llvm::json::Value report =
+      llvm::json::Object{{"layers", std::move(layers)},
+                         {"rest", llvm::json::Array(coverage.rest)}};
+  std::string error;
+  auto file = OutputFile::create(options.coverageReport, error);
+  if (file)
+    file->os() << llvm::formatv("{0:2}\n", report);
+  if (!file || failed(file->commit(error)))
+    return fail(options.coverageReport + ": " + error);
+  return success();
+}
+
+LogicalResult Compiler::printIR() {
+  std::string error;
+  auto file = OutputFile::create(options.outputPath, error);
+  if (file) {
+    // Names of nodes are locations, and later phases need them.
+    module->print(file->os(), OpPrintingFlags().enableDebugInfo());
+    file->os() << '\n';
+  }
+  if (!file || failed(file->commit(error)))
+    return fail(options.outputPath + ": " + error);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Emit
+//===----------------------------------------------------------------------===//
+
+LogicalResult Compiler::chooseContext() {
+  constexpr int64_t kDefault = 2048;
+  int64_t limit = getPositionLimit(*module);
+  maxContext = options.maxContext ? options.maxContext
+               : limit > 0        ? limit
+                                  : kDefault;
+  if (limit > 0 && maxContext > limit)
+    return fail(options.modelPath + ": --max-context " + Twine(maxContext) +
+                ": expected at most the " + Twine(limit) +
+                " positions of the model");
+  return success();
+}
+
+LogicalResult Compiler::dumpCode(StringRef object) {
+  if (options.dumpCode.empty())
+    return success();
+  SmallString<128> path(options.dumpCode);
+  if (std::error_code code = llvm::sys::fs::create_directories(path))
+    return fail(path + ": " + code.message());
+  llvm::sys::path::append(path, "model.o");
+  std::string error;
+  auto file = OutputFile::create(path, error);
+  if (file)
+    file->os() << object;
+  if (!file || failed(file->commit(error)))
+    return fail(path + ": " + error);
+  return success();
+}
+
+LogicalResult Compiler::emit() {
+  // Both files are opened first: what cannot be written should not take long.
+  std::string weightsPath = options.outputPath + ".safetensors", error;
+  auto program =
+      OutputFile::create(options.outputPath, error, /*executable=*/true);
+  if (!program)
+    return fail(options.outputPath + ": " + error);
+  auto weights = OutputFile::create(weightsPath, error);
+  if (!weights)
+    return fail(weightsPath + ": " + error);
+
+  FailureOr<std::string> digest = packWeights(*module, weights->os());
+  if (failed(digest)) {
+    if (weights->os().has_error())
+      return fail(weightsPath +
+                  ": cannot be written: " + weights->os().error().message());
+    return failure();
+  }
+  ManifestConfig config{cpu.name, cpu.features, maxContext, *digest};
+  FailureOr<std::string> manifest = makeManifest(*module, config);
+  if (failed(manifest))
+    return failure();
+  FailureOr<std::string> object = emitObject(*module, cpu, *manifest);
+  if (failed(object) || failed(dumpCode(*object)))
+    return failure();
+  FailureOr<std::string> linked =
+      linkExecutable(*object, options.toolPath, error);
+  if (failed(linked))
+    return fail(error);
+  program->os() << *linked;
+  program->os().flush();
+  weights->os().flush();
+  if (program->os().has_error())
+    return fail(options.outputPath +
+                ": cannot be written: " + program->os().error().message());
+
+  SignalGuard guard;
+  if (failed(weights->commit(error)))
+    return fail(weightsPath + ": " + error);
+  if (failed(program->commit(error)))
+    return fail(options.outputPath + ": " + error);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// The closing lines
+//===----------------------------------------------------------------------===//
+
+static std::string formatBytes(int64_t bytes) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  if (bytes >= 10 << 20)
+    os << (bytes >> 20) << " MiB";
+  else
+    os << llvm::format("%.1f KiB", static_cast<double>(bytes) / 1024);
+  return text;
+}
+
+void Compiler::printSummary() {
+  llvm::raw_ostream &os = llvm::errs();
+  int64_t layers = summary->layers.size(), mlps = 0, cache = 0;
+  for (const LayerSummary &layer : summary->layers) {
+    mlps += layer.mlp.has_value();
+    cache += 2 * sizeof(float) * layer.attention.kvHeads *
+             layer.attention.headDim * maxContext;
+  }
+  int64_t sparse = summary->selects.size();
+  os << "raised: " << layers << " attention blocks, " << mlps << " MLPs\n";
+  os << "sparse: " << sparse << " of " << mlps << " MLPs";
+  for (const LayerSummary &layer : summary->layers)
+    if (layer.mlp && !layer.mlp->isSparse) {
+      os << " (dense: " << layer.mlp->reason << ")";
+      break;
+    }
+  os << '\n';
+  os << "bytes per token: ";
+  if (sparse > 0)
+    os << "from " << formatBytes(summary->alwaysBytes) << ", as neurons are "
+       << "inactive, to ";
+  os << formatBytes(summary->denseBytes) << ", dense "
+     << formatBytes(summary->denseBytes) << '\n';
+
+  int64_t weightBytes = 0;
+  for (auto weight : module->getOps<WeightOp>()) {
+    RankedTensorType type = weight.getTensorType();
+    weightBytes += type.getNumElements() * type.getElementTypeBitWidth() / 8;
+  }
+  os << "memory: " << formatBytes(weightBytes) << " of weights, "
+     << formatBytes(cache) << " of cache for each sequence of " << maxContext
+     << " tokens\n";
+  StringRef path = options.outputPath;
+  os << "next: " << (path.contains('/') ? "" : "./") << path
+     << " --prompt-ids 1,2,3 --max-new-tokens 16\n";
+}
+
+LogicalResult Compiler::run() {
+  if (failed(enableRemarks()) || failed(import()))
+    return failure();
+  if (failed(runPasses(Phase::raise, buildRaisePipeline)))
+    return failure();
+  // What was raised shows best right after raise.
+  if ((!options.from || *options.from <= Phase::raise) &&
+      *options.to >= Phase::raise && failed(writeCoverage()))
+    return failure();
+  if (failed(runPasses(Phase::sparsify, [&](OpPassManager &manager) {
+        buildSparsifyPipeline(manager, {options.sparsity, options.weights});
+      })))
+    return failure();
+  // Partition has nothing to do for one rank, schedule nothing on a CPU.
+  if (wants(Phase::lower)) {
+    FailureOr<ModelSummary> computed = ModelSummary::get(*module);
+    if (failed(computed))
+      return failure();
+    summary = std::move(*computed);
+  }
+  if (failed(runPasses(Phase::lower, [&](OpPassManager &manager) {
+        buildLowerCPUPipeline(manager, {cpu.getLanes()});
+      })))
+    return failure();
+  if (*options.to != Phase::emit)
+    return printIR();
+
+  if (failed(chooseContext()) || failed(emit()))
+    return failure();
+  if (summary)
+    printSummary();
+  return success();
+}
+
+LogicalResult dejavu::compileModel(const CompileOptions &options) {
+  return Compiler(options).run();
+}

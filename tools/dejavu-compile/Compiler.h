@@ -1,0 +1,36 @@
+//===- Compiler.h - the row of phases, run ----------------------*- C++ -*-===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEJAVU_TOOLS_DEJAVU_COMPILE_COMPILER_H
+#define DEJAVU_TOOLS_DEJAVU_COMPILE_COMPILER_H
+
+#include "dejavu/Dialect/Dejavu/Transforms/Passes.h"
+#include "dejavu/Pipelines/Pipelines.h"
+
+#include <optional>
+#include <string>
+
+namespace mlir::dejavu {
+
+/// What the command line asks for.
+struct CompileOptions {
+  std::string modelPath, outputPath, toolPath;
+  SparsityKind sparsity = SparsityKind::exact;
+  bool isSparsityExplicit = false;
+  WeightType weights = WeightType::f32;
+  int64_t maxContext = 0; ///< 0: the default
+  std::optional<Phase> from;
+  std::optional<Phase> to = Phase::emit;
+  std::string remarks, coverageReport, dumpCode;
+};
+
+/// Compiles; prints errors and the closing lines to stderr.
+LogicalResult compileModel(const CompileOptions &options);
+
+} // namespace mlir::dejavu
+
+#endif // DEJAVU_TOOLS_DEJAVU_COMPILE_COMPILER_H

@@ -1,0 +1,171 @@
+//===- dejavu-compile.cpp - from a model to an executable -----------------===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Compiler.h"
+
+#include "dejavu/Support/ToolOutput.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/InitLLVM.h"
+
+using namespace mlir;
+using namespace mlir::dejavu;
+namespace cl = llvm::cl;
+
+static cl::OptionCategory category("dejavu-compile options");
+
+static cl::opt<std::string>
+    modelPath(cl::Positional, cl::Required,
+              cl::desc("<model.onnx or a folder that holds it>"),
+              cl::cat(category));
+
+static cl::opt<std::string>
+    outputPath("o",
+               cl::desc("The executable; its weights go to OUT.safetensors"),
+               cl::value_desc("OUT"), cl::Required, cl::cat(category));
+
+namespace {
+/// What --sparsity may be.
+enum class SparsityFlag { automatic, dense, exact, threshold, predicted };
+} // namespace
+
+static cl::opt<SparsityFlag> sparsity(
+    "sparsity",
+    cl::desc("What each token may skip (default: exact, where the activation "
+             "allows it)"),
+    cl::init(SparsityFlag::automatic),
+    cl::values(
+        clEnumValN(SparsityFlag::dense, "dense", "nothing"),
+        clEnumValN(SparsityFlag::exact, "exact",
+                   "neurons whose activation is exactly zero"),
+        clEnumValN(SparsityFlag::threshold, "threshold", "not available yet"),
+        clEnumValN(SparsityFlag::predicted, "predicted", "not available yet")),
+    cl::cat(category));
+
+static cl::opt<std::string> predictors("predictors",
+                                       cl::desc("Not available yet"),
+                                       cl::value_desc("F.safetensors"),
+                                       cl::cat(category));
+
+static cl::opt<std::string>
+    target("target", cl::desc("cpu, the default; cuda is not available yet"),
+           cl::value_desc("cpu"), cl::init("cpu"), cl::cat(category));
+
+static cl::opt<WeightType>
+    weights("weights", cl::desc("Element type of the matrices (default: f32)"),
+            cl::init(WeightType::f32),
+            cl::values(clEnumValN(WeightType::f32, "f32", "32 bits"),
+                       clEnumValN(WeightType::f16, "f16", "IEEE half"),
+                       clEnumValN(WeightType::bf16, "bf16", "bfloat16")),
+            cl::cat(category));
+
+static cl::opt<int64_t> maxContext(
+    "max-context",
+    cl::desc("Tokens that a sequence may have (default: as many as the model "
+             "has positions, or 2048)"),
+    cl::value_desc("N"), cl::init(0), cl::cat(category));
+
+static cl::opt<int64_t>
+    tensorParallel("tensor-parallel",
+                   cl::desc("Ranks; more than 1 is not available yet"),
+                   cl::value_desc("N"), cl::init(1), cl::cat(category));
+
+static cl::opt<std::string> compileTo(
+    "compile-to",
+    cl::desc("Stop after a phase and print the IR to OUT, '-' for stdout: "
+             "import, raise, sparsify, partition, schedule, lower, emit"),
+    cl::value_desc("PHASE"), cl::init("emit"), cl::cat(category));
+
+static cl::opt<std::string>
+    compileFrom("compile-from",
+                cl::desc("The input is the IR that --compile-to PHASE printed"),
+                cl::value_desc("PHASE"), cl::cat(category));
+
+static cl::opt<std::string> remarks(
+    "remarks",
+    cl::desc("Show the remarks whose category (raise, sparsify) matches"),
+    cl::value_desc("REGEX"), cl::cat(category));
+
+static cl::opt<std::string>
+    coverageReport("coverage-report",
+                   cl::desc("Write what was raised, and what not, as JSON"),
+                   cl::value_desc("F.json"), cl::cat(category));
+
+static cl::opt<std::string>
+    dumpCode("dump-code", cl::desc("Write the object file to a folder"),
+             cl::value_desc("DIR"), cl::cat(category));
+
+/// Reads the flags into `options`; reports what does not go together.
+static LogicalResult readFlags(CompileOptions &options) {
+  auto refuse = [](const Twine &message) {
+    (void)reportError(message);
+    return failure();
+  };
+  if (sparsity == SparsityFlag::threshold)
+    return refuse("--sparsity threshold is not available yet");
+  if (sparsity == SparsityFlag::predicted)
+    return refuse("--sparsity predicted is not available yet");
+  if (!predictors.empty())
+    return refuse("--predictors is not available yet");
+  if (target == "cuda" || StringRef(target).starts_with("cuda:"))
+    return refuse("--target cuda is not available yet");
+  if (target != "cpu")
+    return refuse("expected --target cpu or cuda, found '" + Twine(target) +
+                  "'");
+  if (tensorParallel < 1)
+    return refuse("expected --tensor-parallel of at least 1, found " +
+                  Twine(tensorParallel));
+  if (tensorParallel > 1)
+    return refuse("--tensor-parallel " + Twine(tensorParallel) +
+                  " is not available yet");
+  if (maxContext.getNumOccurrences() && maxContext < 1)
+    return refuse("expected --max-context of at least 1, found " +
+                  Twine(maxContext));
+
+  options.sparsity = sparsity == SparsityFlag::dense ? SparsityKind::dense
+                                                     : SparsityKind::exact;
+  options.isSparsityExplicit = sparsity != SparsityFlag::automatic;
+  options.weights = weights;
+  options.maxContext = maxContext;
+  for (auto [flag, phase] : {std::pair(&compileTo, &options.to),
+                             std::pair(&compileFrom, &options.from)}) {
+    if (flag->empty())
+      continue;
+    std::optional<Phase> known = symbolizePhase(*flag);
+    if (!known)
+      return refuse("--" + flag->ArgStr +
+                    ": expected import, raise, sparsify, "
+                    "partition, schedule, lower or emit, found '" +
+                    *flag + "'");
+    *phase = *known;
+  }
+  if (options.from == Phase::emit)
+    return refuse("--compile-from emit: nothing is left to do after emit");
+  if (options.from && *options.from > *options.to)
+    return refuse("--compile-from " + Twine(compileFrom) +
+                  " comes after --compile-to " + compileTo);
+  options.remarks = remarks;
+  options.coverageReport = coverageReport;
+  options.dumpCode = dumpCode;
+  return success();
+}
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  if (failed(parseCommandLine(
+          argc, argv, category,
+          "Compiles an ONNX transformer into an executable\n")))
+    return 1;
+  CompileOptions options;
+  options.modelPath = modelPath;
+  options.outputPath = outputPath;
+  options.toolPath = llvm::sys::fs::getMainExecutable(
+      argv[0], reinterpret_cast<void *>(&main));
+  if (failed(readFlags(options)))
+    return 1;
+  return succeeded(compileModel(options)) ? 0 : 1;
+}
