@@ -64,16 +64,16 @@ std::vector<TapSite> dejavu::findTapSites(func::FuncOp function) {
   function.walk([&](Operation *op) {
     if (isa<KVAppendOp>(op))
       ++appends;
-    if (op->getNumResults() == 0 || !isActivationType(op->getResult(0).getType()) ||
-        isHidden(op))
+    if (op->getNumResults() == 0 ||
+        !isActivationType(op->getResult(0).getType()) || isHidden(op))
       return;
     auto claimed = layers.find(op);
     int64_t layer = claimed != layers.end() ? claimed->second
                                             : std::max<int64_t>(appends - 1, 0);
     bool isFFN = isa<FFNOp, SparseLinearOp>(op);
     StringRef mnemonic = op->getName().stripDialect();
-    sites.push_back({op->getResult(0), layer,
-                     isFFN ? "ffn" : mnemonic.str(), getNodeName(op->getLoc()),
+    sites.push_back({op->getResult(0), layer, isFFN ? "ffn" : mnemonic.str(),
+                     getNodeName(op->getLoc()),
                      getFeatures(op->getResult(0).getType())});
   });
   return sites;

@@ -122,7 +122,7 @@ LogicalResult Compiler::import() {
     if (!llvm::sys::fs::exists(options.modelPath))
       return fail(options.modelPath + ": no such file");
     module = parseSourceFile<ModuleOp>(options.modelPath, &context);
-    return success(module);
+    return success(static_cast<bool>(module));
   }
   FailureOr<OwningOpRef<ModuleOp>> imported =
       importOnnxModel(context, options.modelPath);
