@@ -1,4 +1,4 @@
-//===- BuiltinOps.cpp - constants of upstream dialects, weights -----------===//
+//===- BuiltinOps.cpp - constants of upstream dialects --------------------===//
 //
 // Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -7,11 +7,9 @@
 
 #include "OpTable.h"
 
-#include "dejavu/Dialect/Dejavu/IR/Dejavu.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 using namespace mlir;
-using namespace mlir::dejavu;
 using namespace mlir::dejavu::reference;
 
 static LogicalResult evaluateArithConstant(arith::ConstantOp op, Frame &frame) {
@@ -21,11 +19,6 @@ static LogicalResult evaluateArithConstant(arith::ConstantOp op, Frame &frame) {
   return frame.result(std::move(value));
 }
 
-static LogicalResult evaluateLoadWeight(LoadWeightOp op, Frame &frame) {
-  return frame.result(frame.weight(op.getWeightAttr()));
-}
-
 void mlir::dejavu::reference::addBuiltinOps(OpTable &table) {
   table.add(evaluateArithConstant);
-  table.add(evaluateLoadWeight);
 }

@@ -19,6 +19,9 @@ OpTable::OpTable() {
   addOnnxMathOps(*this);
   addOnnxShapeOps(*this);
   addOnnxDataOps(*this);
+  addOnnxNNOps(*this);
+  addOnnxAttentionOp(*this);
+  addDejavuOps(*this);
 }
 
 const OpTable &OpTable::get() {

@@ -17,6 +17,7 @@
 
 #include "dejavu/Reference/Interpreter.h"
 
+#include "dejavu/Dialect/Dejavu/IR/Dejavu.h"
 #include "mlir/IR/Operation.h"
 #include "llvm/ADT/StringMap.h"
 
@@ -107,6 +108,9 @@ void addBuiltinOps(OpTable &table);
 void addOnnxMathOps(OpTable &table);
 void addOnnxShapeOps(OpTable &table);
 void addOnnxDataOps(OpTable &table);
+void addOnnxNNOps(OpTable &table);
+void addOnnxAttentionOp(OpTable &table);
+void addDejavuOps(OpTable &table);
 
 //===----------------------------------------------------------------------===//
 // What ops share
@@ -126,6 +130,18 @@ FailureOr<int64_t> normalizeAxis(Frame &frame, int64_t axis, int64_t rank);
 FailureOr<Tensor> pick(Frame &frame, const Tensor &from,
                        llvm::ArrayRef<int64_t> shape,
                        llvm::ArrayRef<int64_t> sources);
+
+/// A tensor [batch, sequence, heads * size] as [batch, heads, sequence, size];
+/// one of rank 4 as it is.
+FailureOr<Tensor> splitHeads(Frame &frame, const Tensor &x,
+                             std::optional<int64_t> heads);
+
+/// Joins two tensors [batch, heads, sequence, size] along the sequence.
+FailureOr<Tensor> appendSteps(Frame &frame, const Tensor &past,
+                              const Tensor &steps);
+
+/// An activation function.
+double activate(Activation activation, double x);
 
 } // namespace mlir::dejavu::reference
 

@@ -31,6 +31,7 @@
 #include <variant>
 
 namespace mlir {
+class ModuleOp;
 class Operation;
 namespace func {
 class FuncOp;
@@ -64,12 +65,16 @@ struct Error {
 
 /// Reads the weight of a `dejavu.weight` op as the program sees it, that is
 /// with its recipe applied. Fails with a message in `error`.
-using WeightReader =
+using ReadWeight =
     std::function<FailureOr<Tensor>(Operation *weight, std::string &error)>;
+
+/// A reader of the weights of `module` from the model's files, or one that
+/// fails if the module does not say where they are.
+ReadWeight readWeightsOf(ModuleOp module);
 
 struct Options {
   /// Where weights come from. Without it a weight is an error.
-  WeightReader readWeight;
+  ReadWeight readWeight;
   /// Called with each op that was executed and its results.
   std::function<void(Operation *, llvm::ArrayRef<RuntimeValue>)> onOp;
 };
