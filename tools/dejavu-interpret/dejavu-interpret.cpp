@@ -4,54 +4,317 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// What an executable does, done slowly and without a compiler: runs a case of
+// the model's signature, or generates from a prompt. The input is an ONNX model
+// or IR at any point before lowering. Functions without arguments can be run
+// alone, which is how the tests of single ops work.
+//
+//===----------------------------------------------------------------------===//
 
+#include "RaisedModel.h"
+#include "TensorFiles.h"
+
+#include "dejavu/Import/ONNX/OnnxImporter.h"
 #include "dejavu/InitAllDialects.h"
+#include "dejavu/Pipelines/Pipelines.h"
 #include "dejavu/Reference/Interpreter.h"
+#include "dejavu/Support/ToolOutput.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
 using namespace mlir::dejavu;
+using reference::Tensor;
 
 namespace cl = llvm::cl;
 
-static cl::opt<std::string> inputPath(cl::Positional, cl::Required,
-                                      cl::desc("FILE.mlir"));
+static cl::OptionCategory category("dejavu-interpret options");
+
 static cl::opt<std::string>
-    functionName("function",
-                 cl::desc("run the function NAME, which has no "
-                          "arguments, and print its results"),
-                 cl::value_desc("NAME"));
+    inputPath(cl::Positional, cl::Required,
+              cl::desc("<model.onnx, a folder that holds it, or file.mlir>"),
+              cl::cat(category));
+static cl::opt<bool>
+    raiseFirst("raise",
+               cl::desc("Raise an ONNX model before --run-case; --prompt-ids "
+                        "always does"),
+               cl::cat(category));
+static cl::opt<std::string> functionName(
+    "function",
+    cl::desc("Run this function, which has no arguments, and print its "
+             "results. Without any job, all such functions are run"),
+    cl::value_desc("name"), cl::cat(category));
+static cl::opt<std::string>
+    runCasePath("run-case",
+                cl::desc("Run the model's original signature on the tensors "
+                         "in.NAME of this file"),
+                cl::value_desc("file.safetensors"), cl::cat(category));
+static cl::opt<std::string>
+    outputPath("output", cl::desc("Where --run-case writes out.NAME"),
+               cl::value_desc("file.safetensors"), cl::cat(category));
+static cl::opt<std::string> promptIds(
+    "prompt-ids",
+    cl::desc("Generate greedily from token ids such as 1,17,42 and print the "
+             "new ids; - reads one prompt a line from standard input and runs "
+             "them as one batch"),
+    cl::value_desc("ids"), cl::cat(category));
+static cl::opt<int64_t>
+    maxNewTokens("max-new-tokens",
+                 cl::desc("New ids of each prompt at most (default 32)"),
+                 cl::value_desc("n"), cl::init(32), cl::cat(category));
+static cl::list<int64_t>
+    endOfSequence("eos", cl::desc("Stop a row after one of these ids"),
+                  cl::value_desc("ids"), cl::CommaSeparated,
+                  cl::cat(category));
+static cl::opt<std::string>
+    tapPath("tap",
+            cl::desc("With --prompt-ids, write the value of each tap site as "
+                     "pN.siteM: call N is 0 for the prefill, then counts "
+                     "decode steps"),
+            cl::value_desc("file.safetensors"), cl::cat(category));
+
+//===----------------------------------------------------------------------===//
+// Input
+//===----------------------------------------------------------------------===//
+
+/// Parses or imports the input, and raises it if that is wanted.
+static FailureOr<OwningOpRef<ModuleOp>> loadModule(MLIRContext &context) {
+  if (StringRef(inputPath).ends_with(".mlir")) {
+    OwningOpRef<ModuleOp> module =
+        parseSourceFile<ModuleOp>(inputPath, &context);
+    if (!module)
+      return failure();
+    return module;
+  }
+  FailureOr<OwningOpRef<ModuleOp>> module =
+      importOnnxModel(context, inputPath);
+  if (failed(module) || (!raiseFirst && promptIds.empty()))
+    return module;
+  PassManager manager(&context);
+  buildRaisePipeline(manager);
+  if (failed(manager.run(**module)))
+    return failure();
+  return module;
+}
+
+/// Whether raise has been run on `module`.
+static bool isRaised(ModuleOp module) {
+  return !module.getOps<SignatureOp>().empty();
+}
+
+/// The numbers of a comma-separated list.
+static LogicalResult parseIds(StringRef text, SmallVectorImpl<int64_t> &ids) {
+  SmallVector<StringRef> items;
+  text.split(items, ',');
+  for (StringRef item : items) {
+    int64_t id;
+    if (item.trim().getAsInteger(10, id) || id < 0)
+      return reportError("'" + item.trim() +
+                         "' is not a token id, expected ids such as 1,17,42"),
+             failure();
+    ids.push_back(id);
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Jobs
+//===----------------------------------------------------------------------===//
+
+/// Runs a function and reports why it fails.
+static FailureOr<SmallVector<reference::RuntimeValue>>
+runFunction(ModuleOp module, func::FuncOp function,
+            ArrayRef<reference::RuntimeValue> arguments) {
+  reference::Options options;
+  options.readWeight = reference::readWeightsOf(module);
+  reference::Interpreter interpreter(options);
+  auto results = interpreter.run(function, arguments);
+  if (failed(results))
+    return emitError(interpreter.getError()->loc,
+                     interpreter.getError()->message);
+  return results;
+}
+
+static void print(const reference::RuntimeValue &value) {
+  if (const auto *tensor = std::get_if<Tensor>(&value)) {
+    tensor->print(llvm::outs());
+  } else if (const auto *cache = std::get_if<reference::Cache>(&value)) {
+    llvm::outs() << "cache\n  keys ";
+    cache->keys.print(llvm::outs());
+    llvm::outs() << "\n  values ";
+    cache->values.print(llvm::outs());
+  } else {
+    llvm::outs() << "active [";
+    llvm::interleaveComma(
+        std::get<reference::ActiveSet>(value).rows, llvm::outs(),
+        [](const std::vector<int64_t> &row) {
+          llvm::outs() << '[';
+          llvm::interleaveComma(row, llvm::outs());
+          llvm::outs() << ']';
+        });
+    llvm::outs() << ']';
+  }
+  llvm::outs() << '\n';
+}
+
+/// Runs functions without arguments and prints what they give.
+static LogicalResult runFunctions(ModuleOp module) {
+  bool found = false;
+  for (auto function : module.getOps<func::FuncOp>()) {
+    bool isWanted = functionName.empty()
+                        ? function.getNumArguments() == 0
+                        : function.getSymName() == functionName;
+    if (!isWanted || function.isDeclaration())
+      continue;
+    found = true;
+    llvm::outs() << '@' << function.getSymName() << '\n';
+    auto results = runFunction(module, function, {});
+    if (failed(results))
+      return failure();
+    for (const reference::RuntimeValue &result : *results)
+      print(result);
+  }
+  if (found)
+    return success();
+  if (functionName.empty())
+    return module.emitError("expected a function without arguments, --run-case "
+                            "or --prompt-ids");
+  return module.emitError("expected a function named '") << functionName << "'";
+}
+
+/// Runs @main of imported IR on the tensors that its arguments' names name.
+static FailureOr<NamedTensors>
+runImported(ModuleOp module, std::map<std::string, Tensor> inputs) {
+  auto function = module.lookupSymbol<func::FuncOp>("main");
+  if (!function || function.isDeclaration())
+    return module.emitError("expected a function named 'main'");
+  constexpr StringLiteral nameAttr = "onnx.name";
+  SmallVector<reference::RuntimeValue> arguments;
+  for (unsigned i = 0; i < function.getNumArguments(); ++i) {
+    auto name = function.getArgAttrOfType<StringAttr>(i, nameAttr);
+    if (!name)
+      return function.emitError("expected a name for argument ") << i;
+    auto input = inputs.extract("in." + name.str());
+    if (!input)
+      return function.emitError("input 'in.") << name.strref()
+                                              << "' is missing";
+    if (!input.mapped().hasType(function.getArgumentTypes()[i]))
+      return function.emitError("input 'in.")
+             << name.strref() << "': expected "
+             << function.getArgumentTypes()[i] << ", found "
+             << input.mapped().describe();
+    arguments.push_back(std::move(input.mapped()));
+  }
+  if (!inputs.empty())
+    return function.emitError("'") << inputs.begin()->first
+                                   << "' is not an input of the model";
+  auto results = runFunction(module, function, arguments);
+  if (failed(results))
+    return failure();
+  NamedTensors outputs;
+  for (auto [i, result] : llvm::enumerate(*results)) {
+    auto name = function.getResultAttrOfType<StringAttr>(i, nameAttr);
+    auto *tensor = std::get_if<Tensor>(&result);
+    if (!name || !tensor)
+      return function.emitError("expected a name and a tensor for result ")
+             << i;
+    outputs.emplace_back("out." + name.str(), std::move(*tensor));
+  }
+  return outputs;
+}
+
+static int runCase(ModuleOp module) {
+  if (outputPath.empty())
+    return reportError("--run-case needs --output");
+  std::string error;
+  auto inputs = readTensors(runCasePath, error);
+  if (failed(inputs))
+    return reportError(error);
+  FailureOr<NamedTensors> outputs = failure();
+  if (isRaised(module)) {
+    FailureOr<RaisedModel> model = RaisedModel::create(module);
+    if (succeeded(model))
+      outputs = model->runCase(*inputs);
+  } else {
+    outputs = runImported(module, std::move(*inputs));
+  }
+  if (failed(outputs))
+    return 1;
+  if (failed(writeTensors(outputPath, *outputs, "", error)))
+    return reportError(error);
+  return 0;
+}
+
+static int generate(ModuleOp module) {
+  SmallVector<SmallVector<int64_t>> prompts;
+  if (promptIds == "-") {
+    auto buffer = llvm::MemoryBuffer::getSTDIN();
+    if (!buffer)
+      return reportError("stdin: " + buffer.getError().message());
+    SmallVector<StringRef> lines;
+    (*buffer)->getBuffer().rtrim('\n').split(lines, '\n');
+    for (StringRef line : lines)
+      if (failed(parseIds(line, prompts.emplace_back())))
+        return 1;
+  } else if (failed(parseIds(promptIds, prompts.emplace_back()))) {
+    return 1;
+  }
+  FailureOr<RaisedModel> model = RaisedModel::create(module);
+  if (failed(model))
+    return 1;
+  model->recordTaps = !tapPath.empty();
+  auto results =
+      model->generate(prompts, std::max<int64_t>(maxNewTokens, 0),
+                      ArrayRef<int64_t>(&*endOfSequence.begin(),
+                                        endOfSequence.size()));
+  if (failed(results))
+    return 1;
+  std::string error;
+  if (!tapPath.empty() &&
+      failed(writeTensors(tapPath, model->taps, "dejavu-taps-1", error)))
+    return reportError(error);
+  for (const SmallVector<int64_t> &ids : *results) {
+    llvm::interleave(ids, llvm::outs(), ",");
+    llvm::outs() << '\n';
+  }
+  return 0;
+}
 
 int main(int argc, char **argv) {
-  cl::ParseCommandLineOptions(argc, argv, "dejavu reference interpreter\n");
+  llvm::InitLLVM init(argc, argv);
+  if (failed(parseCommandLine(
+          argc, argv, category,
+          "Runs a model or IR with dejavu's reference interpreter\n")))
+    return 1;
+  if (!runCasePath.empty() + !promptIds.empty() + !functionName.empty() > 1)
+    return reportError(
+        "--run-case, --prompt-ids and --function exclude each other");
+  if (!tapPath.empty() && promptIds.empty())
+    return reportError("--tap needs --prompt-ids");
+
   DialectRegistry registry;
   registerAllDejavuDialects(registry);
   registry.insert<arith::ArithDialect, func::FuncDialect>();
-  MLIRContext context(registry);
-  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(inputPath, &context);
-  if (!module)
+  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  context.loadAllAvailableDialects();
+  ToolDiagnosticHandler handler(&context, inputPath);
+  FailureOr<OwningOpRef<ModuleOp>> module = loadModule(context);
+  if (failed(module))
     return 1;
-  for (auto function : module->getOps<func::FuncOp>()) {
-    if (!functionName.empty() && function.getSymName() != functionName)
-      continue;
-    llvm::outs() << '@' << function.getSymName() << '\n';
-    reference::Interpreter interpreter;
-    auto results = interpreter.run(function, {});
-    if (failed(results)) {
-      emitError(interpreter.getError()->loc, interpreter.getError()->message);
-      return 1;
-    }
-    for (auto &result : *results) {
-      std::get<reference::Tensor>(result).print(llvm::outs());
-      llvm::outs() << "\n";
-    }
-  }
-  return 0;
+  if (!runCasePath.empty())
+    return runCase(**module);
+  if (!promptIds.empty())
+    return generate(**module);
+  return failed(runFunctions(**module));
 }
