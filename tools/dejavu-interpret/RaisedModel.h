@@ -31,8 +31,8 @@ public:
 
   /// Sequences under way: what the runtime calls a session.
   struct Sequences {
-    reference::Tensor starts;                 ///< [batch]
-    std::vector<reference::Cache> caches;     ///< one for each layer
+    reference::Tensor starts;             ///< [batch]
+    std::vector<reference::Cache> caches; ///< one for each layer
     int64_t getPast() const { return caches.front().keys.getDim(2); }
   };
 
@@ -42,9 +42,10 @@ public:
   /// Runs `ids` and updates the caches; one token behind a past goes through
   /// @decode. Gives the logits of the tokens from `logitsFrom` on. Positions
   /// count from the start of each row if they are not given.
-  FailureOr<reference::Tensor>
-  run(Sequences &sequences, const reference::Tensor &ids,
-      const reference::Tensor *positions, int64_t logitsFrom);
+  FailureOr<reference::Tensor> run(Sequences &sequences,
+                                   const reference::Tensor &ids,
+                                   const reference::Tensor *positions,
+                                   int64_t logitsFrom);
 
   /// The model's original signature on tensors `in.NAME`.
   FailureOr<NamedTensors>

@@ -111,14 +111,13 @@ LogicalResult mlir::dejavu::writeTensors(const std::string &path,
   std::vector<std::vector<uint8_t>> bytes;
   std::vector<rt::TensorView> views;
   for (const auto &[name, tensor] : tensors) {
-    const auto *kind = llvm::find_if(kinds, [&](auto &kind) {
-      return kind.first == tensor.getElement();
-    });
+    const auto *kind = llvm::find_if(
+        kinds, [&](auto &kind) { return kind.first == tensor.getElement(); });
     bytes.push_back(storeElements(tensor, rt::sizeOf(kind->second)));
-    views.push_back({name, kind->second,
-                     rt::Shape(tensor.getShape().begin(),
-                               tensor.getShape().end()),
-                     bytes.back().data(), bytes.back().size()});
+    views.push_back(
+        {name, kind->second,
+         rt::Shape(tensor.getShape().begin(), tensor.getShape().end()),
+         bytes.back().data(), bytes.back().size()});
   }
   rt::Metadata metadata;
   if (!format.empty())

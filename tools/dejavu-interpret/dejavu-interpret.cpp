@@ -75,8 +75,7 @@ static cl::opt<int64_t>
                  cl::value_desc("n"), cl::init(32), cl::cat(category));
 static cl::list<int64_t>
     endOfSequence("eos", cl::desc("Stop a row after one of these ids"),
-                  cl::value_desc("ids"), cl::CommaSeparated,
-                  cl::cat(category));
+                  cl::value_desc("ids"), cl::CommaSeparated, cl::cat(category));
 static cl::opt<std::string>
     tapPath("tap",
             cl::desc("With --prompt-ids, write the value of each tap site as "
@@ -97,8 +96,7 @@ static FailureOr<OwningOpRef<ModuleOp>> loadModule(MLIRContext &context) {
       return failure();
     return module;
   }
-  FailureOr<OwningOpRef<ModuleOp>> module =
-      importOnnxModel(context, inputPath);
+  FailureOr<OwningOpRef<ModuleOp>> module = importOnnxModel(context, inputPath);
   if (failed(module) || (!raiseFirst && promptIds.empty()))
     return module;
   PassManager manager(&context);
@@ -156,13 +154,12 @@ static void print(const reference::RuntimeValue &value) {
     cache->values.print(llvm::outs());
   } else {
     llvm::outs() << "active [";
-    llvm::interleaveComma(
-        std::get<reference::ActiveSet>(value).rows, llvm::outs(),
-        [](const std::vector<int64_t> &row) {
-          llvm::outs() << '[';
-          llvm::interleaveComma(row, llvm::outs());
-          llvm::outs() << ']';
-        });
+    llvm::interleaveComma(std::get<reference::ActiveSet>(value).rows,
+                          llvm::outs(), [](const std::vector<int64_t> &row) {
+                            llvm::outs() << '[';
+                            llvm::interleaveComma(row, llvm::outs());
+                            llvm::outs() << ']';
+                          });
     llvm::outs() << ']';
   }
   llvm::outs() << '\n';
@@ -207,8 +204,8 @@ runImported(ModuleOp module, std::map<std::string, Tensor> inputs) {
       return function.emitError("expected a name for argument ") << i;
     auto input = inputs.extract("in." + name.str());
     if (!input)
-      return function.emitError("input 'in.") << name.strref()
-                                              << "' is missing";
+      return function.emitError("input 'in.")
+             << name.strref() << "' is missing";
     if (!input.mapped().hasType(function.getArgumentTypes()[i]))
       return function.emitError("input 'in.")
              << name.strref() << "': expected "
@@ -217,8 +214,8 @@ runImported(ModuleOp module, std::map<std::string, Tensor> inputs) {
     arguments.push_back(std::move(input.mapped()));
   }
   if (!inputs.empty())
-    return function.emitError("'") << inputs.begin()->first
-                                   << "' is not an input of the model";
+    return function.emitError("'")
+           << inputs.begin()->first << "' is not an input of the model";
   auto results = runFunction(module, function, arguments);
   if (failed(results))
     return failure();
@@ -274,10 +271,9 @@ static int generate(ModuleOp module) {
   if (failed(model))
     return 1;
   model->recordTaps = !tapPath.empty();
-  auto results =
-      model->generate(prompts, std::max<int64_t>(maxNewTokens, 0),
-                      ArrayRef<int64_t>(&*endOfSequence.begin(),
-                                        endOfSequence.size()));
+  auto results = model->generate(
+      prompts, std::max<int64_t>(maxNewTokens, 0),
+      ArrayRef<int64_t>(&*endOfSequence.begin(), endOfSequence.size()));
   if (failed(results))
     return 1;
   std::string error;
