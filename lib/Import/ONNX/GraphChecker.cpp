@@ -108,12 +108,20 @@ LogicalResult Checker::checkParts() {
   return success();
 }
 
+/// Whether an attribute is a graph, as those of If and Loop are.
+static bool isSubgraph(const proto::AttributeProto &attribute) {
+  constexpr int32_t graphs = 10;
+  return attribute.type() == static_cast<int32_t>(AttributeKind::Graph) ||
+         attribute.type() == graphs;
+}
+
 LogicalResult Checker::checkOperators() {
   struct Unsupported {
     std::string name;
     unsigned count;
     const proto::NodeProto *first;
     int64_t since;
+    bool hasSubgraph;
   };
   SmallVector<Unsupported> unsupported;
   llvm::StringMap<size_t> places;
@@ -131,8 +139,10 @@ LogicalResult Checker::checkOperators() {
     std::string name = operatorName(node.domain(), node.op_type());
     auto [place, isNew] = places.try_emplace(name, unsupported.size());
     if (isNew)
-      unsupported.push_back({name, 0, &node, since});
+      unsupported.push_back({name, 0, &node, since, false});
     ++unsupported[place->second].count;
+    for (const proto::AttributeProto &attribute : node.attribute())
+      unsupported[place->second].hasSubgraph |= isSubgraph(attribute);
   }
   if (unsupported.empty())
     return success();
@@ -145,6 +155,8 @@ LogicalResult Checker::checkOperators() {
             quoted(nodeName(*entry.first));
     if (entry.since)
       text += ", needs opset " + std::to_string(entry.since);
+    if (entry.hasSubgraph)
+      text += ", subgraphs are not supported yet";
     text += ")";
   }
   return reporter.error(text);
