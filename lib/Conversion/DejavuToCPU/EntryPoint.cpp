@@ -203,7 +203,13 @@ void EntryPoint::finish() { func::ReturnOp::create(builder, status); }
 void cpu::internalizeKernels(ModuleOp module) {
   auto internal =
       LLVM::LinkageAttr::get(module.getContext(), LLVM::Linkage::Internal);
-  for (auto function : module.getOps<func::FuncOp>())
-    if (function.isPrivate() && !function.isDeclaration())
-      function->setAttr("llvm.linkage", internal);
+  // Inlined, a kernel would not be shared.
+  Builder builder(module.getContext());
+  Attribute shared = builder.getStrArrayAttr({"noinline"});
+  for (auto function : module.getOps<func::FuncOp>()) {
+    if (!function.isPrivate() || function.isDeclaration())
+      continue;
+    function->setAttr("llvm.linkage", internal);
+    function->setAttr("passthrough", shared);
+  }
 }

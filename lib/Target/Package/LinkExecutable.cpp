@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // clang links. libomp comes before oneDNN, whose GOMP_* symbols then resolve to
-// libomp as well: one pool of threads. Everything happens in a folder of its
+// libomp as well: one pool of threads. oneDNN brings the shared C++ library, so
+// a static one would only make two of it. Everything happens in a folder of its
 // own under the system's temporary folder, so an interrupted linker leaves
 // nothing beside the user's file.
 //
@@ -87,22 +88,13 @@ FailureOr<std::string> dejavu::linkExecutable(StringRef object, StringRef tool,
   StringRef clang = DEJAVU_CLANG;
   std::string search = (StringRef("-L") + DEJAVU_OPENMP_DIR).str();
   std::string rpath = (StringRef("-Wl,-rpath,") + DEJAVU_OPENMP_DIR).str();
-  SmallVector<StringRef> arguments{clang,
-                                   "-fuse-ld=lld",
-                                   "-o",
-                                   output,
-                                   input,
-                                   main,
-                                   runtime,
-                                   search,
-                                   rpath,
-                                   "-Wl,--no-as-needed",
-                                   "-lomp",
-                                   "-Wl,--as-needed",
-                                   DEJAVU_ONEDNN,
-                                   "-static-libstdc++",
-                                   "-static-libgcc",
-                                   "-Wl,--gc-sections",
+  SmallVector<StringRef> arguments{clang,         "-fuse-ld=lld",
+                                   "-o",          output,
+                                   input,         main,
+                                   runtime,       search,
+                                   rpath,         "-Wl,--no-as-needed",
+                                   "-lomp",       "-Wl,--as-needed",
+                                   DEJAVU_ONEDNN, "-Wl,--gc-sections",
                                    "-Wl,-O1"};
   std::optional<StringRef> redirects[] = {StringRef(""), StringRef(log),
                                           StringRef(log)};

@@ -1,0 +1,262 @@
+# Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The kernels of the CPU against numpy, in shapes that no vector divides."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from conftest import fail, run, succeed, tool
+from test_weights import rounded
+from toys import Shape, Toy
+
+SHAPES = {
+    "one of everything": Shape(vocab=1, features=1, heads=1, kv_heads=1,
+                               head_dim=1, neurons=1),
+    "below a vector": Shape(vocab=5, features=3, heads=3, kv_heads=1,
+                            head_dim=1, neurons=7),
+    "odd": Shape(vocab=19, features=7, heads=3, kv_heads=3, head_dim=7,
+                 neurons=33, bias=False),
+    "several vectors": Shape(),
+    "more than a tile": Shape(vocab=131, features=257, heads=4, kv_heads=2,
+                              head_dim=80, neurons=101, norm="rms"),
+    "wide heads": Shape(vocab=16, features=64, heads=1, kv_heads=1,
+                        head_dim=257, neurons=64, masked_rows="zero"),
+    # Above the size from which threads share a weight.
+    "threads": Shape(vocab=1003, features=259, heads=4, kv_heads=4,
+                     head_dim=32, neurons=517, layers=1),
+}
+
+# batch, tokens, past, starts: decode if there is one token and a past.
+CASES = [
+    (1, 1, 5, None), (2, 1, 3, [0, 2]), (3, 1, 33, [0, 7, 33]),
+    (4, 1, 1, None), (5, 1, 17, [17, 3, 0, 1, 16]), (9, 1, 2, None),
+    (1, 1, 0, None), (1, 19, 0, None), (3, 7, 0, [0, 3, 6]),
+    (2, 5, 18, [0, 20]), (1, 33, 16, None),
+]
+
+
+class Program:
+    """A compiled toy."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def run(self, inputs):
+        """All outputs, by name."""
+        folder = self.path.parent
+        safetensors.numpy.save_file(
+            {f"in.{k}": np.ascontiguousarray(v) for k, v in inputs.items()},
+            folder / "case.safetensors")
+        succeed(self.path, "--run-case", folder / "case.safetensors",
+                "--output", folder / "out.safetensors")
+        return {k.removeprefix("out."): v for k, v in
+                safetensors.numpy.load_file(folder /
+                                            "out.safetensors").items()}
+
+
+def compile_toy(toy, folder, *flags, lanes=None):
+    """Compiles with dejavu-compile; with `lanes`, for vectors of that size."""
+    source, start = toy.write(folder), "raise"
+    if lanes:
+        lowered = folder / "lowered.mlir"
+        succeed(tool("dejavu-opt"), source, "--dejavu-sparsify",
+                f"--dejavu-lower-cpu=lanes={lanes}", "-o", lowered)
+        source, start = lowered, "lower"
+    done = run(tool("dejavu-compile"), source, "--compile-from", start, "-o",
+               folder / "toy", *flags)
+    assert done.returncode == 0, done.stderr
+    return Program(folder / "toy")
+
+
+def compare(program, toy, case, tolerance=2e-5, rounding=lambda x: x):
+    """The program's outputs and numpy's for one of CASES."""
+    inputs = toy.inputs(*case)
+    got, want = program.run(inputs), toy.run(inputs, rounding)
+    assert got.keys() == want.keys()
+    for name, value in want.items():
+        assert got[name].shape == value.shape
+        np.testing.assert_allclose(got[name], value, rtol=tolerance,
+                                   atol=tolerance, err_msg=f"{case} {name}")
+
+
+@pytest.mark.parametrize("sparsity", ("dense", "exact"))
+@pytest.mark.parametrize("name", SHAPES)
+def test_shapes(name, sparsity, tmp_path):
+    toy = Toy(SHAPES[name])
+    program = compile_toy(toy, tmp_path, "--sparsity", sparsity)
+    for case in CASES:
+        compare(program, toy, case)
+
+
+@pytest.mark.parametrize("lanes", (4, 8, 16))
+def test_vector_sizes(lanes, tmp_path):
+    toy = Toy(SHAPES["more than a tile"])
+    program = compile_toy(toy, tmp_path, lanes=lanes)
+    for case in CASES:
+        compare(program, toy, case)
+
+
+@pytest.mark.parametrize("activation",
+                         ("relu", "relu2", "gelu", "gelu_tanh", "silu"))
+def test_activations(activation, tmp_path):
+    toy = Toy(Shape(activation=activation))
+    program = compile_toy(toy, tmp_path)
+    for case in CASES:
+        compare(program, toy, case)
+
+
+@pytest.mark.parametrize("dtype", ("f16", "bf16"))
+@pytest.mark.parametrize("name", ("one of everything", "odd",
+                                  "more than a tile", "threads"))
+def test_narrow_weights(name, dtype, tmp_path):
+    toy = Toy(SHAPES[name])
+    program = compile_toy(toy, tmp_path, "--weights", dtype)
+    for case in CASES:
+        compare(program, toy, case, rounding=lambda x: rounded(x, dtype))
+
+
+@pytest.mark.parametrize("sparsity", ("dense", "exact"))
+@pytest.mark.parametrize("name", ("odd", "more than a tile", "threads"))
+def test_a_row_is_the_same_in_every_batch(name, sparsity, tmp_path):
+    """In decode, to the last bit."""
+    toy = Toy(SHAPES[name])
+    program = compile_toy(toy, tmp_path, "--sparsity", sparsity)
+    inputs = toy.inputs(9, 1, 21, [0, 5, 1, 20, 0, 17, 16, 3, 2])
+    together = program.run(inputs)
+    for row in range(9):
+        alone = program.run({k: v[row:row + 1] for k, v in inputs.items()})
+        for key, value in alone.items():
+            np.testing.assert_array_equal(together[key][row:row + 1], value,
+                                          err_msg=f"{row} {key}")
+
+
+def test_threads_change_nothing(tmp_path):
+    toy = Toy(SHAPES["threads"])
+    program = compile_toy(toy, tmp_path)
+    inputs = toy.inputs(3, 1, 21, [0, 5, 1])
+    want = program.run(inputs)
+    for count in ("1", "3", "7"):
+        succeed(program.path, "--threads", count, "--run-case",
+                tmp_path / "case.safetensors", "--output",
+                tmp_path / "again.safetensors")
+        again = safetensors.numpy.load_file(tmp_path / "again.safetensors")
+        for key, value in want.items():
+            np.testing.assert_array_equal(again[f"out.{key}"], value)
+
+
+def test_inactive_rows_are_not_read(tmp_path):
+    """NaN in every row of the down projection that no row of the batch
+    needs."""
+    toy = Toy(Shape(layers=1))
+    inputs = toy.inputs(3, 1, 9)
+    want = compile_toy(toy, tmp_path / "clean").run(inputs)
+    # Neurons whose weights and bias make them inactive whatever comes.
+    dead = np.arange(toy.shape.neurons) % 3 != 0
+    toy.weights["up0"][dead] = 0
+    toy.weights["up_bias0"][dead] = -1
+    clean = compile_toy(toy, tmp_path / "clean").run(inputs)
+    assert not np.array_equal(clean["logits"], want["logits"])
+    toy.weights["down0"][dead] = np.nan
+    poisoned = compile_toy(toy, tmp_path / "poisoned").run(inputs)
+    for name, value in clean.items():
+        np.testing.assert_array_equal(poisoned[name], value, err_msg=name)
+    dense = compile_toy(toy, tmp_path / "dense", "--sparsity", "dense")
+    assert np.isnan(dense.run(inputs)["logits"]).all()
+
+
+def test_a_nan_is_active(tmp_path):
+    """A NaN in a neuron reaches the output: it is not zero."""
+    toy = Toy(Shape(layers=1))
+    toy.weights["up_bias0"][5] = np.nan
+    program = compile_toy(toy, tmp_path)
+    assert np.isnan(program.run(toy.inputs(1, 1, 3))["logits"]).all()
+
+
+def symbols(file, which):
+    """Names in an object file."""
+    return set(succeed("/usr/lib/llvm-22/bin/llvm-nm", which,
+                       "--just-symbol-name", file).split())
+
+
+# What generated code may call, besides the runtime's callbacks.
+ALLOWED = {"dnnl_sgemm", "memcpy", "memset", "memmove"}
+
+
+@pytest.mark.parametrize("activation", ("relu", "gelu", "gelu_tanh", "silu"))
+@pytest.mark.parametrize("dtype", ("f32", "f16", "bf16"))
+def test_calls_of_generated_code(activation, dtype, tmp_path):
+    """The object file needs OpenMP, oneDNN and the runtime, and nothing
+    else."""
+    toy = Toy(Shape(activation=activation))
+    compile_toy(toy, tmp_path, "--weights", dtype, "--dump-code",
+                tmp_path / "code")
+    needed = symbols(tmp_path / "code/model.o", "--undefined-only")
+    other = {s for s in needed
+             if not s.startswith(("__kmpc_", "dejavu_rt_"))} - ALLOWED
+    assert not other and "dnnl_sgemm" in needed
+
+
+def test_code_does_not_grow_with_layers(tmp_path):
+    """Layers of one shape share kernels: what grows are calls."""
+    functions = []
+    for layers in (2, 12):
+        folder = tmp_path / str(layers)
+        compile_toy(Toy(Shape(layers=layers)), folder, "--dump-code",
+                    folder / "code")
+        functions.append(symbols(folder / "code/model.o", "--defined-only"))
+    assert functions[0] == functions[1]
+
+
+def test_unused_weights_are_not_packed(tmp_path):
+    toy = Toy(Shape(bias=False, norm="rms"))
+    compile_toy(toy, tmp_path)
+    info = json.loads(succeed(tmp_path / "toy", "--info"))
+    names = [weight["name"] for weight in info["weights"]]
+    assert names and not [n for n in names if "bias" in n or "shift" in n]
+    packed = safetensors.numpy.load_file(tmp_path / "toy.safetensors")
+    assert {n for n in packed if not n.startswith("__padding_")} == set(names)
+    for name in names:
+        np.testing.assert_array_equal(packed[name], toy.weights[name])
+
+
+def test_sites_are_the_same_dense_and_exact(tmp_path):
+    taps = []
+    for sparsity in ("dense", "exact"):
+        program = compile_toy(Toy(Shape()), tmp_path / sparsity, "--sparsity",
+                              sparsity)
+        taps.append(json.loads(succeed(program.path, "--info"))["taps"])
+    assert taps[0] == taps[1]
+    assert [t["op"] for t in taps[0]][:8] == [
+        "embed", "embed", "residual_add", "norm", "linear", "linear",
+        "linear", "attention"]
+    assert [t["layer"] for t in taps[0]] == sorted(
+        t["layer"] for t in taps[0])
+
+
+def test_missing_and_short_weights(tmp_path):
+    toy = Toy(Shape())
+    source = toy.write(tmp_path)
+    data = tmp_path / "weights.bin"
+    command = (tool("dejavu-compile"), source, "--compile-from", "raise", "-o",
+               tmp_path / "toy")
+    whole = data.read_bytes()
+    data.write_bytes(whole[:-1])
+    assert str(data) in fail(*command)
+    data.unlink()
+    assert str(data) in fail(*command)
+    assert not (tmp_path / "toy").exists()
+    assert not (tmp_path / "toy.safetensors").exists()
+
+
+def test_context_beyond_the_positions(tmp_path):
+    toy = Toy(Shape())
+    source = toy.write(tmp_path)
+    command = (tool("dejavu-compile"), source, "--compile-from", "raise", "-o",
+               tmp_path / "toy", "--max-context")
+    assert "64" in fail(*command, "65")
+    succeed(*command, "64")
+    shutil.rmtree(tmp_path)
