@@ -7,6 +7,7 @@ import fcntl
 import json
 import pathlib
 import subprocess
+import tempfile
 
 import numpy as np
 import pytest
@@ -104,11 +105,15 @@ def compiled(tmp_path_factory):
     base = base.parent if base.name.startswith("popen-") else base
 
     def get(model, *flags):
-        source = model if isinstance(model, pathlib.Path) else MODELS / model
-        name = "-".join([str(source).replace(str(MODELS), "").strip("/"),
-                         *flags]).replace("/", "_")
-        folder = base / "compiled" / name
-        folder.mkdir(parents=True, exist_ok=True)
+        (base / "compiled").mkdir(exist_ok=True)
+        if isinstance(model, pathlib.Path):  # of one test: names may recur
+            source = model
+            folder = pathlib.Path(tempfile.mkdtemp(dir=base / "compiled"))
+        else:
+            source = MODELS / model
+            folder = base / "compiled" / "-".join(
+                [model, *flags]).replace("/", "_")
+            folder.mkdir(exist_ok=True)
         with open(folder / "lock", "w", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not (folder / "out.log").exists():

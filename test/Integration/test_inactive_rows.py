@@ -60,7 +60,7 @@ def poison(case, rows, target):
     ("decode_b1", [0]), ("decode_b3", [0, 1, 2])])
 def test_inactive_rows_are_never_read(compiled, tmp_path, case, rows):
     shares, inputs = poison(case, rows, tmp_path / "poisoned")
-    assert min(shares) > 0.3 and np.mean(shares) > 0.7, shares
+    assert min(shares) > 0.1 and np.mean(shares) > 0.7, shares
     clean = compiled(DOCS, "--sparsity", "exact").run_case(inputs, tmp_path)
     made = compiled(tmp_path / "poisoned", "--sparsity", "exact")
     got = made.run_case(inputs, tmp_path)

@@ -70,8 +70,9 @@ def renamed(folder, seed):
 def raised(source, target):
     """The raised IR without what follows from names: symbols by order of
     their first appearance, no source ranges, no locations."""
-    text = succeed(tool("dejavu-compile"), source, "--compile-to", "raise",
-                   "-o", target) or target.read_text(encoding="utf-8")
+    succeed(tool("dejavu-compile"), source, "--compile-to", "raise", "-o",
+            target)
+    text = succeed(tool("dejavu-opt"), target)  # prints no locations
     functions = text[text.index("func.func"):]
     symbols = {}
     return re.sub(r'@("[^"]*"|[\w.$-]+)', lambda m: symbols.setdefault(

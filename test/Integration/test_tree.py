@@ -145,5 +145,5 @@ def test_demo():
     read = float(re.fullmatch(r"MLP weights read: (\S+) %", lines[2])[1])
     assert 50 < read < 65
     assert lines[3] == "texts equal: yes"
-    assert all(re.match(r"(build/bin/dejavu-compile|\./|\.venv/bin/dejavu) ",
+    assert all(re.match(r"(build/bin/dejavu-compile |\./|\.venv/bin/dejavu )",
                         line) for line in lines[4:])
