@@ -597,7 +597,8 @@ struct ConvertDejavuToCPU
   void runOnOperation() override {
     ModuleOp module = getOperation();
     if (lanes != 4 && lanes != 8 && lanes != 16) {
-      module.emitError() << "expected lanes to be 4, 8 or 16, found " << lanes;
+      module.emitError() << "expected lanes to be 4, 8 or 16, found "
+                         << lanes.getValue();
       return signalPassFailure();
     }
     auto prefill = module.lookupSymbol<func::FuncOp>("prefill");

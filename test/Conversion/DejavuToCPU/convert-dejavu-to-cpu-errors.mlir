@@ -1,0 +1,113 @@
+// RUN: dejavu-opt %s --convert-dejavu-to-cpu --split-input-file --verify-diagnostics
+// RUN: not dejavu-opt %s --convert-dejavu-to-cpu=lanes=5 --split-input-file 2>&1 | FileCheck %s
+// CHECK: expected lanes to be 4, 8 or 16, found 5
+
+// expected-error@+1 {{expected the entry points @prefill and @decode}}
+module {
+}
+
+// -----
+
+module {
+  dejavu.weight @w : tensor<4x4xf32> from #dejavu.source<"w", offset = 0, length = 64>
+  func.func @prefill(%ids: tensor<?x?xi64>, %p: tensor<?x?xi64>, %starts: tensor<?xi64>, %from: index) {
+    return
+  }
+  // expected-error@+1 {{expected a dejavu.lm_head in @decode}}
+  func.func @decode(%ids: tensor<?x1xi64>, %p: tensor<?x1xi64>, %starts: tensor<?xi64>) {
+    return
+  }
+}
+
+// -----
+
+module {
+  dejavu.weight @w : tensor<4x4xf32> from #dejavu.source<"w", offset = 0, length = 64>
+  // expected-error@+1 {{expected the arguments ids, positions, starts, logits_from and caches}}
+  func.func @prefill(%ids: tensor<?x?xi64>, %p: tensor<?x?xi64>, %starts: tensor<?xi64>) -> tensor<?x?x4xf32> {
+    %x = dejavu.embed %ids, @w : tensor<?x?xi64> -> tensor<?x?x4xf32>
+    %l = dejavu.lm_head %x, @w : tensor<?x?x4xf32> -> tensor<?x?x4xf32>
+    return %l : tensor<?x?x4xf32>
+  }
+  func.func @decode(%ids: tensor<?x1xi64>, %p: tensor<?x1xi64>, %starts: tensor<?xi64>) -> tensor<?x1x4xf32> {
+    %x = dejavu.embed %ids, @w : tensor<?x1xi64> -> tensor<?x1x4xf32>
+    %l = dejavu.lm_head %x, @w : tensor<?x1x4xf32> -> tensor<?x1x4xf32>
+    return %l : tensor<?x1x4xf32>
+  }
+}
+
+// -----
+
+module {
+  dejavu.weight @w : tensor<4x4xf32> from #dejavu.source<"w", offset = 0, length = 64>
+  func.func @prefill(%ids: tensor<?x?xi64>, %p: tensor<?x?xi64>, %starts: tensor<?xi64>, %from: index) -> tensor<?x?x4xf32> {
+    %x = dejavu.embed %ids, @w : tensor<?x?xi64> -> tensor<?x?x4xf32>
+    // expected-error@+1 {{'tensor.cast' op has no lowering for the CPU}}
+    %y = tensor.cast %x : tensor<?x?x4xf32> to tensor<?x?x4xf32>
+    %l = dejavu.lm_head %y, @w : tensor<?x?x4xf32> -> tensor<?x?x4xf32>
+    return %l : tensor<?x?x4xf32>
+  }
+  func.func @decode(%ids: tensor<?x1xi64>, %p: tensor<?x1xi64>, %starts: tensor<?xi64>) -> tensor<?x1x4xf32> {
+    %x = dejavu.embed %ids, @w : tensor<?x1xi64> -> tensor<?x1x4xf32>
+    %y = tensor.cast %x : tensor<?x1x4xf32> to tensor<?x1x4xf32>
+    %l = dejavu.lm_head %y, @w : tensor<?x1x4xf32> -> tensor<?x1x4xf32>
+    return %l : tensor<?x1x4xf32>
+  }
+}
+
+// -----
+
+module {
+  dejavu.weight @w : tensor<4x4xf32> from #dejavu.source<"w", offset = 0, length = 64>
+  dejavu.weight @b : tensor<4xf16> from #dejavu.source<"w", offset = 0, length = 8>
+  func.func @prefill(%ids: tensor<?x?xi64>, %p: tensor<?x?xi64>, %starts: tensor<?xi64>, %from: index) -> tensor<?x?x4xf32> {
+    %x = dejavu.embed %ids, @w : tensor<?x?xi64> -> tensor<?x?x4xf32>
+    // expected-error@+1 {{expected the vector @b to be f32, found 'tensor<4xf16>'}}
+    %y = dejavu.linear %x, @w, @b : tensor<?x?x4xf32> -> tensor<?x?x4xf32>
+    %l = dejavu.lm_head %y, @w : tensor<?x?x4xf32> -> tensor<?x?x4xf32>
+    return %l : tensor<?x?x4xf32>
+  }
+  func.func @decode(%ids: tensor<?x1xi64>, %p: tensor<?x1xi64>, %starts: tensor<?xi64>) -> tensor<?x1x4xf32> {
+    %x = dejavu.embed %ids, @w : tensor<?x1xi64> -> tensor<?x1x4xf32>
+    %y = dejavu.linear %x, @w, @b : tensor<?x1x4xf32> -> tensor<?x1x4xf32>
+    %l = dejavu.lm_head %y, @w : tensor<?x1x4xf32> -> tensor<?x1x4xf32>
+    return %l : tensor<?x1x4xf32>
+  }
+}
+
+// -----
+
+module {
+  dejavu.weight @w : tensor<4x4xf32> from #dejavu.source<"w", offset = 0, length = 64>
+  func.func @prefill(%ids: tensor<?x?xi64>, %p: tensor<?x?xi64>, %starts: tensor<?xi64>, %from: index) -> tensor<?x?x4xf32> {
+    %x = dejavu.embed %ids, @w : tensor<?x?xi64> -> tensor<?x?x4xf32>
+    // expected-error@+1 {{expected its result to be the first result of the function and nothing else}}
+    %l = dejavu.lm_head %x, @w : tensor<?x?x4xf32> -> tensor<?x?x4xf32>
+    %y = dejavu.residual_add %l, %l : tensor<?x?x4xf32>
+    return %y : tensor<?x?x4xf32>
+  }
+  func.func @decode(%ids: tensor<?x1xi64>, %p: tensor<?x1xi64>, %starts: tensor<?xi64>) -> tensor<?x1x4xf32> {
+    %x = dejavu.embed %ids, @w : tensor<?x1xi64> -> tensor<?x1x4xf32>
+    %l = dejavu.lm_head %x, @w : tensor<?x1x4xf32> -> tensor<?x1x4xf32>
+    %y = dejavu.residual_add %l, %l : tensor<?x1x4xf32>
+    return %y : tensor<?x1x4xf32>
+  }
+}
+
+// -----
+
+module {
+  dejavu.weight @w : tensor<4x4xf32> from #dejavu.source<"w", offset = 0, length = 64>
+  // expected-error@+1 {{expected the tap sites of @decode, of which there are 3, found 2}}
+  func.func @prefill(%ids: tensor<?x?xi64>, %p: tensor<?x?xi64>, %starts: tensor<?xi64>, %from: index) -> tensor<?x?x4xf32> {
+    %x = dejavu.embed %ids, @w : tensor<?x?xi64> -> tensor<?x?x4xf32>
+    %l = dejavu.lm_head %x, @w : tensor<?x?x4xf32> -> tensor<?x?x4xf32>
+    return %l : tensor<?x?x4xf32>
+  }
+  func.func @decode(%ids: tensor<?x1xi64>, %p: tensor<?x1xi64>, %starts: tensor<?xi64>) -> tensor<?x1x4xf32> {
+    %x = dejavu.embed %ids, @w : tensor<?x1xi64> -> tensor<?x1x4xf32>
+    %y = dejavu.residual_add %x, %x : tensor<?x1x4xf32>
+    %l = dejavu.lm_head %y, @w : tensor<?x1x4xf32> -> tensor<?x1x4xf32>
+    return %l : tensor<?x1x4xf32>
+  }
+}
