@@ -132,8 +132,13 @@ std::string MaskClassifier::collectSlice(Value mask, Slice &slice) {
     }
     if (isNeeded && isa<LoadWeightOp>(op))
       return "the mask depends on a weight";
-    for (Value operand : op->getOperands())
+    for (Value operand : op->getOperands()) {
+      // A number that is chosen or multiplied with hides keys; one that is
+      // compared or added may be a length.
+      if (isa<onnx::WhereOp, onnx::MulOp>(op) && getConstantFloat(operand))
+        continue;
       worklist.push_back({operand, isNeeded});
+    }
   }
   if (!slice.attentionMask)
     return "the mask does not depend on the attention mask";

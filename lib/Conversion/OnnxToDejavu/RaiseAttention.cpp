@@ -190,7 +190,7 @@ void RaiseAttention::rewrite(ArrayRef<Candidate> candidates) {
       RankedTensorType::get({query.getDimSize(0)}, rewriter.getI64Type());
   SmallVector<Type> inputs(function.getArgumentTypes());
   SmallVector<Type> results(function.getResultTypes());
-  SmallVector<Value> operands(terminator->getOperands());
+  SmallVector<Value> newCaches;
   Value starts = body.addArgument(startsType, function.getLoc());
   inputs.push_back(startsType);
   for (auto [layer, candidate] : llvm::enumerate(candidates)) {
@@ -199,11 +199,11 @@ void RaiseAttention::rewrite(ArrayRef<Candidate> candidates) {
     Value cache = body.addArgument(type, match.key.past.getLoc());
     inputs.push_back(type);
     results.push_back(type);
-    operands.push_back(raise(rewriter, candidate, cache, starts));
+    newCaches.push_back(raise(rewriter, candidate, cache, starts));
     bind(match.key, Role::key, layer);
     bind(match.value, Role::value, layer);
   }
-  terminator->setOperands(operands);
+  terminator->insertOperands(terminator->getNumOperands(), newCaches);
 
   // The attributes of arguments and results grow with their number.
   auto padded = [&](ArrayAttr attrs, size_t size) {
