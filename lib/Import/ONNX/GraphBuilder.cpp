@@ -215,14 +215,40 @@ DictionaryAttr GraphBuilder::describeValue(const proto::ValueInfoProto &value) {
   return attributes.getDictionary(builder.getContext());
 }
 
+/// Takes over the dimensions that `declared` knows and `type` does not. Null if
+/// the two contradict each other.
+static Type meet(Type type, Type declared) {
+  auto mine = cast<ShapedType>(type), other = cast<ShapedType>(declared);
+  if (mine.getElementType() != other.getElementType() ||
+      failed(verifyCompatibleShape(mine, other)))
+    return Type();
+  if (!other.hasRank())
+    return type;
+  if (!mine.hasRank())
+    return declared;
+  SmallVector<int64_t> shape(mine.getShape());
+  for (auto [dim, known] : llvm::zip(shape, other.getShape()))
+    if (ShapedType::isDynamic(dim))
+      dim = known;
+  return RankedTensorType::get(shape, mine.getElementType());
+}
+
 LogicalResult GraphBuilder::addInput(const proto::ValueInfoProto &input) {
   // Files of IR version 3 list all initializers as inputs, and newer ones may
   // have defaults there, which count as constants.
-  if (graph.initializers.contains(input.name()))
-    return success();
   FailureOr<Type> type = convertType(input, "graph input");
   if (failed(type))
     return failure();
+  if (auto initializer = graph.initializers.find(input.name());
+      initializer != graph.initializers.end()) {
+    Type found = initializer->second.type;
+    if (!meet(found, *type))
+      return reporter.error("graph input " + quoted(input.name()) +
+                            ": declared as " + onnx::describe(*type) +
+                            ", but its initializer is " +
+                            onnx::describe(found));
+    return success();
+  }
   Location loc = NameLoc::get(builder.getStringAttr(input.name()));
   values[input.name()] = body->addArgument(*type, loc);
   return success();
@@ -249,24 +275,6 @@ LogicalResult GraphBuilder::addNode(const proto::NodeProto &node) {
     if (!name.empty())
       values[name] = value;
   return success();
-}
-
-/// Takes over the dimensions that `declared` knows and `type` does not. Null if
-/// the two contradict each other.
-static Type meet(Type type, Type declared) {
-  auto mine = cast<ShapedType>(type), other = cast<ShapedType>(declared);
-  if (mine.getElementType() != other.getElementType() ||
-      failed(verifyCompatibleShape(mine, other)))
-    return Type();
-  if (!other.hasRank())
-    return type;
-  if (!mine.hasRank())
-    return declared;
-  SmallVector<int64_t> shape(mine.getShape());
-  for (auto [dim, known] : llvm::zip(shape, other.getShape()))
-    if (ShapedType::isDynamic(dim))
-      dim = known;
-  return RankedTensorType::get(shape, mine.getElementType());
 }
 
 LogicalResult GraphBuilder::addOutputs(StringRef functionName) {

@@ -160,7 +160,8 @@ static LogicalResult normalizeCast(const Node &node) {
   return node.create("Cast", node.operands, node.attribute("to", *to));
 }
 
-static LogicalResult normalizeLayerNormalization(const Node &node) {
+/// LayerNormalization and RMSNormalization.
+static LogicalResult normalizeNorm(const Node &node) {
   SmallVector<NamedAttribute> attributes =
       convertAttributes(node, {"stash_type"});
   if (auto stash = getInt(node.proto, "stash_type"); stash && *stash != 1) {
@@ -170,7 +171,7 @@ static LogicalResult normalizeLayerNormalization(const Node &node) {
       return failure();
     attributes.push_back(node.attribute("stash_type", *type));
   }
-  return node.create("LayerNormalization", node.operands, attributes);
+  return node.create(node.proto.op_type(), node.operands, attributes);
 }
 
 static LogicalResult normalizeAttention(const Node &node) {
@@ -220,12 +221,46 @@ static LogicalResult normalizeTranspose(const Node &node) {
       node.attribute("perm", node.builder().getDenseI64ArrayAttr(*perm)));
 }
 
-/// Squeeze and Unsqueeze had their axes as an attribute before opset 13.
+/// Squeeze and Unsqueeze had their axes as an attribute before opset 13, and
+/// ReduceMean before opset 18.
 static LogicalResult normalizeAxes(const Node &node) {
   SmallVector<Value> operands = llvm::to_vector(node.operands);
   if (auto axes = getInts(node.proto, "axes"))
     operands.push_back(node.graph.createInts(node.proto, *axes));
-  return node.create(node.proto.op_type(), operands, {});
+  return node.create(node.proto.op_type(), operands, convertAttributes(node));
+}
+
+/// Split had the sizes of the parts as an attribute before opset 13. Without
+/// sizes the parts were equal before opset 18, and then their number had to be
+/// said.
+static LogicalResult normalizeSplit(const Node &node) {
+  SmallVector<Value> operands = llvm::to_vector(node.operands);
+  int64_t count = node.proto.output_size();
+  if (auto sizes = getInts(node.proto, "split"))
+    operands.push_back(node.graph.createInts(node.proto, *sizes));
+  if (auto stated = getInt(node.proto, "num_outputs")) {
+    if (operands.size() > 1)
+      return node.error("expected either split or num_outputs, found both");
+    if (*stated != count)
+      return node.error("expected num_outputs to be the number of outputs, " +
+                        Twine(count) + ", found " + Twine(*stated));
+  } else if (operands.size() == 1) {
+    if (node.opset() >= 18)
+      return node.error("expected either split or num_outputs, found neither");
+    auto type = dyn_cast<RankedTensorType>(operands[0].getType());
+    int64_t axis = getInt(node.proto, "axis").value_or(0);
+    std::string ignored;
+    // A wrong axis is what inference reports.
+    if (type &&
+        succeeded(onnx::normalizeAxis(axis, type.getRank(), "axis", ignored)))
+      if (int64_t size = type.getDimSize(axis);
+          !ShapedType::isDynamic(size) && size % count != 0)
+        return node.error("expected " + Twine(size) +
+                          " elements to be cut in equal parts, found " +
+                          Twine(count) + " outputs");
+  }
+  return node.create("Split", operands,
+                     convertAttributes(node, {"num_outputs"}));
 }
 
 /// Before opset 13 Softmax flattened its input to a matrix at `axis`, which was
@@ -270,16 +305,18 @@ LogicalResult mlir::dejavu::onnximport::normalizeNode(
     return normalizeConstantOfShape(node);
   if (name == "Cast")
     return normalizeCast(node);
-  if (name == "LayerNormalization")
-    return normalizeLayerNormalization(node);
+  if (name == "LayerNormalization" || name == "RMSNormalization")
+    return normalizeNorm(node);
   if (name == "Attention")
     return normalizeAttention(node);
   if (name == "Gelu")
     return normalizeGelu(node);
   if (name == "Transpose")
     return normalizeTranspose(node);
-  if (name == "Squeeze" || name == "Unsqueeze")
+  if (name == "Squeeze" || name == "Unsqueeze" || name == "ReduceMean")
     return normalizeAxes(node);
+  if (name == "Split")
+    return normalizeSplit(node);
   if (name == "Softmax")
     return normalizeSoftmax(node);
   return node.create(name, operands, convertAttributes(node));

@@ -129,3 +129,27 @@ func.func @name(%a: tensor<3xf32>) -> (tensor<3xf32> {onnx.name = 1 : i64}) {
 func.func @unknown(%a: tensor<3xf32> {onnx.nom = "a"}) {
   return
 }
+
+// -----
+
+func.func @split_none(%a: tensor<4xf32>) {
+  // expected-error@+1 {{'onnx.Split' op expected at least one result, found none}}
+  onnx.Split(%a) : (tensor<4xf32>) -> ()
+  return
+}
+
+// -----
+
+func.func @split_count(%a: tensor<4xf32>, %s: tensor<3xi64>) {
+  // expected-error@+1 {{'onnx.Split' op expected one element of split for each of 2 results, found 3}}
+  %0:2 = onnx.Split(%a, %s) : (tensor<4xf32>, tensor<3xi64>) -> (tensor<?xf32>, tensor<?xf32>)
+  return
+}
+
+// -----
+
+func.func @gather_elements(%a: tensor<2x3xf32>, %i: tensor<2xi64>) {
+  // expected-error@+1 {{'onnx.GatherElements' op expected data and indices of one rank, found tensor<2x3xf32> and tensor<2xi64>}}
+  %0 = onnx.GatherElements(%a, %i) : (tensor<2x3xf32>, tensor<2xi64>) -> tensor<2xf32>
+  return
+}

@@ -149,3 +149,35 @@ func.func @cumsum(%x: tensor<2x3xf32>, %axis: tensor<2xi64>) {
   %0 = onnx.CumSum(%x, %axis) : (tensor<2x3xf32>, tensor<2xi64>) -> tensor<2x3xf32>
   return
 }
+
+// -----
+
+func.func @reduce_axes(%x: tensor<2x3xf32>, %axes: tensor<3xi64>) {
+  // expected-error@+1 {{'onnx.ReduceMean' op expected at most 2 axes, found 3}}
+  %0 = onnx.ReduceMean(%x, %axes) {keepdims = 0 : i64} : (tensor<2x3xf32>, tensor<3xi64>) -> tensor<f32>
+  return
+}
+
+// -----
+
+func.func @rms_scale(%x: tensor<2x3xf32>, %s: tensor<4xf32>) {
+  // expected-error@+1 {{'onnx.RMSNormalization' op expected scale to broadcast to [2, 3], found [4]}}
+  %0 = onnx.RMSNormalization(%x, %s) : (tensor<2x3xf32>, tensor<4xf32>) -> tensor<2x3xf32>
+  return
+}
+
+// -----
+
+func.func @rotary_cache(%x: tensor<1x2x3x4xf32>, %c: tensor<8x2xf32>) {
+  // expected-error@+1 {{'onnx.RotaryEmbedding' op expected caches of rank 3, found tensor<8x2xf32>}}
+  %0 = onnx.RotaryEmbedding(%x, %c, %c) : (tensor<1x2x3x4xf32>, tensor<8x2xf32>, tensor<8x2xf32>) -> tensor<1x2x3x4xf32>
+  return
+}
+
+// -----
+
+func.func @rotary_dim(%x: tensor<1x2x3x4xf32>, %c: tensor<1x3x2xf32>) {
+  // expected-error@+1 {{'onnx.RotaryEmbedding' op expected an even number of elements to rotate in heads of 4, found 6}}
+  %0 = onnx.RotaryEmbedding(%x, %c, %c) {rotary_embedding_dim = 6 : i64} : (tensor<1x2x3x4xf32>, tensor<1x3x2xf32>, tensor<1x3x2xf32>) -> tensor<1x2x3x4xf32>
+  return
+}

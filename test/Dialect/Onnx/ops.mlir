@@ -87,6 +87,33 @@ func.func @nn(%x: tensor<?x64xf32>, %w: tensor<16x64xf32>, %c: tensor<16xf32>,
   return
 }
 
+// CHECK-LABEL: func.func @families
+func.func @families(%x: tensor<?x8xf32>, %s: tensor<8xf32>, %i: tensor<?x3xi64>,
+                    %n: tensor<2xi64>, %q: tensor<?x4x?x16xf32>,
+                    %c: tensor<?x?x8xf32>, %ax: tensor<1xi64>) {
+  // CHECK: onnx.Sin(
+  %sin = onnx.Sin(%x) : (tensor<?x8xf32>) -> tensor<?x8xf32>
+  // CHECK: onnx.Cos(
+  %cos = onnx.Cos(%sin) : (tensor<?x8xf32>) -> tensor<?x8xf32>
+  // CHECK: onnx.Reciprocal(
+  %re = onnx.Reciprocal(%cos) : (tensor<?x8xf32>) -> tensor<?x8xf32>
+  // CHECK: onnx.ReduceMean(%{{[^,]+}}, %{{[^,]+}}) {keepdims = 0 : i64} : (tensor<?x8xf32>, tensor<1xi64>) -> tensor<?xf32>
+  %m = onnx.ReduceMean(%re, %ax) {keepdims = 0 : i64} : (tensor<?x8xf32>, tensor<1xi64>) -> tensor<?xf32>
+  // CHECK: onnx.ReduceMean(%{{[^,]+}}) : (tensor<?x8xf32>) -> tensor<1x1xf32>
+  %a = onnx.ReduceMean(%re) : (tensor<?x8xf32>) -> tensor<1x1xf32>
+  // CHECK: onnx.RMSNormalization({{.*}}) {epsilon = 1.000000e-03 : f32, stash_type = f64}
+  %rms = onnx.RMSNormalization(%x, %s) {epsilon = 1.0e-3 : f32, stash_type = f64} : (tensor<?x8xf32>, tensor<8xf32>) -> tensor<?x8xf32>
+  // CHECK: onnx.RotaryEmbedding({{.*}}) {interleaved = 1 : i64} : (tensor<?x4x?x16xf32>, tensor<?x?x8xf32>, tensor<?x?x8xf32>) -> tensor<?x4x?x16xf32>
+  %rope = onnx.RotaryEmbedding(%q, %c, %c) {interleaved = 1 : i64} : (tensor<?x4x?x16xf32>, tensor<?x?x8xf32>, tensor<?x?x8xf32>) -> tensor<?x4x?x16xf32>
+  // CHECK: :2 = onnx.Split({{.*}}) {axis = 1 : i64} : (tensor<?x8xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>)
+  %half:2 = onnx.Split(%x) {axis = 1 : i64} : (tensor<?x8xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>)
+  // CHECK: :2 = onnx.Split(%{{[^,]+}}, %{{[^,]+}}) {axis = 1 : i64}
+  %part:2 = onnx.Split(%x, %n) {axis = 1 : i64} : (tensor<?x8xf32>, tensor<2xi64>) -> (tensor<?x1xf32>, tensor<?x7xf32>)
+  // CHECK: onnx.GatherElements({{.*}}) {axis = 1 : i64} : (tensor<?x8xf32>, tensor<?x3xi64>) -> tensor<?x3xf32>
+  %g = onnx.GatherElements(%x, %i) {axis = 1 : i64} : (tensor<?x8xf32>, tensor<?x3xi64>) -> tensor<?x3xf32>
+  return
+}
+
 // CHECK-LABEL: func.func @tensor
 func.func @tensor(%x: tensor<?x1x8xf32>, %i: tensor<1xi64>, %s: tensor<i64>,
                   %t: tensor<?x2xi64>) {

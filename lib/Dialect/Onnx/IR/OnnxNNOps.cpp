@@ -267,6 +267,51 @@ LogicalResult AttentionOp::inferResultTypes(Operands,
   return success();
 }
 
+LogicalResult RotaryEmbeddingOp::inferResultTypes(Operands,
+                                                  SmallVectorImpl<Type> &types,
+                                                  std::string &error) {
+  Value floats[] = {getX(), getCosCache(), getSinCache()};
+  if (failed(checkElements(floats, error)))
+    return failure();
+  for (Value cache : {getCosCache(), getSinCache()}) {
+    auto type = dyn_cast<RankedTensorType>(cache.getType());
+    int64_t rank = getPositionIds() ? 2 : 3;
+    if (type && type.getRank() != rank) {
+      error = "expected caches of rank " + std::to_string(rank) + ", found " +
+              describe(type);
+      return failure();
+    }
+  }
+  types.push_back(getX().getType());
+  auto type = dyn_cast<RankedTensorType>(getX().getType());
+  if (!type)
+    return success();
+  if (type.getRank() != 3 && type.getRank() != 4) {
+    error = "expected X of rank 3 or 4, found " + describe(type);
+    return failure();
+  }
+  std::optional<int64_t> given;
+  if (getNumHeads() != 0)
+    given = getNumHeads();
+  int64_t heads, sequence, size = ShapedType::kDynamic;
+  if (failed(readHeads("X", type, given, heads, sequence, size, error)))
+    return failure();
+  int64_t rotated = getRotaryEmbeddingDim();
+  if (rotated == 0)
+    rotated = size;
+  if (ShapedType::isDynamic(rotated))
+    return success();
+  if (rotated < 0 || rotated % 2 != 0 ||
+      (!ShapedType::isDynamic(size) && rotated > size)) {
+    error = "expected an even number of elements to rotate in heads of " +
+            (ShapedType::isDynamic(size) ? std::string("unknown size")
+                                         : std::to_string(size)) +
+            ", found " + std::to_string(rotated);
+    return failure();
+  }
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Normalisation and activations
 //===----------------------------------------------------------------------===//
@@ -308,6 +353,90 @@ LayerNormalizationOp::inferResultTypes(Operands, SmallVectorImpl<Type> &types,
   SmallVector<int64_t> shape(type.getShape());
   std::fill(shape.begin() + axis, shape.end(), 1);
   types.append(getRest().size(), RankedTensorType::get(shape, stash));
+  return success();
+}
+
+LogicalResult RMSNormalizationOp::inferResultTypes(Operands,
+                                                   SmallVectorImpl<Type> &types,
+                                                   std::string &error) {
+  Type stash = getStashType().value_or(Float32Type::get(getContext()));
+  if (!isa<FloatType>(stash)) {
+    error = "expected stash_type to be a floating-point type, found " +
+            describe(stash);
+    return failure();
+  }
+  // The result has the element type of scale.
+  auto type = cast<ShapedType>(getX().getType());
+  auto scale = cast<ShapedType>(getScale().getType());
+  types.push_back(type.clone(scale.getElementType()));
+  if (!type.hasRank())
+    return success();
+  int64_t axis = getAxis();
+  if (failed(normalizeAxis(axis, type.getRank(), "axis", error)))
+    return failure();
+  if (scale.hasRank() && !mayBroadcastTo(scale.getShape(), type.getShape())) {
+    error = "expected scale to broadcast to " + describe(type.getShape()) +
+            ", found " + describe(scale.getShape());
+    return failure();
+  }
+  return success();
+}
+
+LogicalResult ReduceMeanOp::inferResultTypes(Operands operands,
+                                             SmallVectorImpl<Type> &types,
+                                             std::string &error) {
+  auto type = cast<ShapedType>(getData().getType());
+  auto unranked = UnrankedTensorType::get(type.getElementType());
+  std::optional<SmallVector<int64_t>> axes = SmallVector<int64_t>();
+  if (getAxes())
+    axes = evaluateInts(getAxes(), operands);
+  if (!type.hasRank() || !axes) {
+    types.push_back(
+        type.hasRank() && getKeepdims()
+            ? Type(RankedTensorType::get(
+                  SmallVector<int64_t>(type.getRank(), ShapedType::kDynamic),
+                  type.getElementType()))
+            : Type(unranked));
+    return success();
+  }
+  if (axes->empty() && getNoopWithEmptyAxes()) {
+    types.push_back(type);
+    return success();
+  }
+  SmallVector<bool> reduced(type.getRank(), axes->empty());
+  bool allKnown = true;
+  for (int64_t axis : *axes) {
+    allKnown &= !ShapedType::isDynamic(axis);
+    if (!allKnown)
+      break;
+    if (failed(normalizeAxis(axis, type.getRank(), "axis", error)))
+      return failure();
+    if (reduced[axis]) {
+      error =
+          "expected each axis once, found " + std::to_string(axis) + " again";
+      return failure();
+    }
+    reduced[axis] = true;
+  }
+  SmallVector<int64_t> shape;
+  for (int64_t i = 0; i < type.getRank(); ++i) {
+    if (!allKnown)
+      shape.push_back(ShapedType::kDynamic);
+    else if (!reduced[i])
+      shape.push_back(type.getDimSize(i));
+    else if (getKeepdims())
+      shape.push_back(1);
+  }
+  // Axes that are not known are as many as they are.
+  if (!allKnown && !getKeepdims()) {
+    if (axes->size() > shape.size()) {
+      error = "expected at most " + std::to_string(type.getRank()) +
+              " axes, found " + std::to_string(axes->size());
+      return failure();
+    }
+    shape.resize(shape.size() - axes->size());
+  }
+  types.push_back(RankedTensorType::get(shape, type.getElementType()));
   return success();
 }
 

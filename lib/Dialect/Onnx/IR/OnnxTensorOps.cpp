@@ -510,6 +510,95 @@ LogicalResult GatherOp::inferResultTypes(Operands operands,
   return success();
 }
 
+LogicalResult GatherElementsOp::inferResultTypes(Operands operands,
+                                                 SmallVectorImpl<Type> &types,
+                                                 std::string &error) {
+  auto type = dyn_cast<RankedTensorType>(getData().getType());
+  auto indices = dyn_cast<RankedTensorType>(getIndices().getType());
+  int64_t axis = getAxis();
+  if (type && failed(normalizeAxis(axis, type.getRank(), "axis", error)))
+    return failure();
+  if (!indices) {
+    types.push_back(unrankedLike(getData()));
+    return success();
+  }
+  if (type && type.getRank() != indices.getRank()) {
+    error = "expected data and indices of one rank, found " + describe(type) +
+            " and " + describe(indices);
+    return failure();
+  }
+  types.push_back(rankedLike(indices.getShape(), getData()));
+  return success();
+}
+
+/// The sizes of the parts of a Split: those that are given, or equal ones.
+static LogicalResult splitSizes(SplitOp op, Operands operands, int64_t size,
+                                SmallVectorImpl<int64_t> &sizes,
+                                std::string &error) {
+  int64_t count = op.getNumResults();
+  if (!op.getSplit()) {
+    int64_t part = isKnown(size) ? (size + count - 1) / count : unknown;
+    sizes.assign(count, part);
+    if (isKnown(size))
+      sizes.back() = size - part * (count - 1);
+  } else {
+    if (failed(checkVector(op.getSplit(), "split", error)))
+      return failure();
+    auto given = evaluateInts(op.getSplit(), operands);
+    if (!given) {
+      sizes.assign(count, unknown);
+      return success();
+    }
+    sizes.assign(given->begin(), given->end());
+    if (static_cast<int64_t>(sizes.size()) != count) {
+      error = "expected one element of split for each of " +
+              std::to_string(count) + " results, found " +
+              std::to_string(sizes.size());
+      return failure();
+    }
+  }
+  int64_t sum = 0;
+  for (int64_t part : sizes) {
+    if (!isKnown(part))
+      return success();
+    if (part < 0 || __builtin_add_overflow(sum, part, &sum)) {
+      error = "expected parts that are not negative, found " + describe(sizes);
+      return failure();
+    }
+  }
+  if (isKnown(size) && sum != size) {
+    error = "expected parts of " + std::to_string(size) +
+            " elements together, found " + describe(sizes);
+    return failure();
+  }
+  return success();
+}
+
+LogicalResult SplitOp::inferResultTypes(Operands operands,
+                                        SmallVectorImpl<Type> &types,
+                                        std::string &error) {
+  if (getNumResults() == 0) {
+    error = "expected at least one result, found none";
+    return failure();
+  }
+  auto type = dyn_cast<RankedTensorType>(getInput().getType());
+  if (!type) {
+    types.append(getNumResults(), unrankedLike(getInput()));
+    return success();
+  }
+  int64_t axis = getAxis();
+  SmallVector<int64_t> sizes;
+  if (failed(normalizeAxis(axis, type.getRank(), "axis", error)) ||
+      failed(splitSizes(*this, operands, type.getDimSize(axis), sizes, error)))
+    return failure();
+  SmallVector<int64_t> shape(type.getShape());
+  for (int64_t size : sizes) {
+    shape[axis] = size;
+    types.push_back(rankedLike(shape, getInput()));
+  }
+  return success();
+}
+
 LogicalResult GatherNDOp::inferResultTypes(Operands,
                                            SmallVectorImpl<Type> &types,
                                            std::string &error) {

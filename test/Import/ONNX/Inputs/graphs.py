@@ -92,6 +92,13 @@ def untyped_input(folder):
 
 
 @case
+def wrong_default(folder):
+    one = helper.make_tensor("W", INT64, [3], [1, 2, 3])
+    return model([node("Add", ["X", "W"], ["Y"])],
+                 inputs=[value("X"), value("W", [3])], initializers=[one])
+
+
+@case
 def wrong_output_type(folder):
     return model(outputs=[value("Y", dtype=INT64)])
 

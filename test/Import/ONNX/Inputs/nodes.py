@@ -255,6 +255,78 @@ def add_types(folder):
 
 
 @case
+def split_sum(folder):
+    return one("Split", ["X", "S"], ["Y", "Z"], initializers=[ints("S", [1, 1])],
+               axis=1)
+
+
+@case
+def split_count(folder):
+    return one("Split", ["X", "S"], ["Y", "Z"], initializers=[ints("S", [3])],
+               axis=1)
+
+
+@case
+def split_negative(folder):
+    return one("Split", ["X", "S"], ["Y", "Z"], initializers=[ints("S", [-1, 4])],
+               axis=1)
+
+
+@case
+def split_neither(folder):
+    return one("Split", ["X"], ["Y", "Z"])
+
+
+@case
+def split_both(folder):
+    return one("Split", ["X", "S"], ["Y", "Z"], initializers=[ints("S", [1, 2])],
+               axis=1, num_outputs=2)
+
+
+@case
+def split_number(folder):
+    return one("Split", ["X"], ["Y", "Z"], num_outputs=3)
+
+
+@case
+def old_split_unequal(folder):
+    return one("Split", ["X"], ["Y", "Z"], opset=13, axis=1)
+
+
+@case
+def reduce_axis(folder):
+    return one("ReduceMean", ["X", "A"], initializers=[ints("A", [-3])])
+
+
+@case
+def reduce_twice(folder):
+    return one("ReduceMean", ["X", "A"], initializers=[ints("A", [-1, 1])])
+
+
+@case
+def rms_axis(folder):
+    return one("RMSNormalization", ["X", "X"], opset=23, axis=2)
+
+
+@case
+def rotary_odd(folder):
+    return one("RotaryEmbedding", ["X4", "C", "C"], opset=23, initializers=[
+        helper.make_tensor("X4", FLOAT, [1, 1, 1, 3], [0.0] * 3),
+        helper.make_tensor("C", FLOAT, [1, 1, 1], [0.0])])
+
+
+@case
+def rotary_rank(folder):
+    return one("RotaryEmbedding", ["X", "C", "C"], opset=23, initializers=[
+        helper.make_tensor("C", FLOAT, [1, 1, 1], [0.0])])
+
+
+@case
+def elements_rank(folder):
+    return one("GatherElements", ["X", "I"], initializers=[ints("I", [0])])
+
+
+@case
 def not_float(folder):
     return one("Not", ["X"])
 

@@ -158,4 +158,40 @@ def old_forms(folder):
                  opset=11, ir_version=6)
 
 
+@case
+def families(folder):
+    """Operators of other families than OPT."""
+    x, q = value("X", ["N", "S", 64]), value("Q", ["N", 4, "S", 16])
+    table, ids = value("T", [32, 8]), value("P", ["N", "S"], INT64)
+    nodes = [
+        node("Sin", ["X"], ["sin"]), node("Cos", ["X"], ["cos"]),
+        node("Reciprocal", ["X"], ["reciprocal"]),
+        node("ReduceMean", ["X", "last"], ["mean"]),
+        node("ReduceMean", ["X"], ["all"], keepdims=0),
+        node("ReduceMean", ["X"], ["same"], noop_with_empty_axes=1),
+        node("RMSNormalization", ["X", "scale"], ["rms"], epsilon=1e-6),
+        node("RotaryEmbedding", ["Q", "T", "T", "P"], ["rope"]),
+        node("RotaryEmbedding", ["X", "T", "T", "P"], ["flatrope"],
+             num_heads=4, rotary_embedding_dim=8, interleaved=1),
+        node("Split", ["X", "sizes"], ["a", "b", "c"], axis=-1),
+        node("Split", ["X"], ["d", "e", "f"], axis=2, num_outputs=3),
+        node("GatherElements", ["X", "where"], ["g"], axis=1),
+    ]
+    return model(nodes, [x, q, table, ids], [value("g", None)], [
+        ints("last", -1), ints("sizes", 16, 16, 32),
+        helper.make_tensor("scale", FLOAT, [64], [1.0] * 64),
+        helper.make_tensor("where", INT64, [1, 2, 3], [0] * 6)], opset=23)
+
+
+@case
+def old_families(folder):
+    nodes = [
+        node("ReduceMean", ["X"], ["mean"], axes=[-1], keepdims=0),
+        node("Split", ["X"], ["a", "b"], axis=1, split=[1, 2]),
+        node("Split", ["X"], ["c", "d"]),
+    ]
+    return model(nodes, [value("X")], [value("d", None)], opset=11,
+                 ir_version=6)
+
+
 main()

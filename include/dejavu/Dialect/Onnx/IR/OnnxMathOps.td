@@ -99,6 +99,21 @@ def Onnx_ErfOp : Onnx_UnaryOp<"Erf", Onnx_NumTensor> {
   }];
 }
 
+def Onnx_ReciprocalOp : Onnx_UnaryOp<"Reciprocal", Onnx_FloatTensor> {
+  let summary = "reciprocal";
+  let description = "`Y = 1 / X`. Meaning of opset 13.";
+}
+
+def Onnx_SinOp : Onnx_UnaryOp<"Sin", Onnx_FloatTensor> {
+  let summary = "sine";
+  let description = "`Y = sin(X)`, in radians. Meaning of opset 22.";
+}
+
+def Onnx_CosOp : Onnx_UnaryOp<"Cos", Onnx_FloatTensor> {
+  let summary = "cosine";
+  let description = "`Y = cos(X)`, in radians. Meaning of opset 22.";
+}
+
 //===----------------------------------------------------------------------===//
 // Comparison
 //===----------------------------------------------------------------------===//

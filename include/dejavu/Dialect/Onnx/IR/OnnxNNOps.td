@@ -124,6 +124,42 @@ def Onnx_AttentionOp : Onnx_Op<"Attention", [AttrSizedOperandSegments]> {
   }];
 }
 
+def Onnx_RotaryEmbeddingOp : Onnx_Op<"RotaryEmbedding"> {
+  let summary = "rotary position embedding";
+  let description = [{
+    Rotates pairs of elements of each head by the angle of its position, whose
+    cosine and sine the caches hold: `x1 * cos - x2 * sin` and
+    `x1 * sin + x2 * cos`. A pair is an element of the first half of the head
+    and the one at its place in the second half or, if `interleaved` is 1, two
+    neighbours. `rotary_embedding_dim` elements of each head are rotated, or all
+    if that is 0. With `position_ids` the caches are tables of positions, and
+    else have one row for each element of the sequence. `X` is [batch, heads,
+    sequence, head size] or [batch, sequence, heads * head size], and then
+    `num_heads` is needed. Meaning of opset 23.
+
+    Constraints:
+    * (C1) `X` has rank 4, or rank 3 and `num_heads`, which divides its columns.
+    * (C2) the number of elements that are rotated is even and not more than a
+      head has.
+    * (C3) the caches have rank 2 with `position_ids`, else rank 3.
+
+    Example:
+
+    ```mlir
+    %y = onnx.RotaryEmbedding(%x, %cos, %sin, %ids)
+        : (tensor<?x4x?x16xf32>, tensor<64x8xf32>, tensor<64x8xf32>,
+           tensor<?x?xi64>) -> tensor<?x4x?x16xf32>
+    ```
+  }];
+  let arguments = (ins Onnx_FloatTensor:$X, Onnx_FloatTensor:$cos_cache,
+                       Onnx_FloatTensor:$sin_cache,
+                       Optional<Onnx_I64Tensor>:$position_ids,
+                       Onnx_Flag<"0">:$interleaved,
+                       Onnx_DefaultInt<"0">:$num_heads,
+                       Onnx_DefaultInt<"0">:$rotary_embedding_dim);
+  let results = (outs Onnx_FloatTensor:$Y);
+}
+
 //===----------------------------------------------------------------------===//
 // Normalisation and activations
 //===----------------------------------------------------------------------===//
@@ -154,6 +190,54 @@ def Onnx_LayerNormalizationOp : Onnx_Op<"LayerNormalization"> {
                        Onnx_DefaultFloat<"1.0e-5">:$epsilon,
                        OptionalAttr<TypeAttr>:$stash_type);
   let results = (outs Onnx_FloatTensor:$Y, Variadic<Onnx_FloatTensor>:$rest);
+}
+
+def Onnx_RMSNormalizationOp : Onnx_Op<"RMSNormalization"> {
+  let summary = "normalisation by the root of the mean square";
+  let description = [{
+    Over the dimensions from `axis` on:
+    `Y = X / sqrt(mean(X^2) + epsilon) * scale`. The mean is computed in the
+    type that `stash_type` names, f32 if it is absent. `scale` broadcasts to
+    `X` one way. Meaning of opset 23.
+
+    Constraints:
+    * (C1) `axis` lies in [-rank, rank).
+    * (C2) `scale` broadcasts to the shape of `X`.
+
+    Example:
+
+    ```mlir
+    %y = onnx.RMSNormalization(%x, %scale) {epsilon = 1.0e-6 : f32}
+        : (tensor<?x64xf32>, tensor<64xf32>) -> tensor<?x64xf32>
+    ```
+  }];
+  let arguments = (ins Onnx_FloatTensor:$X, Onnx_FloatTensor:$scale,
+                       Onnx_DefaultInt<"-1">:$axis,
+                       Onnx_DefaultFloat<"1.0e-5">:$epsilon,
+                       OptionalAttr<TypeAttr>:$stash_type);
+  let results = (outs Onnx_FloatTensor:$Y);
+}
+
+def Onnx_ReduceMeanOp : Onnx_Op<"ReduceMean"> {
+  let summary = "mean along some axes";
+  let description = [{
+    The axes become 1, or vanish if `keepdims` is 0. Without axes, or with an
+    empty list of them, the mean is over all, unless `noop_with_empty_axes` is
+    1: then the result is `data`. Meaning of opset 18.
+
+    Constraints:
+    * (C1) each of `axes` lies in [-rank, rank) and occurs once.
+
+    Example:
+
+    ```mlir
+    %y = onnx.ReduceMean(%x, %axes) : (tensor<?x64xf32>, tensor<1xi64>) -> tensor<?x1xf32>
+    ```
+  }];
+  let arguments = (ins Onnx_NumTensor:$data, Optional<Onnx_I64Tensor>:$axes,
+                       Onnx_Flag<"1">:$keepdims,
+                       Onnx_Flag<"0">:$noop_with_empty_axes);
+  let results = (outs Onnx_NumTensor:$reduced);
 }
 
 def Onnx_SoftmaxOp : Onnx_Op<"Softmax"> {

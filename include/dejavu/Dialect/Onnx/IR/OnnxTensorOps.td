@@ -265,6 +265,51 @@ def Onnx_GatherOp : Onnx_Op<"Gather"> {
   let results = (outs Onnx_Tensor:$output);
 }
 
+def Onnx_GatherElementsOp : Onnx_Op<"GatherElements"> {
+  let summary = "elements along one axis, chosen one by one";
+  let description = [{
+    `output[i][j][k] = data[i][indices[i][j][k]][k]` for rank 3 and axis 1.
+    Negative indices count from the end. Meaning of opset 13.
+
+    Constraints:
+    * (C1) `data` and `indices` have the same rank, at least 1.
+    * (C2) `axis` lies in [-rank, rank).
+
+    Example:
+
+    ```mlir
+    %y = onnx.GatherElements(%x, %i) {axis = 1 : i64}
+        : (tensor<4x8xf32>, tensor<4x2xi64>) -> tensor<4x2xf32>
+    ```
+  }];
+  let arguments = (ins Onnx_Tensor:$data, Onnx_IndexTensor:$indices,
+                       Onnx_DefaultInt<"0">:$axis);
+  let results = (outs Onnx_Tensor:$output);
+}
+
+def Onnx_SplitOp : Onnx_Op<"Split"> {
+  let summary = "a tensor cut along one axis";
+  let description = [{
+    `split` holds the sizes of the parts. Without it, of n results each has the
+    dimension divided by n, rounded up, but the last, which has what is left.
+    Meaning of opset 18; the number of results stands for `num_outputs`.
+
+    Constraints:
+    * (C1) `axis` lies in [-rank, rank).
+    * (C2) `split` has as many elements as there are results, none negative,
+      and their sum is the dimension.
+
+    Example:
+
+    ```mlir
+    %q, %k = onnx.Split(%x) {axis = 1 : i64} : (tensor<?x8xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>)
+    ```
+  }];
+  let arguments = (ins Onnx_Tensor:$input, Optional<Onnx_I64Tensor>:$split,
+                       Onnx_DefaultInt<"0">:$axis);
+  let results = (outs Variadic<Onnx_Tensor>:$outputs);
+}
+
 def Onnx_GatherNDOp : Onnx_Op<"GatherND"> {
   let summary = "slices chosen by tuples of indices";
   let description = [{
