@@ -110,8 +110,9 @@ LogicalResult Compiler::enableRemarks() {
   if (!llvm::Regex(options.remarks).isValid(message))
     return fail("--remarks: expected a regular expression, found '" +
                 options.remarks + "': " + message);
-  remark::RemarkCategories categories;
-  categories.all = options.remarks;
+  remark::RemarkCategories categories{options.remarks, options.remarks,
+                                      options.remarks, options.remarks,
+                                      options.remarks};
   return remark::enableOptimizationRemarks(
       context, nullptr, std::make_unique<remark::RemarkEmittingPolicyAll>(),
       categories, /*printAsEmitRemarks=*/true);
