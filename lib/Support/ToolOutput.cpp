@@ -13,6 +13,10 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Signals.h"
 
+#include <algorithm>
+#include <sys/mman.h>
+#include <unistd.h>
+
 using namespace mlir;
 using namespace mlir::dejavu;
 
@@ -33,6 +37,38 @@ int mlir::dejavu::reportError(const Twine &message) {
 // The command line
 //===----------------------------------------------------------------------===//
 
+namespace {
+/// While it lives, what is written to stderr goes to memory: options of
+/// llvm::cl report some errors there, whatever stream they are given.
+class StderrCapture {
+public:
+  StderrCapture() : original(dup(STDERR_FILENO)) {
+    memory = memfd_create("dejavu-usage", MFD_CLOEXEC);
+    if (original >= 0 && memory >= 0)
+      (void)dup2(memory, STDERR_FILENO);
+  }
+  ~StderrCapture() { (void)finish(); }
+
+  /// Ends the capture. Returns what was written, as far as it is a message.
+  std::string finish() {
+    if (original >= 0)
+      (void)dup2(original, STDERR_FILENO);
+    char text[1024];
+    ssize_t length =
+        memory >= 0 ? pread(memory, text, sizeof(text), /*offset=*/0) : 0;
+    for (int *descriptor : {&original, &memory}) {
+      if (*descriptor >= 0)
+        (void)close(*descriptor);
+      *descriptor = -1;
+    }
+    return std::string(text, std::max<ssize_t>(length, 0));
+  }
+
+private:
+  int original, memory = -1;
+};
+} // namespace
+
 LogicalResult mlir::dejavu::parseCommandLine(int argc, char **argv,
                                              llvm::cl::OptionCategory &category,
                                              StringRef overview) {
@@ -44,11 +80,15 @@ LogicalResult mlir::dejavu::parseCommandLine(int argc, char **argv,
   });
   std::string text;
   llvm::raw_string_ostream os(text);
-  if (llvm::cl::ParseCommandLineOptions(argc, argv, overview, &os))
-    return success();
-  // The text begins with the tool's name, as it was called.
+  {
+    StderrCapture capture;
+    if (llvm::cl::ParseCommandLineOptions(argc, argv, overview, &os))
+      return success();
+    text += capture.finish();
+  }
+  // The text begins with the tool's name, as it was called or without folder.
   StringRef line = firstLine(text);
-  if (argc > 0 && line.consume_front(argv[0]))
+  if ((argc > 0 && line.consume_front(argv[0])) || line.consume_front(tool))
     line = line.ltrim(": ");
   (void)reportError(line);
   return failure();
