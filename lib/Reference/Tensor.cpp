@@ -323,6 +323,8 @@ void Tensor::print(raw_ostream &os) const {
         os << (getInt(next) ? "true" : "false");
       else if (element == Element::U64)
         os << static_cast<uint64_t>(getInt(next));
+      else if (isFloat() && std::isnan(getFloat(next)))
+        os << "nan"; // whatever its sign
       else if (isFloat())
         os << llvm::format("%.6g", getFloat(next));
       else

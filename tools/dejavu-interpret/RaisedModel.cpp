@@ -7,10 +7,7 @@
 
 #include "RaisedModel.h"
 
-#if __has_include("dejavu/Analysis/TapSites.h")
 #include "dejavu/Analysis/TapSites.h"
-#define HAS_TAP_SITES
-#endif
 
 using namespace mlir;
 using namespace mlir::dejavu;
@@ -101,12 +98,8 @@ FailureOr<Tensor> RaisedModel::run(Sequences &sequences, const Tensor &ids,
   options.readWeight = reference::readWeightsOf(module);
   llvm::DenseMap<Value, int64_t> sites;
   if (recordTaps) {
-#ifdef HAS_TAP_SITES
     for (auto [number, site] : llvm::enumerate(findTapSites(function)))
       sites[site.value] = static_cast<int64_t>(number);
-#else
-    return function.emitError("this build has no numbering of tap sites");
-#endif
     options.onOp = [&](Operation *op,
                        ArrayRef<reference::RuntimeValue> results) {
       for (auto [value, found] : llvm::zip(op->getResults(), results)) {

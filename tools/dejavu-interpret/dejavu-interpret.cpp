@@ -52,9 +52,14 @@ static cl::opt<bool>
                cl::cat(category));
 static cl::opt<std::string> functionName(
     "function",
-    cl::desc("Run this function, which has no arguments, and print its "
-             "results. Without any job, all such functions are run"),
+    cl::desc("Run this function and print its results. It has no arguments "
+             "but caches, which are empty. Without any job, all such functions "
+             "are run"),
     cl::value_desc("name"), cl::cat(category));
+static cl::opt<int64_t>
+    batchSize("batch",
+              cl::desc("Sequences in the caches of --function (default 1)"),
+              cl::value_desc("n"), cl::init(1), cl::cat(category));
 static cl::opt<std::string>
     runCasePath("run-case",
                 cl::desc("Run the model's original signature on the tensors "
@@ -165,20 +170,41 @@ static void print(const reference::RuntimeValue &value) {
   llvm::outs() << '\n';
 }
 
-/// Runs functions without arguments and prints what they give.
+/// An empty cache for each argument of a function, if all of them are caches.
+static FailureOr<SmallVector<reference::RuntimeValue>>
+makeCaches(func::FuncOp function) {
+  SmallVector<reference::RuntimeValue> caches;
+  for (Type type : function.getArgumentTypes()) {
+    auto cacheType = dyn_cast<KVCacheType>(type);
+    if (!cacheType)
+      return failure();
+    int64_t shape[] = {batchSize, cacheType.getHeads(), 0,
+                       cacheType.getHeadDim()};
+    Tensor empty(reference::Element::F32, shape);
+    caches.push_back(reference::Cache{empty, empty});
+  }
+  return caches;
+}
+
+/// Runs functions without arguments other than caches and prints what they
+/// give.
 static LogicalResult runFunctions(ModuleOp module) {
   bool found = false;
   for (auto function : module.getOps<func::FuncOp>()) {
-    bool isWanted = functionName.empty()
-                        ? function.getNumArguments() == 0
-                        : function.getSymName() == functionName;
+    FailureOr<SmallVector<reference::RuntimeValue>> caches =
+        makeCaches(function);
+    bool isNamed = function.getSymName() == functionName;
+    if (isNamed && failed(caches))
+      return function.emitError("expected no arguments but caches, found ")
+             << function.getFunctionType();
+    bool isWanted = functionName.empty() ? succeeded(caches) : isNamed;
     if (!isWanted || function.isDeclaration())
       continue;
     found = true;
-    llvm::outs() << '@' << function.getSymName() << '\n';
-    auto results = runFunction(module, function, {});
+    auto results = runFunction(module, function, *caches);
     if (failed(results))
       return failure();
+    llvm::outs() << '@' << function.getSymName() << '\n';
     for (const reference::RuntimeValue &result : *results)
       print(result);
   }
@@ -271,9 +297,8 @@ static int generate(ModuleOp module) {
   if (failed(model))
     return 1;
   model->recordTaps = !tapPath.empty();
-  auto results = model->generate(
-      prompts, std::max<int64_t>(maxNewTokens, 0),
-      ArrayRef<int64_t>(&*endOfSequence.begin(), endOfSequence.size()));
+  SmallVector<int64_t> eos(endOfSequence.begin(), endOfSequence.end());
+  auto results = model->generate(prompts, maxNewTokens, ArrayRef<int64_t>(eos));
   if (failed(results))
     return 1;
   std::string error;
@@ -298,6 +323,11 @@ int main(int argc, char **argv) {
         "--run-case, --prompt-ids and --function exclude each other");
   if (!tapPath.empty() && promptIds.empty())
     return reportError("--tap needs --prompt-ids");
+  if (!outputPath.empty() && runCasePath.empty())
+    return reportError("--output needs --run-case");
+  if (batchSize < 0 || maxNewTokens < 0)
+    return reportError("expected --batch and --max-new-tokens not to be "
+                       "negative");
 
   DialectRegistry registry;
   registerAllDejavuDialects(registry);
