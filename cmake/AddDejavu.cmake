@@ -13,6 +13,7 @@ function(dejavu_add_library name)
   endif()
   target_link_libraries(${name} PUBLIC ${ARG_LINK_LIBS} MLIR LLVM)
   set_property(GLOBAL APPEND PROPERTY DEJAVU_LIBRARIES ${name})
+  install(TARGETS ${name} ARCHIVE DESTINATION lib)
 endfunction()
 
 # dejavu_add_tool(name SOURCE... [LINK_LIBS lib...])

@@ -26,6 +26,7 @@
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/Process.h"
 #include "llvm/Support/Regex.h"
 
 #include <csignal>
@@ -63,6 +64,8 @@ private:
   }
 
   LogicalResult enableRemarks();
+  /// Says what is being done, if someone is watching.
+  void progress(StringRef what);
   LogicalResult import();
   LogicalResult runPasses(Phase phase,
                           llvm::function_ref<void(OpPassManager &)> build);
@@ -118,7 +121,13 @@ LogicalResult Compiler::enableRemarks() {
       categories, /*printAsEmitRemarks=*/true);
 }
 
+void Compiler::progress(StringRef what) {
+  if (llvm::sys::Process::StandardErrIsDisplayed())
+    llvm::errs() << "\r\033[K" << what;
+}
+
 LogicalResult Compiler::import() {
+  progress("importing");
   if (options.from) {
     if (!llvm::sys::fs::exists(options.modelPath))
       return fail(options.modelPath + ": no such file");
@@ -127,6 +136,7 @@ LogicalResult Compiler::import() {
   }
   FailureOr<OwningOpRef<ModuleOp>> imported =
       importOnnxModel(context, options.modelPath);
+  progress("");
   if (failed(imported))
     return failure();
   module = std::move(*imported);
@@ -138,9 +148,12 @@ Compiler::runPasses(Phase phase,
                     llvm::function_ref<void(OpPassManager &)> build) {
   if (!wants(phase))
     return success();
+  progress(("phase " + stringifyPhase(phase)).str());
   PassManager manager(&context);
   build(manager);
-  return manager.run(*module);
+  LogicalResult done = manager.run(*module);
+  progress("");
+  return done;
 }
 
 LogicalResult Compiler::writeCoverage() {
@@ -220,7 +233,9 @@ LogicalResult Compiler::emit() {
   if (!weights)
     return fail(weightsPath + ": " + error);
 
+  progress("packing weights");
   FailureOr<std::string> digest = packWeights(*module, weights->os());
+  progress("");
   if (failed(digest)) {
     if (weights->os().has_error())
       return fail(weightsPath +
@@ -231,11 +246,15 @@ LogicalResult Compiler::emit() {
   FailureOr<std::string> manifest = makeManifest(*module, config);
   if (failed(manifest))
     return failure();
+  progress("generating code");
   FailureOr<std::string> object = emitObject(*module, cpu, *manifest);
+  progress("");
   if (failed(object) || failed(dumpCode(*object)))
     return failure();
+  progress("linking");
   FailureOr<std::string> linked =
       linkExecutable(*object, options.toolPath, error);
+  progress("");
   if (failed(linked))
     return fail(error);
   program->os() << *linked;

@@ -20,7 +20,6 @@ namespace mlir::dejavu {
 struct CompileOptions {
   std::string modelPath, outputPath, toolPath;
   SparsityKind sparsity = SparsityKind::exact;
-  bool isSparsityExplicit = false;
   WeightType weights = WeightType::f32;
   int64_t maxContext = 0; ///< 0: the default
   std::optional<Phase> from;

@@ -30,14 +30,14 @@ static cl::opt<std::string>
 
 namespace {
 /// What --sparsity may be.
-enum class SparsityFlag { automatic, dense, exact, threshold, predicted };
+enum class SparsityFlag { dense, exact, threshold, predicted };
 } // namespace
 
 static cl::opt<SparsityFlag> sparsity(
     "sparsity",
     cl::desc("What each token may skip (default: exact, where the activation "
              "allows it)"),
-    cl::init(SparsityFlag::automatic),
+    cl::init(SparsityFlag::exact),
     cl::values(
         clEnumValN(SparsityFlag::dense, "dense", "nothing"),
         clEnumValN(SparsityFlag::exact, "exact",
@@ -128,7 +128,6 @@ static LogicalResult readFlags(CompileOptions &options) {
 
   options.sparsity = sparsity == SparsityFlag::dense ? SparsityKind::dense
                                                      : SparsityKind::exact;
-  options.isSparsityExplicit = sparsity != SparsityFlag::automatic;
   options.weights = weights;
   options.maxContext = maxContext;
   for (auto [flag, phase] : {std::pair(&compileTo, &options.to),

@@ -132,9 +132,6 @@ private:
                                weightNumbers.lookup(name.getAttr()),
                                getWeightType(getType(name)), {});
   }
-  /// Checks that a vector is f32, as every kernel reads it.
-  LogicalResult checkVectors(Operation *op, ArrayRef<FlatSymbolRefAttr> names);
-
   // Parts that several ops share.
   void multiply(Value input, FlatSymbolRefAttr weight, bool transposed,
                 Value result);
@@ -249,15 +246,6 @@ Value EntryLowering::allocateRows(int64_t features, Operation *owner,
   return rows;
 }
 
-LogicalResult EntryLowering::checkVectors(Operation *op,
-                                          ArrayRef<FlatSymbolRefAttr> names) {
-  for (FlatSymbolRefAttr name : names)
-    if (name && !getType(name).getElementType().isF32())
-      return op->emitOpError() << "expected the vector " << name
-                               << " to be f32, found " << getType(name);
-  return success();
-}
-
 //===----------------------------------------------------------------------===//
 // Products
 //===----------------------------------------------------------------------===//
@@ -309,16 +297,12 @@ void EntryLowering::lowerLinear(Value input, FlatSymbolRefAttr weight,
 }
 
 LogicalResult EntryLowering::lower(LinearOp op) {
-  if (failed(checkVectors(op, op.getBiasAttr())))
-    return failure();
   lowerLinear(memory.lookup(op.getInput()), op.getWeightAttr(),
               op.getBiasAttr(), op.getActivation(), allocateResult(op));
   return success();
 }
 
 LogicalResult EntryLowering::lower(FFNOp op) {
-  if (failed(checkVectors(op, {op.getUpBiasAttr(), op.getDownBiasAttr()})))
-    return failure();
   int64_t neurons = getType(op.getUpAttr()).getDimSize(0);
   Value hidden = allocateRows(neurons, op, Value());
   lowerLinear(memory.lookup(op.getInput()), op.getUpAttr(), op.getUpBiasAttr(),
@@ -341,8 +325,6 @@ LogicalResult EntryLowering::lower(FFNOp op) {
 }
 
 LogicalResult EntryLowering::lower(LMHeadOp op) {
-  if (failed(checkVectors(op, op.getBiasAttr())))
-    return failure();
   auto user = op->hasOneUse() ? dyn_cast<func::ReturnOp>(*op->user_begin())
                               : func::ReturnOp();
   if (!user || user.getOperand(0) != op.getResult())
@@ -386,8 +368,6 @@ LogicalResult EntryLowering::lower(LMHeadOp op) {
 }
 
 LogicalResult EntryLowering::lower(SparseLinearOp op) {
-  if (failed(checkVectors(op, op.getBiasAttr())))
-    return failure();
   ActiveSet set = activeSets.lookup(op.getActive());
   SmallVector<Value> arguments{memory.lookup(op.getInput()), set.indices,
                                set.counts, getWeight(op.getWeightAttr())};
@@ -431,8 +411,6 @@ LogicalResult EntryLowering::lower(ResidualAddOp op) {
 
 LogicalResult EntryLowering::lower(NormOp op) {
   FlatSymbolRefAttr bias = op.getBiasAttr();
-  if (failed(checkVectors(op, {op.getScaleAttr(), bias})))
-    return failure();
   SmallVector<Value> arguments{memory.lookup(op.getInput()),
                                getWeight(op.getScaleAttr())};
   if (bias)
@@ -589,6 +567,24 @@ static llvm::DenseMap<StringAttr, int64_t> numberWeights(ModuleOp module) {
   return numbers;
 }
 
+/// Checks that the kernels can read what is left of the weights.
+static LogicalResult checkWeights(ModuleOp module) {
+  for (auto weight : module.getOps<WeightOp>()) {
+    RankedTensorType type = weight.getTensorType();
+    Type element = type.getElementType();
+    bool isKnown =
+        type.getRank() == 1
+            ? element.isF32()
+            : type.getRank() == 2 &&
+                  (element.isF32() || element.isF16() || element.isBF16());
+    if (!isKnown)
+      return weight.emitOpError() << "expected a vector of f32 or a matrix of "
+                                     "f32, f16 or bf16, found "
+                                  << type;
+  }
+  return success();
+}
+
 namespace {
 struct ConvertDejavuToCPU
     : dejavu::impl::ConvertDejavuToCPUPassBase<ConvertDejavuToCPU> {
@@ -608,6 +604,8 @@ struct ConvertDejavuToCPU
       return signalPassFailure();
     }
     auto numbers = numberWeights(module);
+    if (failed(checkWeights(module)))
+      return signalPassFailure();
     FailureOr<ModelSummary> summary = ModelSummary::get(module);
     if (failed(summary))
       return signalPassFailure();

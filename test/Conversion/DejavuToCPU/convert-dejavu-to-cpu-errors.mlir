@@ -59,10 +59,10 @@ module {
 
 module {
   dejavu.weight @w : tensor<4x4xf32> from #dejavu.source<"w", offset = 0, length = 64>
+  // expected-error@+1 {{'dejavu.weight' op expected a vector of f32 or a matrix of f32, f16 or bf16, found 'tensor<4xf16>'}}
   dejavu.weight @b : tensor<4xf16> from #dejavu.source<"w", offset = 0, length = 8>
   func.func @prefill(%ids: tensor<?x?xi64>, %p: tensor<?x?xi64>, %starts: tensor<?xi64>, %from: index) -> tensor<?x?x4xf32> {
     %x = dejavu.embed %ids, @w : tensor<?x?xi64> -> tensor<?x?x4xf32>
-    // expected-error@+1 {{expected the vector @b to be f32, found 'tensor<4xf16>'}}
     %y = dejavu.linear %x, @w, @b : tensor<?x?x4xf32> -> tensor<?x?x4xf32>
     %l = dejavu.lm_head %y, @w : tensor<?x?x4xf32> -> tensor<?x?x4xf32>
     return %l : tensor<?x?x4xf32>
