@@ -1,22 +1,22 @@
-// RUN: dejavu-opt %s --dejavu-sparsify=weights=f16 | FileCheck %s --check-prefix=EXACT
-// RUN: dejavu-opt %s --dejavu-sparsify=sparsity=dense | FileCheck %s --check-prefix=DENSE
-// RUN: dejavu-opt %s --dejavu-sparsify --dejavu-lower-cpu=lanes=8 | FileCheck %s --check-prefix=LOWER
+// RUN: dejavu-opt %s --dejavu-sparsify=weights=f16 | FileCheck %s --check-prefix=CHECK-EXACT
+// RUN: dejavu-opt %s --dejavu-sparsify=sparsity=dense | FileCheck %s --check-prefix=CHECK-DENSE
+// RUN: dejavu-opt %s --dejavu-sparsify --dejavu-lower-cpu=lanes=8 | FileCheck %s --check-prefix=CHECK-LOWER
 
-// EXACT-DAG: dejavu.weight @table : tensor<7x8xf16>
-// EXACT-DAG: dejavu.sparse_linear
-// DENSE-DAG: dejavu.weight @table : tensor<7x8xf32>
-// DENSE-NOT: dejavu.sparse_linear
+// CHECK-EXACT-DAG: dejavu.weight @table : tensor<7x8xf16>
+// CHECK-EXACT-DAG: dejavu.sparse_linear
+// CHECK-DENSE-DAG: dejavu.weight @table : tensor<7x8xf32>
+// CHECK-DENSE-NOT: dejavu.sparse_linear
 
 // Nothing is left but the llvm and OpenMP dialects, and what packing needs.
-// LOWER: dejavu.weight @table
-// LOWER: dejavu.signature
-// LOWER-NOT: func.func
-// LOWER-NOT: builtin.unrealized_conversion_cast
-// LOWER: llvm.func @dejavu_prefill(%arg0: !llvm.ptr) -> i32
-// LOWER: omp.parallel
-// LOWER: llvm.func @dejavu_decode(%arg0: !llvm.ptr) -> i32
-// LOWER-NOT: builtin.unrealized_conversion_cast
-// LOWER-NOT: math.exp
+// CHECK-LOWER: dejavu.weight @table
+// CHECK-LOWER: dejavu.signature
+// CHECK-LOWER-NOT: func.func
+// CHECK-LOWER-NOT: builtin.unrealized_conversion_cast
+// CHECK-LOWER: llvm.func @dejavu_prefill(%arg0: !llvm.ptr) -> i32
+// CHECK-LOWER: omp.parallel
+// CHECK-LOWER: llvm.func @dejavu_decode(%arg0: !llvm.ptr) -> i32
+// CHECK-LOWER-NOT: builtin.unrealized_conversion_cast
+// CHECK-LOWER-NOT: math.exp
 module attributes {dejavu.source = "model.onnx"} {
   dejavu.weight @table : tensor<7x8xf32> from #dejavu.source<"w", offset = 0, length = 224>
   dejavu.weight @up : tensor<12x8xf32> from #dejavu.source<"w", offset = 0, length = 384>
