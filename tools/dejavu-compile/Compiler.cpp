@@ -172,7 +172,7 @@ LogicalResult Compiler::writeCoverage() {
   if (file)
     file->os() << llvm::formatv("{0:2}\n", report);
   if (!file || failed(file->commit(error)))
-    return fail(options.coverageReport + ": " + error);
+    return fail(error);
   return success();
 }
 
@@ -185,7 +185,7 @@ LogicalResult Compiler::printIR() {
     file->os() << '\n';
   }
   if (!file || failed(file->commit(error)))
-    return fail(options.outputPath + ": " + error);
+    return fail(error);
   return success();
 }
 
@@ -218,7 +218,7 @@ LogicalResult Compiler::dumpCode(StringRef object) {
   if (file)
     file->os() << object;
   if (!file || failed(file->commit(error)))
-    return fail(path + ": " + error);
+    return fail(error);
   return success();
 }
 
@@ -228,10 +228,10 @@ LogicalResult Compiler::emit() {
   auto program =
       OutputFile::create(options.outputPath, error, /*executable=*/true);
   if (!program)
-    return fail(options.outputPath + ": " + error);
+    return fail(error);
   auto weights = OutputFile::create(weightsPath, error);
   if (!weights)
-    return fail(weightsPath + ": " + error);
+    return fail(error);
 
   progress("packing weights");
   FailureOr<std::string> digest = packWeights(*module, weights->os());
@@ -266,9 +266,9 @@ LogicalResult Compiler::emit() {
 
   SignalGuard guard;
   if (failed(weights->commit(error)))
-    return fail(weightsPath + ": " + error);
+    return fail(error);
   if (failed(program->commit(error)))
-    return fail(options.outputPath + ": " + error);
+    return fail(error);
   return success();
 }
 
