@@ -118,3 +118,30 @@ def test_the_layers_are_counted_not_known(tmp_path):
                  tmp_path / "out")
     assert "NonZero9" in error and "Wobble" in error
     assert not (tmp_path / "out").exists()
+
+
+# Names that the compiler has for something else, or that a format might not
+# like.
+HARD_NAMES = [
+    "prefill", "decode", "main", "dejavu_decode", "dejavu_manifest",
+    "dejavu_add_64_decode", "dnnl_sgemm", "memcpy", "__padding_0",
+    "__metadata__", 'a"b\\c', "x y/z", "two\nlines", "weight.é", "%0", "@f"]
+
+
+def test_hard_names(compiled, tmp_path):
+    """Weights may be called anything."""
+    graph = GRAPHS[1]
+    model = onnx.load(str(MODELS / graph / "model.onnx"))
+    weights = [t for t in model.graph.initializer if len(t.dims) == 2]
+    weights += [t for t in model.graph.initializer if len(t.dims) == 1]
+    names = dict(zip((t.name for t in weights), HARD_NAMES))
+    assert len(names) == len(HARD_NAMES)
+    for tensor in model.graph.initializer:
+        tensor.name = names.get(tensor.name, tensor.name)
+    for node in model.graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+    (tmp_path / "hard").mkdir()
+    onnx.save(model, str(tmp_path / "hard/model.onnx"))
+    prompt = [[1, 5, 9, 2]]
+    assert (compiled(tmp_path / "hard").generate(prompt, 8)
+            == compiled(graph).generate(prompt, 8))

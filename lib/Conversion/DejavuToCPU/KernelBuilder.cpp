@@ -222,8 +222,10 @@ Value KernelBuilder::activate(std::optional<Activation> activation,
 // KernelLibrary
 //===----------------------------------------------------------------------===//
 
-func::FuncOp KernelLibrary::get(StringRef name, TypeRange arguments,
+func::FuncOp KernelLibrary::get(StringRef stem, TypeRange arguments,
                                 Generator generate, TypeRange results) {
+  // Names that begin so are kept free of weights.
+  std::string name = ("dejavu_" + stem).str();
   if (auto kernel = module.lookupSymbol<func::FuncOp>(name))
     return kernel;
   auto loc = NameLoc::get(StringAttr::get(getContext(), name));

@@ -103,9 +103,9 @@ public:
 
   using Generator = llvm::function_ref<void(KernelBuilder &, ValueRange)>;
 
-  /// The kernel `name`, generated if it is not there. `generate` returns
-  /// through the builder if there are `results`, else nothing.
-  func::FuncOp get(StringRef name, TypeRange arguments, Generator generate,
+  /// The kernel `dejavu_<stem>`, generated if it is not there. `generate`
+  /// returns through the builder if there are `results`, else nothing.
+  func::FuncOp get(StringRef stem, TypeRange arguments, Generator generate,
                    TypeRange results = {});
   /// A function that is defined elsewhere.
   func::FuncOp declare(StringRef name, TypeRange arguments, TypeRange results);

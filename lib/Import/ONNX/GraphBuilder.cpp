@@ -90,6 +90,13 @@ Value GraphBuilder::createInts(const proto::NodeProto &node,
 // Tensors
 //===----------------------------------------------------------------------===//
 
+/// True for names that symbols of later phases and tensors of the packed file
+/// have.
+static bool isCompilersName(StringRef name) {
+  return name == "prefill" || name == "decode" || name == "dnnl_sgemm" ||
+         name.starts_with("dejavu_") || name.starts_with("__");
+}
+
 FailureOr<Value> GraphBuilder::createTensor(const TensorInfo &info,
                                             StringRef name, Location loc) {
   if (!info.isWeight()) {
@@ -102,9 +109,11 @@ FailureOr<Value> GraphBuilder::createTensor(const TensorInfo &info,
         .getResult();
   }
   // The names of values and of functions are apart in ONNX, but not in MLIR.
-  std::string symbol = name.str();
+  std::string symbol =
+      (isCompilersName(name) ? "weight." + name : Twine(name)).str();
+  std::string stem = symbol;
   while (!symbols.try_emplace(symbol).second)
-    symbol = (name + "_" + Twine(++symbols[name])).str();
+    symbol = (stem + "_" + Twine(++symbols[stem])).str();
   {
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPoint(body->getParentOp());

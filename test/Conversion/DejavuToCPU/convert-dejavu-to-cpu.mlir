@@ -46,41 +46,41 @@ module attributes {dejavu.source = "model.onnx"} {
 }
 
 // CHECK-LABEL: func.func @dejavu_prefill(%arg0: !llvm.ptr) -> i32
-// CHECK:         call @embed_7x10_f32_prefill
+// CHECK:         call @dejavu_embed_7x10_f32_prefill
 // CHECK:         scf.if
 // CHECK:           call @dejavu_rt_tap
-// CHECK:         call @gemm_nt_5x10_f32
-// CHECK:         call @kv_append_1x5_prefill
-// CHECK:         call @attention_2of1x5_scale3F000000_uniform
-// CHECK:         call @gemm_nt_12x10_f32
-// CHECK:         call @epilogue_12_relu
-// CHECK:         call @gemm_nn_12x10_f32
+// CHECK:         call @dejavu_gemm_nt_5x10_f32
+// CHECK:         call @dejavu_kv_append_1x5_prefill
+// CHECK:         call @dejavu_attention_2of1x5_scale3F000000_uniform
+// CHECK:         call @dejavu_gemm_nt_12x10_f32
+// CHECK:         call @dejavu_epilogue_12_relu
+// CHECK:         call @dejavu_gemm_nn_12x10_f32
 // Only the last tokens of each sequence have logits.
 // CHECK:         scf.for
-// CHECK:           call @gemm_nt_7x10_f32
+// CHECK:           call @dejavu_gemm_nt_7x10_f32
 // CHECK:         return %{{.*}} : i32
 
 // Kernels are private to the object file, and shared.
-// CHECK-LABEL: func.func private @embed_7x10_f32_prefill(
+// CHECK-LABEL: func.func private @dejavu_embed_7x10_f32_prefill(
 // CHECK-SAME:      llvm.linkage = #llvm.linkage<internal>
 // CHECK:         scf.parallel
 // CHECK:           vector.load
 // The two columns that fill no vector.
 // CHECK:           vector.maskedload
 
-// CHECK-LABEL: func.func private @gemm_nt_5x10_f32(
+// CHECK-LABEL: func.func private @dejavu_gemm_nt_5x10_f32(
 // CHECK:         call @dnnl_sgemm
 
 // CHECK-LABEL: func.func @dejavu_decode(%arg0: !llvm.ptr) -> i32
-// CHECK:         call @linear_5x10_f32
-// CHECK:         call @kv_append_1x5_decode
-// CHECK:         call @attention_2of1x5_scale3F000000_uniform
-// CHECK:         call @linear_12x10_f32_relu
-// CHECK:         call @select_exact_12
+// CHECK:         call @dejavu_linear_5x10_f32
+// CHECK:         call @dejavu_kv_append_1x5_decode
+// CHECK:         call @dejavu_attention_2of1x5_scale3F000000_uniform
+// CHECK:         call @dejavu_linear_12x10_f32_relu
+// CHECK:         call @dejavu_select_exact_12
 // CHECK:         call @dejavu_rt_count_active
-// CHECK:         call @sparse_row_sum_12x10_f32
-// CHECK:         call @linear_7x10_f32
+// CHECK:         call @dejavu_sparse_row_sum_12x10_f32
+// CHECK:         call @dejavu_linear_7x10_f32
 
-// CHECK-LABEL: func.func private @select_exact_12(
+// CHECK-LABEL: func.func private @dejavu_select_exact_12(
 // A NaN is not zero.
 // CHECK:         arith.cmpf une

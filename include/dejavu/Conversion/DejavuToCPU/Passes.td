@@ -32,7 +32,7 @@ def ConvertDejavuToCPUPass : Pass<"convert-dejavu-to-cpu", "::mlir::ModuleOp"> {
     becomes
 
     ```mlir
-    call @add_256_decode(%0, %1, %2, %rows)
+    call @dejavu_add_256_decode(%0, %1, %2, %rows)
         : (memref<?x256xf32>, memref<?x256xf32>, memref<?x256xf32>, index) -> ()
     ```
   }];
