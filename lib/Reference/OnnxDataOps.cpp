@@ -1,4 +1,4 @@
-//===- OnnxDataOps.cpp - data movement, running sums ----------------------===//
+//===- OnnxDataOps.cpp - data movement, sums and means along axes ---------===//
 //
 // Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -138,6 +138,68 @@ static LogicalResult evaluateGatherND(onnx::GatherNDOp op, Frame &frame) {
   return frame.result(std::move(result));
 }
 
+static LogicalResult evaluateGatherElements(onnx::GatherElementsOp op,
+                                            Frame &frame) {
+  const Tensor &data = frame.tensor(op.getData());
+  const Tensor &indices = frame.tensor(op.getIndices());
+  FailureOr<int64_t> axis = normalizeAxis(frame, op.getAxis(), data.getRank());
+  if (failed(axis))
+    return failure();
+  Shape strides = getStrides(data.getShape());
+  bool fits = indices.getRank() == data.getRank();
+  for (int64_t i = 0; fits && i < data.getRank(); ++i)
+    fits = i == *axis || indices.getDim(i) <= data.getDim(i);
+  if (!fits)
+    return frame.fail("expected indices within data but for axis " +
+                      Twine(*axis) + ", found " + indices.describe() + " and " +
+                      data.describe());
+  FailureOr<Tensor> result = frame.allocate(indices.getShape());
+  if (failed(result))
+    return failure();
+  // The places of the elements at index 0 of the axis.
+  int64_t stride = std::exchange(strides[*axis], 0);
+  std::vector<int64_t> sources = getSources(indices.getShape(), strides);
+  for (int64_t i = 0; i < result->size(); ++i) {
+    FailureOr<int64_t> index =
+        normalizeIndex(frame, indices.getInt(i), data.getDim(*axis));
+    if (failed(index))
+      return failure();
+    result->copy(i, data, sources[i] + *index * stride);
+  }
+  return frame.result(std::move(result));
+}
+
+static LogicalResult evaluateSplit(onnx::SplitOp op, Frame &frame) {
+  const Tensor &input = frame.tensor(op.getInput());
+  const Tensor *split = frame.optional(op.getSplit());
+  FailureOr<int64_t> axis = normalizeAxis(frame, op.getAxis(), input.getRank());
+  if (failed(axis))
+    return failure();
+  int64_t parts = op->getNumResults(), dim = input.getDim(*axis), first = 0;
+  if (split && split->size() != parts)
+    return frame.fail("expected " + Twine(parts) + " sizes, found " +
+                      split->describe());
+  Shape strides = getStrides(input.getShape());
+  for (int64_t i = 0; i < parts; ++i) {
+    int64_t rounded = (dim + parts - 1) / parts;
+    int64_t size =
+        split ? split->getInt(i) : (i + 1 < parts ? rounded : dim - first);
+    if (size < 0 || size > dim - first ||
+        (i + 1 == parts && size != dim - first))
+      return frame.fail("expected sizes of parts that make up " + Twine(dim));
+    Shape shape(input.getShape());
+    shape[*axis] = size;
+    FailureOr<Tensor> part =
+        pick(frame, input, shape,
+             getSources(shape, strides, first * strides[*axis]));
+    if (failed(part))
+      return failure();
+    (void)frame.set(i, std::move(*part));
+    first += size;
+  }
+  return success();
+}
+
 static LogicalResult evaluateSlice(onnx::SliceOp op, Frame &frame) {
   const Tensor &data = frame.tensor(op.getData());
   const Tensor &starts = frame.tensor(op.getStarts());
@@ -232,11 +294,62 @@ static LogicalResult evaluateCumSum(onnx::CumSumOp op, Frame &frame) {
   return frame.set(0, std::move(result));
 }
 
+static LogicalResult evaluateReduceMean(onnx::ReduceMeanOp op, Frame &frame) {
+  const Tensor &x = frame.tensor(op.getData());
+  const Tensor *axes = frame.optional(op.getAxes());
+  bool hasAxes = axes && axes->size() > 0;
+  if (!hasAxes && op.getNoopWithEmptyAxes())
+    return frame.set(0, x);
+  SmallVector<bool> reduced(x.getRank(), !hasAxes);
+  for (int64_t i = 0; hasAxes && i < axes->size(); ++i) {
+    FailureOr<int64_t> axis =
+        normalizeAxis(frame, axes->getInt(i), x.getRank());
+    if (failed(axis))
+      return failure();
+    reduced[*axis] = true;
+  }
+  Shape kept, result, strides = getStrides(x.getShape());
+  Shape inner, innerStrides, outerStrides;
+  for (int64_t axis = 0; axis < x.getRank(); ++axis) {
+    int64_t dim = x.getDim(axis);
+    (reduced[axis] ? inner : kept).push_back(dim);
+    (reduced[axis] ? innerStrides : outerStrides).push_back(strides[axis]);
+    if (!reduced[axis] || op.getKeepdims())
+      result.push_back(reduced[axis] ? 1 : dim);
+  }
+  FailureOr<Tensor> mean = frame.allocate(result);
+  if (failed(mean))
+    return failure();
+  std::vector<int64_t> outerSources = getSources(kept, outerStrides);
+  std::vector<int64_t> innerSources = getSources(inner, innerStrides);
+  auto count = static_cast<int64_t>(innerSources.size());
+  if (count == 0 && mean->size() > 0 && !x.isFloat())
+    return frame.fail("expected at least one integer for each mean");
+  for (auto [i, outer] : llvm::enumerate(outerSources)) {
+    double floatSum = 0;
+    int64_t intSum = 0;
+    for (int64_t place : innerSources) {
+      if (x.isFloat())
+        floatSum += x.getFloat(outer + place);
+      else
+        intSum += x.getInt(outer + place);
+    }
+    if (x.isFloat())
+      mean->setFloat(i, floatSum / count);
+    else
+      mean->setInt(i, intSum / count);
+  }
+  return frame.result(std::move(mean));
+}
+
 void mlir::dejavu::reference::addOnnxDataOps(OpTable &table) {
   table.add(evaluateConcat);
   table.add(evaluateGather);
   table.add(evaluateGatherND);
+  table.add(evaluateGatherElements);
+  table.add(evaluateSplit);
   table.add(evaluateSlice);
   table.add(evaluateTranspose);
   table.add(evaluateCumSum);
+  table.add(evaluateReduceMean);
 }

@@ -222,6 +222,18 @@ static LogicalResult evaluateSqrt(onnx::SqrtOp op, Frame &frame) {
   return computeUnary(frame, op.getX(), [](double x) { return std::sqrt(x); });
 }
 
+static LogicalResult evaluateReciprocal(onnx::ReciprocalOp op, Frame &frame) {
+  return computeUnary(frame, op.getX(), [](double x) { return 1 / x; });
+}
+
+static LogicalResult evaluateSin(onnx::SinOp op, Frame &frame) {
+  return computeUnary(frame, op.getX(), [](double x) { return std::sin(x); });
+}
+
+static LogicalResult evaluateCos(onnx::CosOp op, Frame &frame) {
+  return computeUnary(frame, op.getX(), [](double x) { return std::cos(x); });
+}
+
 static LogicalResult evaluateErf(onnx::ErfOp op, Frame &frame) {
   return computeUnary(frame, op.getX(), [](double x) { return std::erf(x); });
 }
@@ -319,6 +331,9 @@ void mlir::dejavu::reference::addOnnxMathOps(OpTable &table) {
   table.add(evaluateMin);
   table.add(evaluateNeg);
   table.add(evaluateSqrt);
+  table.add(evaluateReciprocal);
+  table.add(evaluateSin);
+  table.add(evaluateCos);
   table.add(evaluateErf);
   table.add(evaluateEqual);
   table.add(evaluateLess);

@@ -177,6 +177,19 @@ static LogicalResult evaluateGemm(onnx::GemmOp op, Frame &frame) {
 // Normalisation
 //===----------------------------------------------------------------------===//
 
+/// Checks that `operand` broadcasts to the shape of `x`.
+static LogicalResult checkBroadcast(Frame &frame, const Tensor &x,
+                                    const Tensor &operand) {
+  FailureOr<Shape> shape =
+      broadcastShapes(frame, {x.getShape(), operand.getShape()});
+  if (failed(shape))
+    return failure();
+  if (ArrayRef<int64_t>(*shape) == x.getShape())
+    return success();
+  return frame.fail("expected an operand that broadcasts to " + x.describe() +
+                    ", found " + operand.describe());
+}
+
 static LogicalResult evaluateLayerNormalization(onnx::LayerNormalizationOp op,
                                                 Frame &frame) {
   const Tensor &x = frame.tensor(op.getX());
@@ -189,17 +202,9 @@ static LogicalResult evaluateLayerNormalization(onnx::LayerNormalizationOp op,
   int64_t inner = 1;
   for (int64_t i = *axis; i < x.getRank(); ++i)
     inner *= std::exchange(outer[i], 1);
-  for (const Tensor *operand : {&scale, bias}) {
-    if (!operand)
-      continue;
-    FailureOr<Shape> shape =
-        broadcastShapes(frame, {x.getShape(), operand->getShape()});
-    if (failed(shape))
-      return failure();
-    if (ArrayRef<int64_t>(*shape) != x.getShape())
-      return frame.fail("expected Scale and B to broadcast to " + x.describe() +
-                        ", found " + operand->describe());
-  }
+  if (failed(checkBroadcast(frame, x, scale)) ||
+      (bias && failed(checkBroadcast(frame, x, *bias))))
+    return failure();
   std::vector<int64_t> fromScale =
       getBroadcastSources(x.getShape(), scale.getShape());
   std::vector<int64_t> fromBias;
@@ -233,6 +238,31 @@ static LogicalResult evaluateLayerNormalization(onnx::LayerNormalizationOp op,
   }
   for (auto [i, statistic] : llvm::enumerate(statistics))
     (void)frame.set(i + 1, std::move(statistic));
+  return frame.set(0, std::move(result));
+}
+
+static LogicalResult evaluateRMSNormalization(onnx::RMSNormalizationOp op,
+                                              Frame &frame) {
+  const Tensor &x = frame.tensor(op.getX());
+  const Tensor &scale = frame.tensor(op.getScale());
+  FailureOr<int64_t> axis = normalizeAxis(frame, op.getAxis(), x.getRank());
+  if (failed(axis) || failed(checkBroadcast(frame, x, scale)))
+    return failure();
+  std::vector<int64_t> fromScale =
+      getBroadcastSources(x.getShape(), scale.getShape());
+  int64_t inner = 1;
+  for (int64_t dim : x.getShape().drop_front(*axis))
+    inner *= dim;
+  Tensor result(x.getElement(), x.getShape());
+  double epsilon = op.getEpsilon().convertToFloat();
+  for (int64_t first = 0; first < x.size(); first += inner) {
+    double square = 0;
+    for (int64_t i = first; i < first + inner; ++i)
+      square += x.getFloat(i) * x.getFloat(i) / inner;
+    for (int64_t i = first; i < first + inner; ++i)
+      result.setFloat(i, x.getFloat(i) / std::sqrt(square + epsilon) *
+                             scale.getFloat(fromScale[i]));
+  }
   return frame.set(0, std::move(result));
 }
 
@@ -299,6 +329,7 @@ void mlir::dejavu::reference::addOnnxNNOps(OpTable &table) {
   table.add(evaluateMatMul);
   table.add(evaluateGemm);
   table.add(evaluateLayerNormalization);
+  table.add(evaluateRMSNormalization);
   table.add(evaluateSoftmax);
   table.add(evaluateRelu);
   table.add(evaluateSigmoid);

@@ -20,7 +20,7 @@ OpTable::OpTable() {
   addOnnxShapeOps(*this);
   addOnnxDataOps(*this);
   addOnnxNNOps(*this);
-  addOnnxAttentionOp(*this);
+  addOnnxAttentionOps(*this);
   addDejavuOps(*this);
 }
 

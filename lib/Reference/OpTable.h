@@ -109,7 +109,7 @@ void addOnnxMathOps(OpTable &table);
 void addOnnxShapeOps(OpTable &table);
 void addOnnxDataOps(OpTable &table);
 void addOnnxNNOps(OpTable &table);
-void addOnnxAttentionOp(OpTable &table);
+void addOnnxAttentionOps(OpTable &table);
 void addDejavuOps(OpTable &table);
 
 //===----------------------------------------------------------------------===//

@@ -89,6 +89,9 @@ def math_cases():
         if op != "Sqrt":  # of no use below zero
             yield case(op, special(13))
     yield case("Sqrt", np.abs(f(9)))
+    yield case("Sin", 9 * f(4, 3))
+    yield case("Cos", 9 * f(4, 3))
+    yield case("Reciprocal", special(3, 5))
     yield case("Neg", ints(-9, 9, 7))
     yield case("Relu", ints(-9, 9, 7, dtype=np.int32))
     yield case("Gelu", 2 * f(5, 3), approximate="tanh")
@@ -194,6 +197,14 @@ def data_cases():
                        reverse=reverse)
             yield case("CumSum", ints(0, 9, 3, 5), s(-1),
                        exclusive=exclusive, reverse=reverse)
+    yield case("GatherElements", f(3, 4, 5), ints(-4, 4, 3, 2, 5), axis=1)
+    yield case("GatherElements", f(3, 4), ints(0, 3, 6, 3), axis=-2)
+    yield case("GatherElements", ints(0, 9, 5), ints(0, 5, 0, dtype=np.int32))
+    for sizes, axis in ((i(1, 0, 4), 1), (i(2, 1), 0), (i(3), -1)):
+        yield case("Split", f(3, 5, 3), sizes, axis=axis, outputs=len(sizes))
+    for parts, axis in ((2, 1), (3, 2), (1, 0), (5, -2)):
+        yield case("Split", f(3, 5, 7), axis=axis, num_outputs=parts,
+                   outputs=parts)
     yield case("CumSum", f(2, 0), s(1))
     yield case("CumSum", f(2, 3), s(0, np.int32))
 
@@ -220,6 +231,18 @@ def nn_cases():
         yield case("Softmax", 5 * f(3, 4, 5), axis=axis)
     yield case("Softmax", f(2, 0))
     yield case("Softmax", f(1, 1))
+    for axis in (-1, 0, 1):
+        yield case("RMSNormalization", 3 * f(2, 3, 8), f(8), axis=axis,
+                   epsilon=1e-3)
+    yield case("RMSNormalization", f(2, 3, 8), f(3, 8), axis=1)
+    for axes in (i(1), i(-1, 0), i(2, 0, 1)):
+        yield case("ReduceMean", f(2, 3, 5), axes)
+        yield case("ReduceMean", f(2, 3, 5), axes, keepdims=0)
+    yield case("ReduceMean", f(2, 3, 5))
+    yield case("ReduceMean", f(2, 3, 5), keepdims=0)
+    yield case("ReduceMean", f(2, 3, 5), noop_with_empty_axes=1)
+    yield case("ReduceMean", ints(-9, 9, 4, 3), i(0))
+    yield case("ReduceMean", f(0, 3), i(1))
     masked = f(3, 4)
     masked[0, 1:] = -np.inf
     masked[1] = np.finfo(np.float32).min
@@ -265,6 +288,14 @@ def attention_cases():
                q_num_heads=4, kv_num_heads=2)
     yield case("Attention", f(2, 3, 8), f(2, 3, 8), f(2, 3, 8), bools(3, 3) | (
         np.eye(3) > 0), q_num_heads=2, kv_num_heads=2)
+    # Rotary embedding, with a table of positions and without.
+    for interleaved in (0, 1):
+        yield case("RotaryEmbedding", f(2, 3, 4, 8), f(9, 4), f(9, 4),
+                   ints(0, 9, 2, 4), interleaved=interleaved)
+        yield case("RotaryEmbedding", f(2, 3, 4, 8), f(2, 4, 2), f(2, 4, 2),
+                   interleaved=interleaved, rotary_embedding_dim=4)
+        yield case("RotaryEmbedding", f(2, 4, 24), f(9, 4), f(9, 4),
+                   ints(0, 9, 2, 4), interleaved=interleaved, num_heads=3)
     # What came before softmax. ONNX Runtime writes another number than minus
     # infinity for what is masked, so mode 2 goes without a boolean mask.
     for mode in range(4):

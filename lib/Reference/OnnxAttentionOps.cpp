@@ -1,13 +1,13 @@
-//===- OnnxAttentionOp.cpp - ai.onnx::Attention ---------------------------===//
+//===- OnnxAttentionOps.cpp - attention and rotary embedding --------------===//
 //
 // Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 //
-// Computed row by row: the scores of one query of one head, the bias that the
-// masks add to them, softmax, the sum of values. A bias of minus infinity is a
-// key that is not seen.
+// Attention is computed row by row: the scores of one query of one head, the
+// bias that the masks add to them, softmax, the sum of values. A bias of minus
+// infinity is a key that is not seen.
 //
 // A query without any key gives zeros. ONNX Runtime counts a bias of the lowest
 // finite f32 as "not seen" here, as exporters write it into masks of floats; so
@@ -212,6 +212,63 @@ static LogicalResult evaluateAttention(onnx::AttentionOp op, Frame &frame) {
   return frame.result(std::move(result));
 }
 
-void mlir::dejavu::reference::addOnnxAttentionOp(OpTable &table) {
+static LogicalResult evaluateRotaryEmbedding(onnx::RotaryEmbeddingOp op,
+                                             Frame &frame) {
+  const Tensor &input = frame.tensor(op.getX());
+  const Tensor &cosines = frame.tensor(op.getCosCache());
+  const Tensor &sines = frame.tensor(op.getSinCache());
+  const Tensor *positions = frame.optional(op.getPositionIds());
+  std::optional<int64_t> heads;
+  if (op.getNumHeads() > 0)
+    heads = op.getNumHeads();
+  FailureOr<Tensor> x = splitHeads(frame, input, heads);
+  if (failed(x))
+    return failure();
+  int64_t batch = x->getDim(0), length = x->getDim(2), size = x->getDim(3);
+  int64_t rotated =
+      op.getRotaryEmbeddingDim() ? op.getRotaryEmbeddingDim() : size;
+  int64_t half = rotated / 2;
+  if (rotated < 0 || rotated > size || rotated % 2 != 0)
+    return frame.fail("expected an even number of at most " + Twine(size) +
+                      " elements to rotate, found " + Twine(rotated));
+  Shape expected{batch, length, half};
+  if (positions)
+    expected = {cosines.getRank() ? cosines.getDim(0) : 0, half};
+  int64_t positionsShape[] = {batch, length};
+  if (cosines.getShape() != ArrayRef<int64_t>(expected) ||
+      sines.getShape() != cosines.getShape() ||
+      (positions && positions->getShape() != ArrayRef(positionsShape)))
+    return frame.fail("expected caches and positions that fit " +
+                      input.describe() + ", found " + cosines.describe() +
+                      " and " + sines.describe());
+  Tensor result(*x);
+  for (int64_t i = 0, rows = size ? x->size() / size : 0; i < rows; ++i) {
+    // The row of the caches for this element of the sequence.
+    int64_t row = i / (x->getDim(1) * length) * length + i % length;
+    if (positions) {
+      int64_t position = positions->getInt(row);
+      if (position < 0 || position >= cosines.getDim(0))
+        return frame.fail("expected a position in [0, " +
+                          Twine(cosines.getDim(0)) + "), found " +
+                          Twine(position));
+      row = position;
+    }
+    for (int64_t k = 0; k < half; ++k) {
+      int64_t first = i * size + (op.getInterleaved() ? 2 * k : k);
+      int64_t second = first + (op.getInterleaved() ? 1 : half);
+      double x1 = x->getFloat(first), x2 = x->getFloat(second);
+      double cosine = cosines.getFloat(row * half + k);
+      double sine = sines.getFloat(row * half + k);
+      result.setFloat(first, x1 * cosine - x2 * sine);
+      result.setFloat(second, x1 * sine + x2 * cosine);
+    }
+  }
+  if (input.getRank() == 3)
+    return frame.result(joinHeads(frame, result));
+  return frame.set(0, std::move(result));
+}
+
+void mlir::dejavu::reference::addOnnxAttentionOps(OpTable &table) {
   table.add(evaluateAttention);
+  table.add(evaluateRotaryEmbedding);
 }
