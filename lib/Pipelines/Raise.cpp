@@ -18,8 +18,9 @@ using namespace mlir::dejavu;
 void dejavu::buildRaisePipeline(OpPassManager &manager) {
   // The calling convention, then one form for what exporters spell in many.
   manager.addPass(createOnnxBindSignaturePass());
+  manager.nest<func::FuncOp>().addPass(createOnnxSimplifyPass());
+  manager.addPass(createOnnxBindPositionsPass());
   OpPassManager &cleanUp = manager.nest<func::FuncOp>();
-  cleanUp.addPass(createOnnxSimplifyPass());
   cleanUp.addPass(createOnnxFoldShapesPass());
   cleanUp.addPass(createOnnxSinkReshapesPass());
   // Sinking brings products and transposes together.

@@ -43,13 +43,16 @@ struct MaskClassifier::Witness {
         .Default(std::nullopt);
   }
 
+  /// Steps of padding of row `b` in Contents::LeftPadded.
+  int64_t getStart(int64_t b) const { return (b * 2 + 1) % (past + tokens); }
+
   /// The element of the attention mask for row `b` and step `k`.
   bool isKept(int64_t b, int64_t k) const {
     switch (pattern) {
     case Contents::Ones:
       return true;
     case Contents::LeftPadded:
-      return k >= (b * 2 + 1) % (past + tokens);
+      return k >= getStart(b);
     case Contents::Scattered: {
       // A mix of both indices, so that no two rows or shifts agree.
       uint64_t hash = (static_cast<uint64_t>(b) + 1) * 0x9E3779B97F4A7C15u ^
@@ -118,7 +121,7 @@ std::string MaskClassifier::collectSlice(Value mask, Slice &slice) {
       auto binding = function.getArgAttrOfType<BindingAttr>(
           argument.getArgNumber(), kBindingAttrName);
       if (!binding || binding.getRole() != Role::attention_mask)
-        return ("the mask depends on the values of input '" +
+        return ("depends on the values of input '" +
                 getSignatureName(function, argument) + "'")
             .str();
       slice.attentionMask = argument;
@@ -127,11 +130,11 @@ std::string MaskClassifier::collectSlice(Value mask, Slice &slice) {
     Operation *op = value.getDefiningOp();
     if (isa<onnx::ShapeOp>(op)) {
       if (isNeeded)
-        return "the mask depends on a shape that is not known";
+        return "depends on a shape that is not known";
       continue;
     }
     if (isNeeded && isa<LoadWeightOp>(op))
-      return "the mask depends on a weight";
+      return "depends on a weight";
     for (Value operand : op->getOperands()) {
       // A number that is chosen or multiplied with hides keys; one that is
       // compared or added may be a length.
@@ -141,9 +144,9 @@ std::string MaskClassifier::collectSlice(Value mask, Slice &slice) {
     }
   }
   if (!slice.attentionMask)
-    return "the mask does not depend on the attention mask";
+    return "does not depend on the attention mask";
   if (slice.largest > maxConstant)
-    return ("the mask depends on the number " + Twine(slice.largest) +
+    return ("depends on the number " + Twine(slice.largest) +
             ", and lengths beyond " + Twine(maxConstant) + " are not tried")
         .str();
   return "";
@@ -156,9 +159,10 @@ static std::string describe(double value) {
   return text;
 }
 
-std::string MaskClassifier::checkWitness(Value mask, const Slice &slice,
-                                         const Witness &witness,
-                                         std::optional<double> &hidden) {
+/// Evaluates `value` for the sizes and the attention mask of a witness.
+std::string MaskClassifier::evaluateOn(Value value, const Slice &slice,
+                                       const Witness &witness,
+                                       reference::Tensor &result) {
   int64_t steps = witness.past + witness.tokens;
   reference::Bindings bindings;
   {
@@ -172,11 +176,12 @@ std::string MaskClassifier::checkWitness(Value mask, const Slice &slice,
         tensor.setInt(b * steps + k, witness.isKept(b, k));
     bindings.try_emplace(slice.attentionMask, std::move(tensor));
   }
-  for (Value value : slice.sizes) {
-    auto type = cast<RankedTensorType>(value.getType());
+  for (Value size : slice.sizes) {
+    auto type = cast<RankedTensorType>(size.getType());
     SmallVector<int64_t> numbers;
-    for (const DimExpr &size : *shapes.getContents(value))
-      numbers.push_back(size.evaluate([&](const std::string &s) {
+    for (const DimExpr &number : *shapes.getContents(size))
+      numbers.push_back(number
+                            .evaluate([&](const std::string &s) {
                               return witness.getSize(s);
                             })
                             .value_or(0));
@@ -187,24 +192,36 @@ std::string MaskClassifier::checkWitness(Value mask, const Slice &slice,
         reference::getElement(type.getElementType());
     if (failed(element))
       return "a size has an element type that is not known";
-    bindings.try_emplace(value,
+    bindings.try_emplace(size,
                          reference::Tensor::ofInts(shape, numbers, *element));
   }
 
   reference::Interpreter interpreter;
   FailureOr<reference::Tensor> found =
-      interpreter.evaluateTensor(mask, bindings);
+      interpreter.evaluateTensor(value, bindings);
   if (failed(found))
-    return "the mask cannot be evaluated: " +
+    return "it cannot be evaluated: " +
            (interpreter.getError() ? interpreter.getError()->message : "");
+  result = std::move(*found);
+  return "";
+}
+
+std::string MaskClassifier::checkWitness(Value mask, const Slice &slice,
+                                         const Witness &witness,
+                                         std::optional<double> &hidden) {
+  int64_t steps = witness.past + witness.tokens;
+  reference::Tensor found;
+  std::string reason = evaluateOn(mask, slice, witness, found);
+  if (!reason.empty())
+    return "the mask: " + reason;
 
   int64_t shape[4] = {witness.batch, 1, witness.tokens, steps};
-  ArrayRef<int64_t> foundShape = found->getShape();
+  ArrayRef<int64_t> foundShape = found.getShape();
   std::string sizes =
       ("for batch " + Twine(witness.batch) + ", past " + Twine(witness.past) +
        ", tokens " + Twine(witness.tokens))
           .str();
-  if (found->getRank() > 4)
+  if (found.getRank() > 4)
     return "the mask has more than four dimensions";
   // Heads may be there as long as they agree; the others broadcast.
   for (auto [i, size] : llvm::enumerate(llvm::reverse(foundShape))) {
@@ -224,14 +241,14 @@ std::string MaskClassifier::checkWitness(Value mask, const Slice &slice,
       for (int64_t q = 0; q < shape[2]; ++q) {
         for (int64_t k = 0; k < shape[3]; ++k, ++at) {
           bool wanted = k <= witness.past + q && witness.isKept(b, k);
-          double value = found->getFloat(sources[at]);
-          bool visible = found->isFloat() ? value == 0 : value != 0;
+          double value = found.getFloat(sources[at]);
+          bool visible = found.isFloat() ? value == 0 : value != 0;
           if (visible != wanted)
             return (Twine("the mask is not causal with padding: key ") +
                     Twine(k) + " of query " + Twine(q) + " is " +
                     (visible ? "visible" : "hidden") + " " + sizes)
                 .str();
-          if (visible || !found->isFloat())
+          if (visible || !found.isFloat())
             continue;
           if (!hidden)
             hidden = value;
@@ -245,23 +262,69 @@ std::string MaskClassifier::checkWitness(Value mask, const Slice &slice,
   return "";
 }
 
-MaskClassifier::Result MaskClassifier::evaluate(Value mask) {
-  Slice slice;
-  Result result;
-  result.reason = collectSlice(mask, slice);
-  if (!result.reason.empty())
-    return result;
+/// The sizes of witnesses for a slice whose largest constant is `largest`.
+static SmallVector<std::array<int64_t, 3>> getSizes(int64_t largest) {
   // (batch, past, tokens): one token and several, with and without a past, and
   // no two sizes equal, so that none is taken for another.
   SmallVector<std::array<int64_t, 3>> sizes{
       {1, 0, 1}, {2, 0, 5}, {2, 3, 1}, {3, 4, 2}, {1, 2, 7}};
-  if (slice.largest > 1) {
-    sizes.push_back({2, slice.largest + 3, 1});
-    sizes.push_back({2, slice.largest + 4, 3});
-    sizes.push_back({1, 0, slice.largest + 3});
+  if (largest > 1) {
+    sizes.push_back({2, largest + 3, 1});
+    sizes.push_back({2, largest + 4, 3});
+    sizes.push_back({1, 0, largest + 3});
+  }
+  return sizes;
+}
+
+MaskClassifier::Positions MaskClassifier::classifyPositions(Value value) {
+  Slice slice;
+  Positions result;
+  result.reason = collectSlice(value, slice);
+  std::optional<int64_t> offset;
+  if (result.reason.empty())
+    for (auto [batch, past, tokens] : getSizes(slice.largest))
+      for (Contents contents : {Contents::Ones, Contents::LeftPadded}) {
+        Witness witness{batch, past, tokens, contents};
+        reference::Tensor found;
+        result.reason = evaluateOn(value, slice, witness, found);
+        if (!result.reason.empty())
+          return result;
+        if (found.getShape() != ArrayRef<int64_t>{batch, tokens}) {
+          result.reason = "the shape is not [batch, tokens]";
+          return result;
+        }
+        for (int64_t b = 0; b < batch; ++b) {
+          int64_t start =
+              contents == Contents::LeftPadded ? witness.getStart(b) : 0;
+          for (int64_t q = 0; q < tokens; ++q) {
+            int64_t position = past + q - start;
+            if (position < 0)
+              continue;
+            int64_t difference = found.getInt(b * tokens + q) - position;
+            if (!offset)
+              offset = difference;
+            if (*offset == difference)
+              continue;
+            result.reason = "the values do not count the steps since the "
+                            "padding of each row";
+            return result;
+          }
+        }
+      }
+  result.offset = offset.value_or(0);
+  return result;
+}
+
+MaskClassifier::Result MaskClassifier::evaluate(Value mask) {
+  Slice slice;
+  Result result;
+  result.reason = collectSlice(mask, slice);
+  if (!result.reason.empty()) {
+    result.reason = "the mask " + result.reason;
+    return result;
   }
   std::optional<double> hidden;
-  for (auto [batch, past, tokens] : sizes) {
+  for (auto [batch, past, tokens] : getSizes(slice.largest)) {
     for (Contents pattern :
          {Contents::Ones, Contents::LeftPadded, Contents::Scattered}) {
       result.reason =

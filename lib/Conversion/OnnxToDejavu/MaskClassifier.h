@@ -25,6 +25,7 @@
 #include "Utils.h"
 
 #include "dejavu/Analysis/SymbolicShapes.h"
+#include "dejavu/Reference/Tensor.h"
 
 namespace mlir::dejavu {
 
@@ -40,6 +41,18 @@ public:
   MaskClassifier(func::FuncOp function, const SymbolicShapes &shapes)
       : function(function), shapes(shapes) {}
 
+  struct Positions {
+    /// Why the value is no position; empty if it is one.
+    std::string reason;
+    /// What is added to the position.
+    int64_t offset = 0;
+  };
+
+  /// Classifies integers [batch, tokens] that are computed from the attention
+  /// mask: are they the number of steps since the row's padding, plus a
+  /// constant? What they are for padding itself does not count.
+  Positions classifyPositions(Value value);
+
   /// Classifies a mask of bools (true: visible) or floats (0: visible) that
   /// broadcasts to [batch, heads, queries, keys]. Each value is evaluated once.
   const Result &classify(Value mask);
@@ -50,6 +63,8 @@ private:
 
   Result evaluate(Value mask);
   std::string collectSlice(Value mask, Slice &slice);
+  std::string evaluateOn(Value value, const Slice &slice,
+                         const Witness &witness, reference::Tensor &result);
   std::string checkWitness(Value mask, const Slice &slice,
                            const Witness &witness,
                            std::optional<double> &hidden);

@@ -143,7 +143,8 @@ LogicalResult RaiseDecoder::analyse(Decoder &decoder) {
       decoder.starts = argument;
     else if (binding && binding.getRole() == Role::ids)
       decoder.ids = argument;
-    else if (binding && binding.getRole() == Role::positions)
+    else if (main.getArgAttr(argument.getArgNumber(), kPositionsAttrName) ||
+             (binding && binding.getRole() == Role::positions))
       decoder.positions = argument;
     else if (!argument.use_empty())
       return main.emitError() << "input '" << getSignatureName(main, argument)

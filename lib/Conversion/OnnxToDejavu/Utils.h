@@ -24,6 +24,10 @@ namespace mlir::dejavu {
 /// Argument and result attribute: what a tensor of the signature is.
 inline constexpr llvm::StringLiteral kBindingAttrName = "dejavu.binding";
 
+/// Argument attribute: the positions of tokens, which the model computes from
+/// its attention mask and has no input for.
+inline constexpr llvm::StringLiteral kPositionsAttrName = "dejavu.positions";
+
 /// Attribute of an op that is the core of an attention or the activation of
 /// an MLP that could not be raised: why.
 inline constexpr llvm::StringLiteral kNotRaisedAttrName = "dejavu.not_raised";

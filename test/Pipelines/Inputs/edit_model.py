@@ -7,6 +7,8 @@
     edit_model.py activation IN.onnx OUT.onnx K  K in place of Relu: gelu,
                                                  gelu_tanh, gelu_erf, silu
     edit_model.py no-biases IN.onnx OUT.onnx     linear layers without biases
+    edit_model.py count-positions IN.onnx OUT.onnx
+                                                 positions counted in the mask
     edit_model.py same A.mlir B.mlir             equal but for names?
 """
 
@@ -112,6 +114,28 @@ def no_biases(model):
     graph.node.extend(nodes)
 
 
+def count_positions(model):
+    """No input for positions: CumSum(mask) * mask - 1 from the past on, as
+    transformers before 4.46 had it. The first three inputs are ids, mask and
+    positions, the fourth is a key cache."""
+    graph = model.graph
+    mask, positions, past = (graph.input[i].name for i in (1, 2, 3))
+    del graph.input[2]
+    for name, value in (("one", 1), ("end", [2**63 - 1]), ("axes", [1])):
+        graph.initializer.append(numpy_helper.from_array(
+            np.array(value, np.int64), "count_" + name))
+    make = helper.make_node
+    nodes = [make("CumSum", [mask, "count_one"], ["count_sum"]),
+             make("Mul", ["count_sum", mask], ["count_masked"]),
+             make("Sub", ["count_masked", "count_one"], ["count_all"]),
+             make("Shape", [past], ["count_past"], start=2, end=3),
+             make("Slice", ["count_all", "count_past", "count_end",
+                            "count_axes"], [positions])]
+    nodes += graph.node
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
 def normalized(path):
     """Raised IR without what may differ: names of symbols and of the
     signature, places in files."""
@@ -139,7 +163,7 @@ def main(argv):
         sys.exit("error: one is longer than the other")
     model = onnx.load(argv[1])
     edit = {"rename": rename, "activation": activation,
-            "no-biases": no_biases}[argv[0]]
+            "no-biases": no_biases, "count-positions": count_positions}[argv[0]]
     edit(model, *argv[3:])
     onnx.save(model, argv[2])
 

@@ -74,6 +74,32 @@ def OnnxSimplifyPass : Pass<"onnx-simplify", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::onnx::OnnxDialect"];
 }
 
+def OnnxBindPositionsPass : Pass<"onnx-bind-positions", "::mlir::ModuleOp"> {
+  let summary = "Make an argument of positions that the graph counts itself";
+  let description = [{
+    Older exports have no input for positions: they count the ones of the
+    attention mask. Where the indices of a table depend on the attention mask
+    and sizes alone, the reference interpreter evaluates them on witnesses. If
+    they are the number of steps since the padding of the row plus a constant,
+    an argument with the attribute `dejavu.positions` takes their place. What
+    they are for tokens that are padding is not kept: nobody sees those.
+
+    ```mlir
+    %1 = onnx.CumSum(%mask, %axis) : (tensor<?x?xi64>, tensor<i64>) -> tensor<?x?xi64>
+    %2 = onnx.Slice(%1, %past, %end) axes(%a) : ... -> tensor<?x?xi64>
+    %3 = onnx.Gather(%table, %2) : (tensor<66x8xf32>, tensor<?x?xi64>) -> tensor<?x?x8xf32>
+    ```
+
+    becomes, since the sum counts the token itself,
+
+    ```mlir
+    %2 = onnx.Add(%positions, %one) : (tensor<?x?xi64>, tensor<i64>) -> tensor<?x?xi64>
+    %3 = onnx.Gather(%table, %2) : (tensor<66x8xf32>, tensor<?x?xi64>) -> tensor<?x?x8xf32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::onnx::OnnxDialect"];
+}
+
 def OnnxFoldShapesPass : Pass<"onnx-fold-shapes", "::mlir::func::FuncOp"> {
   let summary = "Evaluate arithmetic on shapes as far as symbols allow";
   let description = [{
