@@ -51,14 +51,17 @@ def write(executable, text, prompt):
     return [int(i) for i in out.split(",")]
 
 
-def tokens_per_second(executable):
-    """Of decode, as `dejavu bench` measures it; the better of two."""
+def tokens_per_second(executables):
+    """The speed of decode of each, as `dejavu bench` measures it: the best of
+    three, taken in turn, since a machine is rarely ours alone."""
     file = OUT / "bench.json"
-    speeds = []
-    for _ in range(2):
-        call(executable, "--bench", "--json", file)
-        speeds.append(json.loads(file.read_text("utf-8"))["tokens_per_second"])
-    return max(speeds)
+    best = [0.0] * len(executables)
+    for _ in range(3):
+        for i, executable in enumerate(executables):
+            call(executable, "--bench", "--json", file)
+            speed = json.loads(file.read_text("utf-8"))["tokens_per_second"]
+            best[i] = max(best[i], speed)
+    return best
 
 
 def weights_read(executable):
@@ -86,8 +89,9 @@ def main():
         equal &= write(sparse, text, prompt) == ids
         print(f"\n> {prompt}{text.decode(ids)}")
     print()
-    print(f"dense: {tokens_per_second(dense):.0f} tokens/s")
-    print(f"sparse: {tokens_per_second(sparse):.0f} tokens/s")
+    speeds = tokens_per_second([dense, sparse])
+    print(f"dense: {speeds[0]:.0f} tokens/s")
+    print(f"sparse: {speeds[1]:.0f} tokens/s")
     print(f"MLP weights read: {weights_read(sparse):.1f} %")
     print(f"texts equal: {'yes' if equal else 'no'}")
     print("build/bin/dejavu-compile your/model.onnx -o your-model")
