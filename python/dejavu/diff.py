@@ -63,12 +63,13 @@ def run_program(program, ids, new_tokens, folder, name):
         raise DejavuError(f"{program}: no such file")
     file = os.path.join(folder, name)
     args = ["--prompt-ids", ",".join(map(str, ids)), "--max-new-tokens",
-            str(new_tokens), "--ignore-eos", "--tap", file]
+            str(new_tokens), "--tap", file]
     if path.is_dir() or path.suffix in (".onnx", ".mlir"):
         command, sites = [find_tool("dejavu-interpret"), program, *args], None
     elif is_elf(path):
         executable = Executable(program)
-        command, sites = executable.command(args), executable.manifest["taps"]
+        command = executable.command([*args, "--ignore-eos"])
+        sites = executable.manifest["taps"]
     else:
         raise DejavuError(f"{program}: expected an executable made by"
                           " dejavu-compile, or a .onnx or .mlir file")

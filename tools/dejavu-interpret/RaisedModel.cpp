@@ -9,6 +9,8 @@
 
 #include "dejavu/Analysis/TapSites.h"
 
+#include "llvm/Support/JSON.h"
+
 using namespace mlir;
 using namespace mlir::dejavu;
 using reference::Element;
@@ -291,4 +293,17 @@ RaisedModel::generate(ArrayRef<SmallVector<int64_t>> prompts,
     logits = run(sequences, next, nullptr, 0);
   }
   return failure();
+}
+
+std::string RaisedModel::describeTapSites() const {
+  llvm::json::Array sites;
+  for (auto [number, site] : llvm::enumerate(findTapSites(decode)))
+    sites.push_back(llvm::json::Object{{"site", static_cast<int64_t>(number)},
+                                       {"layer", site.layer},
+                                       {"op", site.op},
+                                       {"name", llvm::json::fixUTF8(site.name)},
+                                       {"width", site.width}});
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::json::Value(std::move(sites));
+  return text;
 }

@@ -61,6 +61,9 @@ public:
   bool recordTaps = false;
   NamedTensors taps;
 
+  /// The tap sites as JSON, in the form of a manifest's `taps`.
+  std::string describeTapSites() const;
+
 private:
   explicit RaisedModel(ModuleOp module) : module(module) {}
 

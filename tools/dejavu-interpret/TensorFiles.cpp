@@ -104,10 +104,10 @@ mlir::dejavu::readTensors(const std::string &path, std::string &error) {
   return tensors;
 }
 
-LogicalResult mlir::dejavu::writeTensors(const std::string &path,
-                                         const NamedTensors &tensors,
-                                         const std::string &format,
-                                         std::string &error) {
+LogicalResult
+mlir::dejavu::writeTensors(const std::string &path, const NamedTensors &tensors,
+                           const std::map<std::string, std::string> &metadata,
+                           std::string &error) {
   std::vector<std::vector<uint8_t>> bytes;
   std::vector<rt::TensorView> views;
   for (const auto &[name, tensor] : tensors) {
@@ -119,9 +119,6 @@ LogicalResult mlir::dejavu::writeTensors(const std::string &path,
          rt::Shape(tensor.getShape().begin(), tensor.getShape().end()),
          bytes.back().data(), bytes.back().size()});
   }
-  rt::Metadata metadata;
-  if (!format.empty())
-    metadata["format"] = format;
   rt::Status status = rt::writeSafetensors(path, views, metadata);
   error = status.message();
   return success(status.succeeded());

@@ -26,10 +26,10 @@ using NamedTensors = std::vector<std::pair<std::string, reference::Tensor>>;
 FailureOr<std::map<std::string, reference::Tensor>>
 readTensors(const std::string &path, std::string &error);
 
-/// Writes the tensors in the given order, with `format` as metadata if it is
-/// not empty.
+/// Writes the tensors in the given order.
 LogicalResult writeTensors(const std::string &path, const NamedTensors &tensors,
-                           const std::string &format, std::string &error);
+                           const std::map<std::string, std::string> &metadata,
+                           std::string &error);
 
 } // namespace mlir::dejavu
 

@@ -274,7 +274,7 @@ static int runCase(ModuleOp module) {
   }
   if (failed(outputs))
     return 1;
-  if (failed(writeTensors(outputPath, *outputs, "", error)))
+  if (failed(writeTensors(outputPath, *outputs, {}, error)))
     return reportError(error);
   return 0;
 }
@@ -303,7 +303,10 @@ static int generate(ModuleOp module) {
     return 1;
   std::string error;
   if (!tapPath.empty() &&
-      failed(writeTensors(tapPath, model->taps, "dejavu-taps-1", error)))
+      failed(writeTensors(
+          tapPath, model->taps,
+          {{"format", "dejavu-taps-1"}, {"taps", model->describeTapSites()}},
+          error)))
     return reportError(error);
   for (const SmallVector<int64_t> &ids : *results) {
     llvm::interleave(ids, llvm::outs(), ",");

@@ -94,9 +94,8 @@ TEST(DimExpr, ParsesWhatExportersWrite) {
   EXPECT_EQ(parse(" 2*(a+ 3) - a*-1 "), "3*a + 6");
   EXPECT_EQ(parse("16"), "16");
   EXPECT_EQ(parse("unk__0.dim/1:x"), "unk__0.dim/1:x");
-  for (const char *bad :
-       {"", "?", "a +", "+", "a b", "(a", "a)", "a ** b", "2a",
-        "9223372036854775808", "floor(a / 2)", "a % 2"})
+  for (const char *bad : {"", "?", "a +", "+", "a b", "(a", "a)", "a ** b",
+                          "2a", "9223372036854775808", "floor(a / 2)", "a % 2"})
     EXPECT_EQ(parse(bad), "none") << bad;
   // Nesting that could exhaust the stack is refused.
   EXPECT_EQ(parse((std::string(100000, '(') + "a").c_str()), "none");
