@@ -33,6 +33,9 @@ RaiseCoverage dejavu::computeRaiseCoverage(ModuleOp module) {
     if (isOnnx && !isa<onnx::ConstantOp>(op))
       rest.insert(op->getName().getStringRef().str());
     auto reason = op->getAttrOfType<StringAttr>("dejavu.not_raised");
+    if (!reason &&
+        isa<onnx::SoftmaxOp, onnx::AttentionOp, onnx::ReluOp, onnx::GeluOp>(op))
+      reason = StringAttr::get(op->getContext(), "raise failed before it");
     if (isa<AttentionOp>(op))
       attentions.push_back("raised");
     else if (isa<FFNOp, SparseLinearOp>(op))

@@ -326,11 +326,12 @@ void Compiler::printSummary() {
 LogicalResult Compiler::run() {
   if (failed(enableRemarks()) || failed(import()))
     return failure();
-  if (failed(runPasses(Phase::raise, buildRaisePipeline)))
-    return failure();
-  // What was raised shows best right after raise.
+  LogicalResult raised = runPasses(Phase::raise, buildRaisePipeline);
+  // What was raised, or why not, shows best right after raise.
   if ((!options.from || *options.from <= Phase::raise) &&
       *options.to >= Phase::raise && failed(writeCoverage()))
+    return failure();
+  if (failed(raised))
     return failure();
   if (failed(runPasses(Phase::sparsify, [&](OpPassManager &manager) {
         buildSparsifyPipeline(manager, {options.sparsity, options.weights});

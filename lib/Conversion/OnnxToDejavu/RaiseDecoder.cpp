@@ -57,10 +57,15 @@ static bool isCacheRole(BindingAttr binding) {
          (binding.getRole() == Role::key || binding.getRole() == Role::value);
 }
 
+/// The name of the node that `op` was imported from, quoted, after a blank.
+static std::string describeName(Operation *op) {
+  auto name = op->getLoc()->findInstanceOf<NameLoc>();
+  return name ? (" '" + name.getName().getValue() + "'").str() : "";
+}
+
 /// One error that names what is left, with how often and where first.
 LogicalResult RaiseDecoder::checkLeftovers(func::FuncOp main) {
   llvm::MapVector<StringRef, SmallVector<Operation *>> leftovers;
-  bool notRaised = false;
   for (Operation &op : main.front()) {
     if (isa<DejavuDialect>(op.getDialect()) && !isa<LoadWeightOp>(op))
       continue;
@@ -68,7 +73,6 @@ LogicalResult RaiseDecoder::checkLeftovers(func::FuncOp main) {
         isa<LoadWeightOp>(op))
       continue;
     leftovers[op.getName().getStringRef()].push_back(&op);
-    notRaised |= op.hasAttr(kNotRaisedAttrName);
   }
   if (leftovers.empty())
     return success();
@@ -80,15 +84,25 @@ LogicalResult RaiseDecoder::checkLeftovers(func::FuncOp main) {
                             << "the model cannot be compiled yet: there is no "
                                "dense lowering for what was not raised: "
                             << names;
-  for (auto &[name, ops] : leftovers) {
-    for (Operation *op : ops) {
-      auto reason = op->getAttrOfType<StringAttr>(kNotRaisedAttrName);
-      if (reason)
-        diag.attachNote(op->getLoc()) << name << ": " << reason.getValue();
-    }
-    if (!notRaised)
-      diag.attachNote(ops.front()->getLoc()) << "the first " << name;
+  // A note for each reason, at its first op, or for each kind of op if nobody
+  // gave reasons.
+  llvm::MapVector<std::pair<StringRef, StringRef>, SmallVector<Operation *>>
+      reasons;
+  for (auto &[name, ops] : leftovers)
+    for (Operation *op : ops)
+      if (auto reason = op->getAttrOfType<StringAttr>(kNotRaisedAttrName))
+        reasons[{name, reason.getValue()}].push_back(op);
+  for (auto &[key, ops] : reasons) {
+    Diagnostic &note = diag.attachNote(ops.front()->getLoc());
+    note << key.first << describeName(ops.front());
+    if (ops.size() > 1)
+      note << " and " << static_cast<unsigned>(ops.size() - 1) << " more";
+    note << ": " << key.second;
   }
+  if (reasons.empty())
+    for (auto &[name, ops] : leftovers)
+      diag.attachNote(ops.front()->getLoc())
+          << "the first " << name << describeName(ops.front());
   return diag;
 }
 

@@ -76,10 +76,15 @@ struct RaiseFFN : dejavu::impl::RaiseFFNPassBase<RaiseFFN> {
     WeightTable weights(getOperation());
     IRRewriter rewriter(&getContext());
     SmallVector<Operation *> cores;
-    for (Operation &op : function.front())
-      if (isa<onnx::ReluOp, onnx::GeluOp, onnx::SigmoidOp, onnx::TanhOp,
-              onnx::ErfOp>(op))
+    for (Operation &op : function.front()) {
+      if (!isa<onnx::ReluOp, onnx::GeluOp, onnx::SigmoidOp, onnx::TanhOp,
+               onnx::ErfOp>(op))
+        continue;
+      // What has heads is no MLP but belongs to an attention.
+      auto type = dyn_cast<RankedTensorType>(op.getResult(0).getType());
+      if (type && type.getRank() <= 3)
         cores.push_back(&op);
+    }
     for (Operation *core : cores) {
       std::string reason = raise(rewriter, weights, core);
       if (!reason.empty())

@@ -5,7 +5,10 @@
 
     edit_model.py rename IN.onnx OUT.onnx SEED   other names, another order
     edit_model.py activation IN.onnx OUT.onnx K  K in place of Relu: gelu,
-                                                 gelu_tanh, gelu_erf, silu
+                                                 gelu_tanh, gelu_erf, silu,
+                                                 tanh
+    edit_model.py window IN.onnx OUT.onnx W      only the last W keys are seen
+    edit_model.py drop-output IN.onnx OUT.onnx O without the output O
     edit_model.py no-biases IN.onnx OUT.onnx     linear layers without biases
     edit_model.py count-positions IN.onnx OUT.onnx
                                                  positions counted in the mask
@@ -77,6 +80,8 @@ def activation(model, kind):
             nodes.append(make("Gelu", [x], [y]))
         elif kind == "gelu_tanh":
             nodes.append(make("Gelu", [x], [y], approximate="tanh"))
+        elif kind == "tanh":
+            nodes.append(make("Tanh", [x], [y]))
         elif kind == "silu":
             nodes += [make("Sigmoid", [x], [y + "s"]),
                       make("Mul", [x, y + "s"], [y])]
@@ -112,6 +117,33 @@ def no_biases(model):
         nodes.append(node)
     del graph.node[:]
     graph.node.extend(nodes)
+
+
+def window(model, width):
+    """A key must also be later than the query less the width. The one
+    LessOrEqual of the graph compares keys with queries."""
+    graph, nodes = model.graph, []
+    for node in graph.node:
+        nodes.append(node)
+        if node.op_type != "LessOrEqual":
+            continue
+        (key, query), seen = node.input, node.output[0]
+        node.output[0] = "window_causal"
+        graph.initializer.append(numpy_helper.from_array(
+            np.array(int(width), np.int64), "window_width"))
+        make = helper.make_node
+        nodes += [make("Sub", [query, "window_width"], ["window_from"]),
+                  make("Greater", [key, "window_from"], ["window_near"]),
+                  make("And", ["window_causal", "window_near"], [seen])]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def drop_output(model, name):
+    """The output `name` is none any more."""
+    outputs = [o for o in model.graph.output if o.name != name]
+    del model.graph.output[:]
+    model.graph.output.extend(outputs)
 
 
 def count_positions(model):
@@ -163,7 +195,8 @@ def main(argv):
         sys.exit("error: one is longer than the other")
     model = onnx.load(argv[1])
     edit = {"rename": rename, "activation": activation,
-            "no-biases": no_biases, "count-positions": count_positions}[argv[0]]
+            "no-biases": no_biases, "count-positions": count_positions,
+            "drop-output": drop_output, "window": window}[argv[0]]
     edit(model, *argv[3:])
     onnx.save(model, argv[2])
 
