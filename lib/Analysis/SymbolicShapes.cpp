@@ -135,6 +135,8 @@ void SymbolicShapes::update(Operation *op) {
     return;
   std::optional<Dims> elements = inferContents(op);
   if (!elements || elements->size() > maxContents ||
+      (type.hasStaticShape() &&
+       static_cast<int64_t>(elements->size()) != type.getNumElements()) ||
       !llvm::all_of(*elements, [](const DimExpr &e) { return e.isValid(); }))
     return;
   contents[result] = *elements;

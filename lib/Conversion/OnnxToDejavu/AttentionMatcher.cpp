@@ -32,8 +32,10 @@ static Value peelScale(Value value, double &scale) {
       }
     }
     // A constant of higher rank would add dimensions.
-    if (!factor || cast<ShapedType>(rest.getType()).getRank() !=
-                       cast<ShapedType>(value.getType()).getRank())
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    auto restType = factor ? dyn_cast<RankedTensorType>(rest.getType())
+                           : RankedTensorType();
+    if (!type || !restType || type.getRank() != restType.getRank())
       break;
     scale *= *factor;
     value = rest;
@@ -100,6 +102,9 @@ static std::string matchCache(Value value, const SymbolicShapes &shapes,
   auto past = dyn_cast<BlockArgument>(concat.getInputs()[0]);
   if (!past)
     return ("the past " + what + "s are not an input of the model").str();
+  auto type = dyn_cast<RankedTensorType>(past.getType());
+  if (!type || type.getRank() != 4)
+    return ("the past " + what + "s are not of rank 4").str();
   Value fresh = matchSplitHeads(concat.getInputs()[1], shapes, nullptr);
   if (!fresh)
     return ("the new " + what +

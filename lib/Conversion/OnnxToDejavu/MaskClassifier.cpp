@@ -226,7 +226,7 @@ std::string MaskClassifier::checkWitness(Value mask, const Slice &slice,
   // Heads may be there as long as they agree; the others broadcast.
   for (auto [i, size] : llvm::enumerate(llvm::reverse(foundShape))) {
     size_t axis = 3 - i;
-    if (axis == 1)
+    if (axis == 1 && size > 0)
       shape[1] = size;
     else if (size != 1 && size != shape[axis])
       return ("dimension " + Twine(axis) + " of the mask is " + Twine(size) +

@@ -153,12 +153,13 @@ LogicalResult RaiseDecoder::analyse(Decoder &decoder) {
     auto tensor = dyn_cast<RankedTensorType>(argument.getType());
     if (isa<KVCacheType>(argument.getType()))
       decoder.caches.push_back(argument);
-    else if (!binding && tensor && tensor.getRank() == 1)
+    else if (!binding && !decoder.starts && tensor && tensor.getRank() == 1)
       decoder.starts = argument;
-    else if (binding && binding.getRole() == Role::ids)
+    else if (!decoder.ids && binding && binding.getRole() == Role::ids)
       decoder.ids = argument;
-    else if (main.getArgAttr(argument.getArgNumber(), kPositionsAttrName) ||
-             (binding && binding.getRole() == Role::positions))
+    else if (!decoder.positions &&
+             (main.getArgAttr(argument.getArgNumber(), kPositionsAttrName) ||
+              (binding && binding.getRole() == Role::positions)))
       decoder.positions = argument;
     else if (!argument.use_empty())
       return main.emitError() << "input '" << getSignatureName(main, argument)

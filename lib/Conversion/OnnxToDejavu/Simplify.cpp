@@ -77,9 +77,9 @@ struct RemoveMulByOne : OpRewritePattern<onnx::MulOp> {
                                 PatternRewriter &rewriter) const override {
     for (Value one : op->getOperands()) {
       Value other = getOtherOperand(op, one);
-      auto oneType = cast<RankedTensorType>(one.getType());
+      auto oneType = dyn_cast<RankedTensorType>(one.getType());
       auto otherType = dyn_cast<RankedTensorType>(other.getType());
-      if (getConstantFloat(one) != 1.0 || !otherType ||
+      if (getConstantFloat(one) != 1.0 || !oneType || !otherType ||
           oneType.getRank() > otherType.getRank())
         continue;
       rewriter.replaceOp(op, other);

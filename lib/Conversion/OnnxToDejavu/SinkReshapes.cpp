@@ -83,7 +83,9 @@ private:
         !plainBias)
       return;
     Value matrix = gemm.getB();
-    auto matrixType = cast<RankedTensorType>(matrix.getType());
+    auto matrixType = dyn_cast<RankedTensorType>(matrix.getType());
+    if (!matrixType || !isMatrix(gemm.getType()))
+      return;
     if (gemm.getTransB()) {
       auto transposed = RankedTensorType::get(
           {matrixType.getDimSize(1), matrixType.getDimSize(0)},
@@ -105,7 +107,8 @@ private:
                  onnx::LayerNormalizationOp norm) {
     Value deep = deepForms.lookup(norm.getX());
     if (!deep || (norm.getAxis() != -1 && norm.getAxis() != 1) ||
-        norm->getNumResults() != 1 || !isVector(norm.getScale().getType()) ||
+        norm->getNumResults() != 1 || !isMatrix(norm.getY().getType()) ||
+        !isVector(norm.getScale().getType()) ||
         (norm.getB() && !isVector(norm.getB().getType())))
       return;
     Operation *copy = rewriter.clone(*norm);
@@ -133,7 +136,7 @@ private:
         return;
       }
     }
-    if (!deepOperand)
+    if (!deepOperand || !isMatrix(op->getResult(0).getType()))
       return;
     Operation *copy = rewriter.clone(*op);
     copy->setOperands(operands);
@@ -151,6 +154,11 @@ private:
   static bool isVector(Type type) {
     auto tensor = dyn_cast<RankedTensorType>(type);
     return tensor && tensor.getRank() <= 1;
+  }
+
+  static bool isMatrix(Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    return tensor && tensor.getRank() == 2;
   }
 
   /// The type of the deep form of a value of type `flat`, with the rows of
