@@ -61,18 +61,18 @@ static LogicalResult checkSameRows(Frame &frame, const Tensor &a,
                     " and " + b.describe());
 }
 
-/// A weight that may be absent, checked to be a vector of `size`.
-static FailureOr<std::optional<Tensor>>
-readVector(Frame &frame, FlatSymbolRefAttr symbol, int64_t size) {
+/// A weight that is a vector of `size`; zeros if there is none.
+static FailureOr<Tensor> readVector(Frame &frame, FlatSymbolRefAttr symbol,
+                                    int64_t size) {
   if (!symbol)
-    return std::optional<Tensor>();
+    return frame.allocate(Element::F32, {size});
   FailureOr<Tensor> vector = frame.weight(symbol);
   if (failed(vector))
     return failure();
   if (vector->getRank() != 1 || vector->getDim(0) != size)
     return frame.fail("expected weight '" + symbol.getValue() + "' with " +
                       Twine(size) + " elements, found " + vector->describe());
-  return std::optional<Tensor>(std::move(*vector));
+  return vector;
 }
 
 /// A weight that is a matrix; a negative number of rows or columns means any.
@@ -99,7 +99,7 @@ static FailureOr<Tensor> multiply(Frame &frame, const Tensor &x,
   if (failed(weight))
     return failure();
   int64_t in = weight->getDim(1), out = weight->getDim(0);
-  FailureOr<std::optional<Tensor>> bias = readVector(frame, biasName, out);
+  FailureOr<Tensor> bias = readVector(frame, biasName, out);
   if (failed(bias))
     return failure();
   Shape shape(x.getShape());
@@ -108,7 +108,7 @@ static FailureOr<Tensor> multiply(Frame &frame, const Tensor &x,
   if (failed(result))
     return failure();
   for (int64_t i = 0; i < result->size(); ++i) {
-    double sum = *bias ? (*bias)->getFloat(i % out) : 0;
+    double sum = bias->getFloat(i % out);
     for (int64_t k = 0; k < in; ++k)
       sum += x.getFloat(i / out * in + k) * weight->getFloat(i % out * in + k);
     result->setFloat(i, activation ? activate(*activation, sum) : sum);
@@ -127,7 +127,7 @@ multiplyNeurons(Frame &frame, const Tensor &x, FlatSymbolRefAttr weightName,
   if (failed(weight))
     return failure();
   int64_t out = weight->getDim(1);
-  FailureOr<std::optional<Tensor>> bias = readVector(frame, biasName, out);
+  FailureOr<Tensor> bias = readVector(frame, biasName, out);
   if (failed(bias))
     return failure();
   Shape shape(x.getShape());
@@ -145,8 +145,7 @@ multiplyNeurons(Frame &frame, const Tensor &x, FlatSymbolRefAttr weightName,
         sums[k] += x.getFloat(row * in + i) * weight->getFloat(i * out + k);
     }
     for (int64_t k = 0; k < out; ++k)
-      result->setFloat(row * out + k,
-                       sums[k] + (*bias ? (*bias)->getFloat(k) : 0));
+      result->setFloat(row * out + k, sums[k] + bias->getFloat(k));
   }
   return result;
 }
@@ -197,10 +196,8 @@ static LogicalResult evaluateResidualAdd(ResidualAddOp op, Frame &frame) {
 static LogicalResult evaluateNorm(NormOp op, Frame &frame) {
   const Tensor &x = frame.tensor(op.getInput());
   int64_t features = x.getShape().back();
-  FailureOr<std::optional<Tensor>> scale =
-      readVector(frame, op.getScaleAttr(), features);
-  FailureOr<std::optional<Tensor>> bias =
-      readVector(frame, op.getBiasAttr(), features);
+  FailureOr<Tensor> scale = readVector(frame, op.getScaleAttr(), features);
+  FailureOr<Tensor> bias = readVector(frame, op.getBiasAttr(), features);
   if (failed(scale) || failed(bias))
     return failure();
   Tensor result(Element::F32, x.getShape());
@@ -217,8 +214,8 @@ static LogicalResult evaluateNorm(NormOp op, Frame &frame) {
     for (int64_t i = 0; i < features; ++i)
       result.setFloat(first + i, (x.getFloat(first + i) - mean) /
                                          std::sqrt(square + epsilon) *
-                                         (*scale)->getFloat(i) +
-                                     (*bias ? (*bias)->getFloat(i) : 0));
+                                         scale->getFloat(i) +
+                                     bias->getFloat(i));
   }
   return frame.set(0, std::move(result));
 }

@@ -29,7 +29,10 @@ static std::string describe(Type type) {
 static std::string describe(const RuntimeValue &value) {
   if (const auto *tensor = std::get_if<Tensor>(&value))
     return tensor->describe();
-  return std::holds_alternative<Cache>(value) ? "a cache" : "an active set";
+  if (const auto *cache = std::get_if<Cache>(&value))
+    return "a cache of " + cache->keys.describe() + " and " +
+           cache->values.describe();
+  return "an active set";
 }
 
 LogicalResult Interpreter::fail(Location loc, const Twine &message) {

@@ -209,18 +209,31 @@ RaisedModel::runCase(const std::map<std::string, Tensor> &inputs) {
   if (!ids)
     return emitError(loc, "expected an input that holds ids");
 
-  Tensor starts(Element::I64, {ids->getDim(0)});
+  int64_t batch = ids->getDim(0);
+  Sequences sequences = begin(Tensor(Element::I64, {batch}));
+  for (auto [cache, given] : llvm::zip(sequences.caches, caches))
+    if (given.keys.getRank() == 4 && given.values.getRank() == 4)
+      cache = std::move(given);
+  int64_t past = sequences.getPast();
+  for (const reference::Cache &cache : sequences.caches)
+    for (const Tensor *tensor : {&cache.keys, &cache.values})
+      if (tensor->getDim(0) != batch || tensor->getDim(2) != past)
+        return emitError(loc, "expected keys and values of ")
+               << past << " steps of " << batch << " sequences, found "
+               << tensor->describe();
+
   if (mask) {
+    int64_t steps = past + ids->getDim(1);
+    if (mask->getDim(0) != batch || mask->getDim(1) != steps)
+      return emitError(loc, "expected an attention mask of ")
+             << steps << " steps of " << batch << " sequences, found "
+             << mask->describe();
     std::string error;
     FailureOr<Tensor> found = getStarts(*mask, error);
     if (failed(found))
       return emitError(loc, error);
-    starts = std::move(*found);
+    sequences.starts = std::move(*found);
   }
-  Sequences sequences = begin(starts);
-  for (auto [cache, given] : llvm::zip(sequences.caches, caches))
-    if (given.keys.getRank() == 4 && given.values.getRank() == 4)
-      cache = std::move(given);
   FailureOr<Tensor> logits = run(sequences, *ids, positions, 0);
   if (failed(logits))
     return failure();

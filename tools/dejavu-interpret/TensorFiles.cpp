@@ -113,6 +113,10 @@ mlir::dejavu::writeTensors(const std::string &path, const NamedTensors &tensors,
   for (const auto &[name, tensor] : tensors) {
     const auto *kind = llvm::find_if(
         kinds, [&](auto &kind) { return kind.first == tensor.getElement(); });
+    if (kind == std::end(kinds)) {
+      error = path + ": '" + name + "' is of a kind that is not supported";
+      return failure();
+    }
     bytes.push_back(storeElements(tensor, rt::sizeOf(kind->second)));
     views.push_back(
         {name, kind->second,
