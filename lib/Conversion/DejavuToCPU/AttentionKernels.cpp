@@ -70,6 +70,9 @@ MemRefType cpu::getAttentionScratchType(KernelLibrary &library,
       Float32Type::get(cache.getContext()));
 }
 
+/// Products of elements (of keys) from which threads share the heads.
+static constexpr int64_t kParallelWork = 32 << 10;
+
 namespace {
 /// Generates the attention of one query head of one row.
 struct HeadGenerator {
@@ -216,48 +219,67 @@ func::FuncOp cpu::getAttentionKernel(KernelLibrary &library, KVCacheType cache,
   Type memory = getCacheType(cache), index = IndexType::get(context);
   auto starts =
       MemRefType::get({ShapedType::kDynamic}, IntegerType::get(context, 64));
-  return library.get(
-      name,
-      {rowsType, memory, memory, starts,
-       getAttentionScratchType(library, cache), rowsType, index, index, index},
-      [&](KernelBuilder &b, ValueRange args) {
-        Value past = args[6], tokens = args[7], rows = args[8];
-        Value steps = arith::AddIOp::create(b, past, tokens);
-        // Neighbouring iterations share a head of a sequence, and so a thread
-        // finds its keys in its cache.
-        Value count = arith::MulIOp::create(b, rows, b.index(heads));
-        b.forAll(count, /*parallel=*/true, [&](Value at) {
-          Value token = arith::RemUIOp::create(b, at, tokens);
-          Value rest = arith::DivUIOp::create(b, at, tokens);
-          Value head = arith::RemUIOp::create(b, rest, b.index(heads));
-          Value batch = arith::DivUIOp::create(b, rest, b.index(heads));
-          Value row = arith::AddIOp::create(
-              b, arith::MulIOp::create(b, batch, tokens), token);
-          Value start = arith::IndexCastOp::create(
-              b, b.getIndexType(),
-              memref::LoadOp::create(b, args[3], ValueRange{batch}));
-          Value last = b.offset(arith::AddIOp::create(b, past, token), 1);
-          Value sees =
-              arith::CmpIOp::create(b, arith::CmpIPredicate::slt, start, last);
-          Value first = arith::MaxSIOp::create(b, start, b.index(0));
-          Value column =
-              arith::MulIOp::create(b, head, b.index(group * headDim));
-          b.loop(b.index(0), b.index(group), 1, [&](Value member) {
-            Value queryColumn = arith::AddIOp::create(
-                b, column, arith::MulIOp::create(b, member, b.index(headDim)));
-            HeadGenerator generator{b,       args[0], args[1], args[2],
-                                    args[4], args[5], headDim, scale,
-                                    row,     batch,   head,    queryColumn};
-            auto choice = scf::IfOp::create(b, sees, /*withElseRegion=*/true);
-            OpBuilder::InsertionGuard guard(b);
-            b.setInsertionPointToStart(choice.thenBlock());
-            generator.attend(first, last);
-            b.setInsertionPointToStart(choice.elseBlock());
-            if (maskedRows == MaskedRows::uniform)
-              generator.average(steps);
-            else
-              generator.clear();
-          });
+  SmallVector<Type> types{
+      rowsType, memory, memory, starts, getAttentionScratchType(library, cache),
+      rowsType, index,  index,  index};
+  // One key and value head of one row, a function of its own because two loops
+  // call it: with few keys, waking other threads takes longer than the work.
+  SmallVector<Type> headTypes(types);
+  headTypes.push_back(index);
+  func::FuncOp head = library.get(
+      name + "_head", headTypes, [&](KernelBuilder &b, ValueRange args) {
+        Value past = args[6], tokens = args[7], at = args[9];
+        Value token = arith::RemUIOp::create(b, at, tokens);
+        Value rest = arith::DivUIOp::create(b, at, tokens);
+        Value head = arith::RemUIOp::create(b, rest, b.index(heads));
+        Value batch = arith::DivUIOp::create(b, rest, b.index(heads));
+        Value row = arith::AddIOp::create(
+            b, arith::MulIOp::create(b, batch, tokens), token);
+        Value start = arith::IndexCastOp::create(
+            b, b.getIndexType(),
+            memref::LoadOp::create(b, args[3], ValueRange{batch}));
+        Value last = b.offset(arith::AddIOp::create(b, past, token), 1);
+        Value sees =
+            arith::CmpIOp::create(b, arith::CmpIPredicate::slt, start, last);
+        Value first = arith::MaxSIOp::create(b, start, b.index(0));
+        Value column = arith::MulIOp::create(b, head, b.index(group * headDim));
+        b.loop(b.index(0), b.index(group), 1, [&](Value member) {
+          Value queryColumn = arith::AddIOp::create(
+              b, column, arith::MulIOp::create(b, member, b.index(headDim)));
+          HeadGenerator generator{b,       args[0], args[1], args[2],
+                                  args[4], args[5], headDim, scale,
+                                  row,     batch,   head,    queryColumn};
+          auto choice = scf::IfOp::create(b, sees, /*withElseRegion=*/true);
+          OpBuilder::InsertionGuard guard(b);
+          b.setInsertionPointToStart(choice.thenBlock());
+          generator.attend(first, last);
+          b.setInsertionPointToStart(choice.elseBlock());
+          if (maskedRows == MaskedRows::uniform)
+            generator.average(arith::AddIOp::create(b, past, tokens));
+          else
+            generator.clear();
         });
       });
+  return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
+    // Neighbouring iterations share a head of a sequence, and so a thread
+    // finds its keys in its cache.
+    Value count = arith::MulIOp::create(b, args[8], b.index(heads));
+    Value steps = arith::AddIOp::create(b, args[6], args[7]);
+    Value work = arith::MulIOp::create(
+        b, arith::MulIOp::create(b, count, steps), b.index(group * headDim));
+    Value isMuch = arith::CmpIOp::create(b, arith::CmpIPredicate::uge, work,
+                                         b.index(kParallelWork));
+    auto choice = scf::IfOp::create(b, isMuch, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    for (bool parallel : {true, false}) {
+      b.setInsertionPointToStart(parallel ? choice.thenBlock()
+                                          : choice.elseBlock());
+      b.forAll(count, parallel, [&](Value at) {
+        SmallVector<Value> arguments(args);
+        arguments.push_back(at);
+        func::CallOp::create(b, head, arguments);
+      });
+    }
+    b.setInsertionPointAfter(choice);
+  });
 }

@@ -22,7 +22,10 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+#include <numeric>
 
 using namespace mlir;
 using namespace mlir::dejavu;
@@ -143,46 +146,78 @@ void DotGenerator::generate(Value out, int64_t numOuts, Value row,
   }
 }
 
+/// Generates `body(i)` for the part of 0 .. count - 1 that iteration `at` of a
+/// loop over several such ranges, one behind the other, falls into.
+static void dispatch(KernelBuilder &b, Value at, ArrayRef<int64_t> counts,
+                     llvm::function_ref<void(size_t, Value)> body) {
+  size_t which = 0;
+  OpBuilder::InsertionGuard guard(b);
+  for (; which + 1 < counts.size(); ++which) {
+    Value isHere = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, at,
+                                         b.index(counts[which]));
+    auto branch = scf::IfOp::create(b, isHere, /*withElseRegion=*/true);
+    b.setInsertionPointToStart(branch.thenBlock());
+    body(which, at);
+    b.setInsertionPointToStart(branch.elseBlock());
+    at = arith::SubIOp::create(b, at, b.index(counts[which]));
+  }
+  body(which, at);
+}
+
 func::FuncOp cpu::getLinearKernel(KernelLibrary &library,
-                                  RankedTensorType weight, bool hasBias,
-                                  std::optional<Activation> activation) {
+                                  ArrayRef<LinearSpec> specs) {
   MLIRContext *context = library.getContext();
-  int64_t out = weight.getDimSize(0), in = weight.getDimSize(1);
-  SmallVector<Type> types{getRowsType(context, in), getWeightType(weight)};
-  if (hasBias)
-    types.push_back(MemRefType::get({out}, Float32Type::get(context)));
-  types.append({getRowsType(context, out), IndexType::get(context)});
-  return library.get(
-      "linear" + nameProduct(weight, hasBias, activation), types,
-      [&](KernelBuilder &b, ValueRange args) {
-        DotGenerator dots{b,
-                          args[0],
-                          args[1],
-                          hasBias ? args[2] : Value(),
-                          args[args.size() - 2],
-                          in,
-                          activation};
-        Value rows = args.back();
-        // Outputs and rows of one block, so that its accumulators fit.
-        constexpr int64_t kOuts = 4, kRows = 4;
-        int64_t outsOfGroup = b.getTarget().getAccumulators() /
-                              (kRows * DotGenerator::kAccumulators);
-        auto block = [&](Value first, int64_t numOuts) {
-          forRowGroups(b, rows, kRows, [&](Value row, int64_t numRows) {
-            int64_t step = numRows == 1 ? numOuts : outsOfGroup;
-            for (int64_t i = 0; i < numOuts; i += step)
-              dots.generate(b.offset(first, i), std::min(step, numOuts - i),
-                            row, numRows);
-          });
-        };
-        int64_t blocks = out / kOuts;
-        if (blocks > 0)
-          b.forAll(b.index(blocks), isWorthThreads(weight), [&](Value i) {
-            block(arith::MulIOp::create(b, i, b.index(kOuts)), kOuts);
-          });
-        for (int64_t rest = blocks * kOuts; rest < out; ++rest)
-          block(b.index(rest), 1);
+  int64_t in = specs.front().weight.getDimSize(1);
+  std::string name = "linear";
+  SmallVector<Type> types{getRowsType(context, in)};
+  bool isParallel = false;
+  for (const LinearSpec &spec : specs) {
+    int64_t out = spec.weight.getDimSize(0);
+    types.push_back(getWeightType(spec.weight));
+    if (spec.hasBias)
+      types.push_back(MemRefType::get({out}, Float32Type::get(context)));
+    types.push_back(getRowsType(context, out));
+    name += nameProduct(spec.weight, spec.hasBias, spec.activation);
+    isParallel |= isWorthThreads(spec.weight);
+  }
+  types.push_back(IndexType::get(context));
+  return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
+    // Outputs and rows of one block, so that its accumulators fit.
+    constexpr int64_t kOuts = 4, kRows = 4;
+    int64_t outsOfGroup =
+        b.getTarget().getAccumulators() / (kRows * DotGenerator::kAccumulators);
+    Value rows = args.back();
+    SmallVector<DotGenerator> products;
+    SmallVector<int64_t> blocks;
+    size_t next = 1;
+    for (const LinearSpec &spec : specs) {
+      Value weight = args[next++];
+      Value bias = spec.hasBias ? args[next++] : Value();
+      products.push_back(
+          {b, args[0], weight, bias, args[next++], in, spec.activation});
+      blocks.push_back(spec.weight.getDimSize(0) / kOuts);
+    }
+    auto block = [&](DotGenerator &dots, Value first, int64_t numOuts) {
+      forRowGroups(b, rows, kRows, [&](Value row, int64_t numRows) {
+        int64_t step = numRows == 1 ? numOuts : outsOfGroup;
+        for (int64_t i = 0; i < numOuts; i += step)
+          dots.generate(b.offset(first, i), std::min(step, numOuts - i), row,
+                        numRows);
       });
+    };
+    if (int64_t total = std::accumulate(blocks.begin(), blocks.end(), 0LL))
+      b.forAll(b.index(total), isParallel, [&](Value at) {
+        dispatch(b, at, blocks, [&](size_t which, Value i) {
+          // A range without blocks is never reached.
+          block(products[which], arith::MulIOp::create(b, i, b.index(kOuts)),
+                blocks[which] > 0 ? kOuts : 1);
+        });
+      });
+    for (auto [spec, dots, count] : llvm::zip_equal(specs, products, blocks))
+      for (int64_t rest = count * kOuts; rest < spec.weight.getDimSize(0);
+           ++rest)
+        block(dots, b.index(rest), 1);
+  });
 }
 
 //===----------------------------------------------------------------------===//

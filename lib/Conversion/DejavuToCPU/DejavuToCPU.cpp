@@ -5,11 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// One op after the other becomes calls of kernels; nothing is fused across ops,
-// since the kernels between two products take no time to speak of. Memory is
-// assigned on the way: an activation gets the first gap of the workspace that
-// no living value overlaps. All sizes are per row (a row is one token of one
-// sequence), so one layout serves every batch.
+// One op after the other becomes calls of kernels. Only linear ops that read
+// the same input share one, in decode; the kernels between two products take no
+// time to speak of. Memory is assigned on the way: an activation gets the first
+// gap of the workspace that no living value overlaps. All sizes are per row (a
+// row is one token of one sequence), so one layout serves every batch.
 //
 //===----------------------------------------------------------------------===//
 
@@ -291,14 +291,46 @@ void EntryLowering::lowerLinear(Value input, FlatSymbolRefAttr weight,
   if (bias)
     arguments.push_back(getWeight(bias));
   arguments.append({result, point.getRows()});
-  point.call(
-      getLinearKernel(library, getType(weight), bias != nullptr, activation),
-      arguments);
+  LinearSpec spec{getType(weight), bias != nullptr, activation};
+  point.call(getLinearKernel(library, spec), arguments);
+}
+
+/// `first` and the linear ops that follow it at once and read the same input:
+/// the query, key and value projections of a block.
+static SmallVector<LinearOp> getLinearGroup(LinearOp first) {
+  SmallVector<LinearOp> group{first};
+  while (auto next =
+             dyn_cast_if_present<LinearOp>(group.back()->getNextNode())) {
+    if (next.getInput() != first.getInput())
+      break;
+    group.push_back(next);
+  }
+  return group;
 }
 
 LogicalResult EntryLowering::lower(LinearOp op) {
-  lowerLinear(memory.lookup(op.getInput()), op.getWeightAttr(),
-              op.getBiasAttr(), op.getActivation(), allocateResult(op));
+  if (memory.contains(op)) // with the first of its group
+    return success();
+  Value input = memory.lookup(op.getInput());
+  if (isPrefill) {
+    lowerLinear(input, op.getWeightAttr(), op.getBiasAttr(), op.getActivation(),
+                allocateResult(op));
+    return success();
+  }
+  // In decode the threads meet after each kernel, so fewer are better.
+  SmallVector<LinearSpec> specs;
+  SmallVector<Value> arguments{input};
+  for (LinearOp each : getLinearGroup(op)) {
+    FlatSymbolRefAttr bias = each.getBiasAttr();
+    specs.push_back(
+        {getType(each.getWeightAttr()), bias != nullptr, each.getActivation()});
+    arguments.push_back(getWeight(each.getWeightAttr()));
+    if (bias)
+      arguments.push_back(getWeight(bias));
+    arguments.push_back(allocateResult(each));
+  }
+  arguments.push_back(point.getRows());
+  point.call(getLinearKernel(library, specs), arguments);
   return success();
 }
 

@@ -40,11 +40,16 @@ func::FuncOp getEpilogueKernel(KernelLibrary &library, int64_t features,
 //===--- DecodeKernels.cpp
 //-------------------------------------------------===//
 
-/// (input, weight [out, in], [bias], result, rows): rows of the weight as dot
-/// products.
-func::FuncOp getLinearKernel(KernelLibrary &library, RankedTensorType weight,
-                             bool hasBias,
-                             std::optional<Activation> activation);
+/// One product of a linear kernel.
+struct LinearSpec {
+  RankedTensorType weight; ///< [out, in]
+  bool hasBias;
+  std::optional<Activation> activation;
+};
+/// (input, {weight, [bias], result}..., rows): rows of the weights as dot
+/// products with the same input, all in one parallel loop.
+func::FuncOp getLinearKernel(KernelLibrary &library,
+                             ArrayRef<LinearSpec> specs);
 /// (input, weight [in, out], [bias], result, rows): rows of the weight scaled
 /// and summed.
 func::FuncOp getRowSumKernel(KernelLibrary &library, RankedTensorType weight,
