@@ -11,9 +11,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <fstream>
+#include <optional>
+#include <sched.h>
 #include <thread>
 #include <unistd.h>
 
@@ -38,6 +41,28 @@ Status dejavu::rt::setThreads(int64_t threads) {
   }
   omp_set_num_threads(static_cast<int>(threads));
   return Status::success();
+}
+
+/// The CPUs that this process could use before its threads were bound.
+static std::optional<cpu_set_t> cpusBeforeBinding;
+
+void dejavu::rt::bindThreads(std::optional<int64_t> threads) {
+  for (const char *name :
+       {"OMP_PROC_BIND", "OMP_PLACES", "KMP_AFFINITY", "GOMP_CPU_AFFINITY"})
+    if (std::getenv(name))
+      return;
+  cpu_set_t cpus;
+  if (::sched_getaffinity(0, sizeof(cpus), &cpus) != 0)
+    return;
+  int64_t count = CPU_COUNT(&cpus), wanted = count;
+  if (threads)
+    wanted = *threads;
+  else if (const char *text = std::getenv("OMP_NUM_THREADS"))
+    wanted = std::strtoll(text, nullptr, 10);
+  if (count < 2 || wanted != count)
+    return;
+  cpusBeforeBinding = cpus;
+  ::setenv("OMP_PROC_BIND", "true", /*overwrite=*/0);
 }
 
 int64_t dejavu::rt::getThreads() {
@@ -206,8 +231,13 @@ ErrorOr<double> dejavu::rt::measureReadBandwidth(int64_t threads) {
   auto forEachPart = [&](auto &&body) {
     std::vector<std::thread> workers;
     for (int64_t i = 0; i < threads; ++i)
-      workers.emplace_back(
-          [&, i] { body(i, buffer->as<uint64_t>() + i * words); });
+      workers.emplace_back([&, i] {
+        // A new thread inherits where the one that starts it is bound.
+        if (cpusBeforeBinding)
+          (void)::sched_setaffinity(0, sizeof(*cpusBeforeBinding),
+                                    &*cpusBeforeBinding);
+        body(i, buffer->as<uint64_t>() + i * words);
+      });
     for (std::thread &worker : workers)
       worker.join();
   };

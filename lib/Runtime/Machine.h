@@ -15,6 +15,7 @@
 #include "Status.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,15 @@ Status checkCpuFeatures(const std::vector<std::string> &features);
 
 /// Sets the number of OpenMP threads. Fails if the executable has no OpenMP.
 Status setThreads(int64_t threads);
+
+/// Ties each OpenMP thread to a CPU if there are as many threads (`threads`, or
+/// else the default) as CPUs that this process may use. Decode meets at a
+/// barrier a few times in each layer; on a busy machine the scheduler may put
+/// two threads on one CPU, and every barrier then waits for a time slice. With
+/// fewer threads than CPUs nothing is done: two programs would be tied to the
+/// same ones. Nothing is done, too, if the environment says something about
+/// it. Must come before OpenMP is used.
+void bindThreads(std::optional<int64_t> threads);
 
 /// The number of OpenMP threads; 1 without OpenMP.
 int64_t getThreads();

@@ -179,6 +179,7 @@ static Status runModel(const dejavu_rt_model &entryPoints, Manifest manifest,
                        const CommandLine &options, const Streams &streams) {
   if (Status status = checkCpuFeatures(manifest.cpuFeatures); status.failed())
     return status;
+  bindThreads(options.threads);
   if (options.threads)
     if (Status status = setThreads(*options.threads); status.failed())
       return status;
