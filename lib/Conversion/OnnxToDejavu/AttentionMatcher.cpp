@@ -33,8 +33,8 @@ static Value peelScale(Value value, double &scale) {
     }
     // A constant of higher rank would add dimensions.
     auto type = dyn_cast<RankedTensorType>(value.getType());
-    auto restType = factor ? dyn_cast<RankedTensorType>(rest.getType())
-                           : RankedTensorType();
+    auto restType = factor && rest ? dyn_cast<RankedTensorType>(rest.getType())
+                                   : RankedTensorType();
     if (!type || !restType || type.getRank() != restType.getRank())
       break;
     scale *= *factor;
@@ -129,7 +129,8 @@ static std::string matchScores(onnx::SoftmaxOp softmax,
   onnx::MatMulOp product;
   if (auto add = scores.getDefiningOp<onnx::AddOp>()) {
     for (Value operand : add->getOperands()) {
-      if ((product = findProduct(operand))) {
+      product = findProduct(operand);
+      if (product) {
         match.mask = getOtherOperand(add, operand);
         match.maskKind = MaskKind::Added;
         break;

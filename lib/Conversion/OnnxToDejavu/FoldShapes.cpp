@@ -79,8 +79,10 @@ private:
     SmallVector<APInt> elements;
     for (const DimExpr &element : *contents) {
       std::optional<int64_t> number = element.getConstant();
-      if (!number || (width < 64 && !llvm::isIntN(width, *number) &&
-                      !(width == 1 && *number == 1)))
+      // A bool is 0 or 1, which one signed bit cannot hold.
+      bool fits = number && (width == 1 ? llvm::isUIntN(1, *number)
+                                        : llvm::isIntN(width, *number));
+      if (!fits)
         return false;
       elements.push_back(APInt(width, *number, /*isSigned=*/true,
                                /*implicitTrunc=*/true));

@@ -41,7 +41,7 @@ static int64_t peelOffset(Value &indices) {
         number = -*number;
     }
     // Only a constant that leaves the shape as it is.
-    if (!number || rest.getType() != indices.getType() ||
+    if (!number || !rest || rest.getType() != indices.getType() ||
         __builtin_add_overflow(offset, *number, &offset))
       break;
     indices = rest;
