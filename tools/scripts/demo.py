@@ -99,7 +99,7 @@ def main():
     print(f"texts equal: {'yes' if equal else 'no'}")
     print("build/bin/dejavu-compile your/model.onnx -o your-model")
     print("./your-model --prompt-ids 2,100,200 --max-new-tokens 32")
-    print(".venv/bin/dejavu generate your-model --prompt \"Once upon\"")
+    print(".venv/bin/dejavu generate your-model --model your --prompt \"The\"")
     return 0 if equal else 1
 
 
