@@ -1,6 +1,7 @@
 # Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""The kernels of the CPU against numpy, in shapes that no vector divides."""
+"""The kernels of the CPU against the reference interpreter and against numpy,
+in shapes that no vector divides."""
 
 import json
 import shutil
@@ -40,10 +41,11 @@ CASES = [
 
 
 class Program:
-    """A compiled toy."""
+    """A compiled toy or, with a `command` of its own, the interpreter on it."""
 
-    def __init__(self, path):
+    def __init__(self, path, *command):
         self.path = path
+        self.command = command or (path,)
 
     def run(self, inputs):
         """All outputs, by name."""
@@ -51,7 +53,7 @@ class Program:
         safetensors.numpy.save_file(
             {f"in.{k}": np.ascontiguousarray(v) for k, v in inputs.items()},
             folder / "case.safetensors")
-        succeed(self.path, "--run-case", folder / "case.safetensors",
+        succeed(*self.command, "--run-case", folder / "case.safetensors",
                 "--output", folder / "out.safetensors")
         return {k.removeprefix("out."): v for k, v in
                 safetensors.numpy.load_file(folder /
@@ -72,15 +74,19 @@ def compile_toy(toy, folder, *flags, lanes=None):
     return Program(folder / "toy")
 
 
-def compare(program, toy, case, tolerance=2e-5, rounding=lambda x: x):
-    """The program's outputs and numpy's for one of CASES."""
-    inputs = toy.inputs(*case)
-    got, want = program.run(inputs), toy.run(inputs, rounding)
+def assert_close(got, want, case, tolerance=2e-5):
+    """All outputs, by name."""
     assert got.keys() == want.keys()
     for name, value in want.items():
         assert got[name].shape == value.shape
         np.testing.assert_allclose(got[name], value, rtol=tolerance,
                                    atol=tolerance, err_msg=f"{case} {name}")
+
+
+def compare(program, toy, case, rounding=lambda x: x):
+    """The program's outputs and numpy's for one of CASES."""
+    inputs = toy.inputs(*case)
+    assert_close(program.run(inputs), toy.run(inputs, rounding), case)
 
 
 @pytest.mark.parametrize("sparsity", ("dense", "exact"))
@@ -90,6 +96,21 @@ def test_shapes(name, sparsity, tmp_path):
     program = compile_toy(toy, tmp_path, "--sparsity", sparsity)
     for case in CASES:
         compare(program, toy, case)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_shapes_in_the_interpreter(name, tmp_path):
+    """Generated code against the oracle of all paths, on the same IR."""
+    toy = Toy(SHAPES[name])
+    program = compile_toy(toy, tmp_path, "--sparsity", "exact")
+    sparse = tmp_path / "sparse.mlir"
+    succeed(tool("dejavu-opt"), toy.write(tmp_path), "--dejavu-sparsify", "-o",
+            sparse)
+    assert "dejavu.sparse_linear" in sparse.read_text()
+    oracle = Program(program.path, tool("dejavu-interpret"), sparse)
+    for case in CASES:
+        inputs = toy.inputs(*case)
+        assert_close(program.run(inputs), oracle.run(inputs), case)
 
 
 @pytest.mark.parametrize("lanes", (4, 8, 16))
