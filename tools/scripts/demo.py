@@ -4,7 +4,6 @@
 text with both, and says what that cost. Exits with 1 if the texts differ."""
 
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -81,8 +80,6 @@ def weights_read(executable):
 
 
 def main():
-    # Threads that wait sleep: spinning on a busy machine costs more.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     OUT.mkdir(parents=True, exist_ok=True)
     text = ModelText([MODEL])
     dense, sparse = compile_model("dense"), compile_model("exact")
