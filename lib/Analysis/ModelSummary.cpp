@@ -28,6 +28,7 @@ namespace {
 struct Summarizer {
   SymbolTable symbols;
   ModelSummary summary;
+  SmallVector<EmbedOp> idTables, positionTables;
 
   explicit Summarizer(ModuleOp module) : symbols(module) {}
 
@@ -50,6 +51,9 @@ struct Summarizer {
   }
 
   void visit(EmbedOp op);
+  /// Whether every id and position that the runtime lets pass has a row in the
+  /// tables. To be called when all ops were visited.
+  LogicalResult checkTables();
   void visit(AttentionOp op);
   void visit(FFNOp op);
   void visit(SparseLinearOp op);
@@ -61,13 +65,41 @@ void Summarizer::visit(EmbedOp op) {
   RankedTensorType table = getWeight(op.getTableAttr());
   summary.denseBytes += getRowBytes(table);
   summary.hidden = table.getDimSize(1);
-  // The second argument is the positions.
+  // The first argument is the ids, the second the positions.
   auto argument = dyn_cast<BlockArgument>(op.getIds());
-  if (argument && argument.getArgNumber() == 1) {
-    int64_t offset = op.getOffset();
-    summary.positionMin = -offset;
-    summary.positionLimit = table.getDimSize(0) - offset;
+  if (!argument)
+    return;
+  int64_t first = -op.getOffset(), limit = table.getDimSize(0) + first;
+  if (argument.getArgNumber() == 0)
+    idTables.push_back(op);
+  if (argument.getArgNumber() != 1)
+    return;
+  bool isFirst = positionTables.empty();
+  positionTables.push_back(op);
+  summary.positionMin = isFirst ? first : std::max(first, summary.positionMin);
+  summary.positionLimit =
+      isFirst ? limit : std::min(limit, summary.positionLimit);
+}
+
+LogicalResult Summarizer::checkTables() {
+  for (EmbedOp op : idTables) {
+    int64_t rows = getWeight(op.getTableAttr()).getDimSize(0);
+    if (op.getOffset() != 0)
+      return op.emitOpError() << "looks up ids with an offset of "
+                              << op.getOffset() << ", expected none";
+    if (rows < summary.vocab)
+      return op.emitOpError()
+             << "looks up ids in a table of " << rows
+             << " rows, expected one for each of the " << summary.vocab
+             << " ids that the logits can choose";
   }
+  if (!positionTables.empty() &&
+      (summary.positionLimit <= 0 || summary.positionMin > 0))
+    return positionTables.front().emitOpError()
+           << "expected a position table with a row for position 0, found "
+              "rows for positions "
+           << summary.positionMin << " to " << summary.positionLimit - 1;
+  return success();
 }
 
 void Summarizer::visit(AttentionOp op) {
@@ -127,6 +159,8 @@ FailureOr<ModelSummary> ModelSummary::get(ModuleOp module) {
     else if (auto linear = dyn_cast<LinearOp>(op))
       summarizer.addReads({linear.getWeightAttr(), linear.getBiasAttr()});
   });
+  if (failed(summarizer.checkTables()))
+    return failure();
   ModelSummary &summary = summarizer.summary;
   if (summary.vocab == 0)
     return decode.emitError() << "expected a dejavu.lm_head in @decode";

@@ -455,12 +455,12 @@ static std::optional<DimExpr> compareEqual(const DimExpr &a, const DimExpr &b) {
   if (a == b)
     return DimExpr(1);
   DimExpr difference = a - b;
-  // Symbols are positive: a difference that only grows from a positive number
-  // is never zero.
+  // Symbols are not negative (and a past may well be zero): a difference that
+  // only grows from a positive number is never zero.
   for (const DimExpr &d : {difference, DimExpr(0) - difference}) {
     if (d.getConstant())
       return DimExpr(0);
-    if (d.isNonNegative() && d.isValid())
+    if (d.isValid() && (d - DimExpr(1)).isNonNegative())
       return DimExpr(0);
   }
   return std::nullopt;

@@ -98,11 +98,15 @@ dejavu_rt_status dejavu_rt_prefill(dejavu_rt_session *session,
                                    int64_t tokens, int64_t logits_from) {
   return guarded([&] {
     Session &inner = *session->session;
+    std::vector<int64_t> before = inner.getStarts();
     if (starts)
       if (Status status = inner.setStarts({starts, starts + inner.batch()});
           status.failed())
         return status;
     Status status = inner.prefill(ids, nullptr, tokens, logits_from);
+    // A call that was refused has changed nothing.
+    if (status.failed())
+      (void)inner.setStarts(std::move(before));
     session->hasLogits = status.succeeded();
     return status;
   });

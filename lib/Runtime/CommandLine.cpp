@@ -173,7 +173,7 @@ return pickJob(p, f, Job::Eval);
      "ids of the benchmark's synthetic prompt (default 16)", kBench,
      COUNT(promptLength, 1)},
     {"--new-tokens", "N", "decode steps of the benchmark (default 64)", kBench,
-     COUNT(newTokens, 1)},
+     OPTIONAL_COUNT(newTokens, 1, INT64_MAX)},
     {"--repeats", "N", "repeats of the benchmark (default 5)", kBench,
      COUNT(repeats, 1)},
     {"--json", "F", "write the results as JSON, too", kEval | kBench,

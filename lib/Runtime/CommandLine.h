@@ -39,7 +39,7 @@ struct CommandLine {
   std::optional<int64_t> evalLimit;
   std::optional<std::string> json;
   int64_t promptLength = 16;
-  int64_t newTokens = 64;
+  std::optional<int64_t> newTokens;
   int64_t repeats = 5;
   std::optional<int64_t> threads;
   std::optional<std::string> weights;

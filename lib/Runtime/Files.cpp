@@ -22,7 +22,8 @@ using namespace dejavu::rt;
 //===----------------------------------------------------------------------===//
 
 ErrorOr<MappedFile> MappedFile::open(const std::string &path) {
-  int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // Without O_NONBLOCK, opening a FIFO waits for a writer.
+  int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0)
     return errnoError(path);
   struct stat info;
@@ -76,8 +77,11 @@ ErrorOr<AtomicFile> AtomicFile::create(const std::string &path) {
     }
   }
   file.temporary = file.path + ".tmp." + std::to_string(::getpid());
-  file.descriptor = ::open(file.temporary.c_str(),
-                           O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  // What a run of the same number left behind is removed, not followed.
+  ::unlink(file.temporary.c_str());
+  file.descriptor =
+      ::open(file.temporary.c_str(),
+             O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
   if (file.descriptor < 0) {
     file.temporary.clear();
     return errnoError(path);

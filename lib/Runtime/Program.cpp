@@ -149,7 +149,6 @@ static Status runEval(const LoadedModel &model, const CommandLine &options,
 static Status runBench(const LoadedModel &model, const CommandLine &options,
                        const Streams &streams) {
   BenchOptions benchOptions;
-  benchOptions.newTokens = options.newTokens;
   benchOptions.repeats = options.repeats;
   // A length past the context is reported as such, but need not be filled.
   benchOptions.prompt = syntheticPrompt(
@@ -163,6 +162,11 @@ static Status runBench(const LoadedModel &model, const CommandLine &options,
       return makeError("--bench takes one prompt, found %zu", prompts->size());
     benchOptions.prompt = (*prompts)[0];
   }
+  // As many as were asked for or, by default, as the context has room for.
+  int64_t room = model.manifest.contextLimit() -
+                 static_cast<int64_t>(benchOptions.prompt.size());
+  benchOptions.newTokens = options.newTokens.value_or(
+      std::clamp<int64_t>(room, 1, benchOptions.newTokens));
   ErrorOr<BenchResult> result = bench(model, benchOptions);
   if (result.failed())
     return result.status();

@@ -61,6 +61,7 @@ public:
 
   /// The first step of each row that is not padding.
   Status setStarts(std::vector<int64_t> starts);
+  const std::vector<int64_t> &getStarts() const { return starts; }
   /// Declares that the caller has filled `past` steps of the cache.
   Status setPast(int64_t past);
 

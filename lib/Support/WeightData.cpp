@@ -20,6 +20,7 @@
 #include <cmath>
 #include <cstring>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace mlir;
@@ -224,10 +225,16 @@ FailureOr<int> WeightReader::getFile(WeightOp weight, StringRef file) {
   if (found != descriptors.end())
     return found->second;
   std::string path = makePath(folder, file);
-  int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // Without O_NONBLOCK, opening a FIFO waits for a writer.
+  int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0)
     return emitFileError(weight, path)
            << "expected a readable file, found: " << std::strerror(errno);
+  struct stat info;
+  if (::fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode)) {
+    ::close(descriptor);
+    return emitFileError(weight, path) << "expected a regular file";
+  }
   descriptors[file] = descriptor;
   return descriptor;
 }

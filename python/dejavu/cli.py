@@ -55,6 +55,10 @@ def run_generate(args):
     executable = Executable(args.executable, args.weights)
     from dejavu.text import ModelText
 
+    try:
+        args.prompt.encode("utf-8")
+    except UnicodeEncodeError:
+        raise DejavuError("--prompt: expected UTF-8") from None
     text = ModelText(tokenizer_folders(args.model, executable))
     ids = text.encode_chat(args.prompt) if args.chat \
         else text.encode(args.prompt)

@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -142,4 +143,7 @@ def compare(left, right, rtol, atol):
               f" {where(*largest[1])}")
     print(f"equal: {'no' if parted else 'yes'} (rtol {rtol:g}, atol"
           f" {atol:g})")
+    if parted:
+        print(f"error: {left.program} and {right.program} part",
+              file=sys.stderr)
     return 1 if parted else 0

@@ -30,6 +30,7 @@
 #include "llvm/Support/Regex.h"
 
 #include <csignal>
+#include <set>
 
 using namespace mlir;
 using namespace mlir::dejavu;
@@ -63,10 +64,15 @@ private:
     return (!options.from || phase > *options.from) && phase <= *options.to;
   }
 
+  /// Where the executable goes: a link stays, and what it points to is
+  /// replaced together with its weights.
+  LogicalResult choosePaths();
   LogicalResult enableRemarks();
   /// Says what is being done, if someone is watching.
   void progress(StringRef what);
   LogicalResult import();
+  /// Whether no output is a file that this compilation reads.
+  LogicalResult checkOutputs();
   LogicalResult runPasses(Phase phase,
                           llvm::function_ref<void(OpPassManager &)> build);
   LogicalResult writeCoverage();
@@ -81,6 +87,7 @@ private:
   ToolDiagnosticHandler diagnostics;
   CPUInfo cpu = CPUInfo::getHost();
   OwningOpRef<ModuleOp> module;
+  std::string outputPath;
   int64_t maxContext = 0;
   std::optional<ModelSummary> summary;
 };
@@ -106,6 +113,24 @@ private:
 // Phases
 //===----------------------------------------------------------------------===//
 
+LogicalResult Compiler::choosePaths() {
+  namespace fs = llvm::sys::fs;
+  outputPath = options.outputPath;
+  if (*options.to != Phase::emit)
+    return success();
+  if (outputPath == "-")
+    return fail("-o -: expected the name of a file, as an executable has its "
+                "weights beside it");
+  if (!fs::exists(outputPath))
+    return success();
+  if (!fs::is_regular_file(outputPath) && !fs::is_directory(outputPath))
+    return fail(outputPath + ": expected a regular file to replace");
+  SmallString<128> target;
+  if (fs::is_symlink_file(outputPath) && !fs::real_path(outputPath, target))
+    outputPath = std::string(target);
+  return success();
+}
+
 LogicalResult Compiler::enableRemarks() {
   if (options.remarks.empty())
     return success();
@@ -129,8 +154,8 @@ void Compiler::progress(StringRef what) {
 LogicalResult Compiler::import() {
   progress("importing");
   if (options.from) {
-    if (!llvm::sys::fs::exists(options.modelPath))
-      return fail(options.modelPath + ": no such file");
+    if (!llvm::sys::fs::is_regular_file(options.modelPath))
+      return fail(options.modelPath + ": expected a file with IR");
     module = parseSourceFile<ModuleOp>(options.modelPath, &context);
     return success(static_cast<bool>(module));
   }
@@ -140,6 +165,33 @@ LogicalResult Compiler::import() {
   if (failed(imported))
     return failure();
   module = std::move(*imported);
+  return success();
+}
+
+LogicalResult Compiler::checkOutputs() {
+  namespace fs = llvm::sys::fs;
+  namespace path = llvm::sys::path;
+  std::set<std::string> inputs{options.modelPath}, outputs{outputPath};
+  if (auto source = (*module)->getAttrOfType<StringAttr>(
+          DejavuDialect::kSourceAttrName)) {
+    inputs.insert(source.str());
+    for (auto weight : module->getOps<WeightOp>()) {
+      SmallString<128> file(path::parent_path(source.getValue()));
+      path::append(file, weight.getSource().getFile());
+      inputs.insert(std::string(file));
+    }
+  }
+  if (*options.to == Phase::emit)
+    outputs.insert(outputPath + ".safetensors");
+  if (!options.coverageReport.empty() &&
+      !outputs.insert(options.coverageReport).second)
+    return fail(options.coverageReport +
+                ": expected different names for the outputs");
+  for (const std::string &output : outputs)
+    for (const std::string &input : inputs)
+      if (fs::exists(output) && fs::equivalent(output, input))
+        return fail(output + ": expected an output that is none of the "
+                             "model's files");
   return success();
 }
 
@@ -178,7 +230,7 @@ LogicalResult Compiler::writeCoverage() {
 
 LogicalResult Compiler::printIR() {
   std::string error;
-  auto file = OutputFile::create(options.outputPath, error);
+  auto file = OutputFile::create(outputPath, error);
   if (file) {
     // Names of nodes are locations, and later phases need them.
     module->print(file->os(), OpPrintingFlags().enableDebugInfo());
@@ -224,9 +276,8 @@ LogicalResult Compiler::dumpCode(StringRef object) {
 
 LogicalResult Compiler::emit() {
   // Both files are opened first: what cannot be written should not take long.
-  std::string weightsPath = options.outputPath + ".safetensors", error;
-  auto program =
-      OutputFile::create(options.outputPath, error, /*executable=*/true);
+  std::string weightsPath = outputPath + ".safetensors", error;
+  auto program = OutputFile::create(outputPath, error, /*executable=*/true);
   if (!program)
     return fail(error);
   auto weights = OutputFile::create(weightsPath, error);
@@ -261,7 +312,7 @@ LogicalResult Compiler::emit() {
   program->os().flush();
   weights->os().flush();
   if (program->os().has_error())
-    return fail(options.outputPath +
+    return fail(outputPath +
                 ": cannot be written: " + program->os().error().message());
 
   SignalGuard guard;
@@ -318,13 +369,14 @@ void Compiler::printSummary() {
   os << "memory: " << formatBytes(weightBytes) << " of weights, "
      << formatBytes(cache) << " of cache for each sequence of " << maxContext
      << " tokens\n";
-  StringRef path = options.outputPath;
+  StringRef path = outputPath;
   os << "next: " << (path.contains('/') ? "" : "./") << path
      << " --prompt-ids 1,2,3 --max-new-tokens 16\n";
 }
 
 LogicalResult Compiler::run() {
-  if (failed(enableRemarks()) || failed(import()))
+  if (failed(choosePaths()) || failed(enableRemarks()) || failed(import()) ||
+      failed(checkOutputs()))
     return failure();
   LogicalResult raised = runPasses(Phase::raise, buildRaisePipeline);
   // What was raised, or why not, shows best right after raise.

@@ -147,6 +147,17 @@ static LogicalResult readFlags(CompileOptions &options) {
   if (options.from && *options.from > *options.to)
     return refuse("--compile-from " + Twine(compileFrom) +
                   " comes after --compile-to " + compileTo);
+  // A flag of a phase that is not run would be ignored without a word.
+  if (options.from && *options.from >= Phase::sparsify &&
+      (sparsity.getNumOccurrences() || weights.getNumOccurrences()))
+    return refuse("--compile-from " + Twine(compileFrom) +
+                  ": --sparsity and --weights come too late");
+  if (!coverageReport.empty() &&
+      (*options.to < Phase::raise ||
+       (options.from && *options.from > Phase::raise)))
+    return refuse("--coverage-report needs the phase raise");
+  if (!dumpCode.empty() && *options.to != Phase::emit)
+    return refuse("--dump-code needs the phase emit");
   options.remarks = remarks;
   options.coverageReport = coverageReport;
   options.dumpCode = dumpCode;

@@ -11,6 +11,8 @@
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/Format.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace mlir::dejavu;
 
@@ -23,7 +25,9 @@ struct MaskClassifier::Slice {
   /// evaluation starts from, as it does from `attentionMask`.
   SmallVector<Value> sizes;
   BlockArgument attentionMask;
-  /// The largest integer that occurs.
+  /// An upper bound of the sizes at which the mask may change its ways: the sum
+  /// of the numbers that occur, as they may be added up, and of the lengths of
+  /// tables, as they may be looked up.
   int64_t largest = 0;
 };
 
@@ -80,24 +84,30 @@ std::string MaskClassifier::collectSlice(Value mask, Slice &slice) {
   llvm::DenseSet<std::pair<Value, int>> seen;
   while (!worklist.empty()) {
     auto [value, isNeeded] = worklist.pop_back_val();
-    if (!seen.insert({value, isNeeded}).second)
+    // A constant counts once for each use, as it may be added to itself.
+    if (!value.getDefiningOp<onnx::ConstantOp>() &&
+        !seen.insert({value, isNeeded}).second)
       continue;
     if (auto constant = value.getDefiningOp<onnx::ConstantOp>()) {
       auto dense = dyn_cast<DenseElementsAttr>(constant.getValue());
-      auto count = [&](int64_t number) {
-        number = number < 0 ? -number : number;
-        // Slices to the end of a dimension are no sizes.
-        if (number < INT32_MAX)
-          slice.largest = std::max(slice.largest, number);
+      auto count = [&](double number) {
+        number = std::abs(number);
+        // The ends of slices and what hides a key are no sizes.
+        if (number >= 1e6 || number == 0)
+          return;
+        // x * 0.025 < 1 is a comparison with 40.
+        double size = std::ceil(number < 1 ? 1 / number : number);
+        slice.largest += static_cast<int64_t>(
+            std::min(size, static_cast<double>(maxConstant) + 1));
       };
+      if (dense && dense.getNumElements() > 1)
+        count(*llvm::max_element(dense.getType().getShape()));
       if (dense && isa<IntegerType>(dense.getElementType()) &&
           !dense.getElementType().isInteger(1))
         for (const APInt &element : dense.getValues<APInt>())
-          if (element.getSExtValue() != INT64_MIN)
-            count(element.getSExtValue());
-      std::optional<double> number = getConstantFloat(value);
-      if (number && std::abs(*number) < 1e6)
-        count(static_cast<int64_t>(*number));
+          count(static_cast<double>(element.getSExtValue()));
+      else if (std::optional<double> number = getConstantFloat(value))
+        count(*number);
       continue;
     }
     if (isNeeded) {
@@ -136,9 +146,9 @@ std::string MaskClassifier::collectSlice(Value mask, Slice &slice) {
     if (isNeeded && isa<LoadWeightOp>(op))
       return "depends on a weight";
     for (Value operand : op->getOperands()) {
-      // A number that is chosen or multiplied with hides keys; one that is
-      // compared or added may be a length.
-      if (isa<onnx::WhereOp, onnx::MulOp>(op) && getConstantFloat(operand))
+      // A number that is chosen hides keys; one that is compared, added or
+      // multiplied with may be a length.
+      if (isa<onnx::WhereOp>(op) && getConstantFloat(operand))
         continue;
       worklist.push_back({operand, isNeeded});
     }
@@ -146,8 +156,8 @@ std::string MaskClassifier::collectSlice(Value mask, Slice &slice) {
   if (!slice.attentionMask)
     return "does not depend on the attention mask";
   if (slice.largest > maxConstant)
-    return ("depends on the number " + Twine(slice.largest) +
-            ", and lengths beyond " + Twine(maxConstant) + " are not tried")
+    return ("depends on numbers or tables that reach beyond " +
+            Twine(maxConstant) + ", and such lengths are not tried")
         .str();
   return "";
 }
@@ -163,6 +173,8 @@ static std::string describe(double value) {
 std::string MaskClassifier::evaluateOn(Value value, const Slice &slice,
                                        const Witness &witness,
                                        reference::Tensor &result) {
+  if (!slice.attentionMask)
+    return "does not depend on the attention mask";
   int64_t steps = witness.past + witness.tokens;
   reference::Bindings bindings;
   {

@@ -128,6 +128,16 @@ InputFile *ModelFolder::open(StringRef location, std::string &error) {
   }
   std::string reason;
   file = InputFile::open(std::string(real), reason);
+  if (file && file->getSize() < 1024) {
+    // Such a small file may be what stands for one that was not fetched.
+    std::string start(std::min<uint64_t>(file->getSize(), 64), '\0');
+    if (succeeded(file->read(0, {start.data(), start.size()}, reason)) &&
+        StringRef(start).starts_with("version https://git-lfs")) {
+      reason = "is a Git LFS pointer: fetch the file itself with 'git lfs "
+               "pull'";
+      file = nullptr;
+    }
+  }
   if (!file)
     error = "external data " + quoted(location) + ": " + reason;
   return file.get();
