@@ -168,3 +168,66 @@ def test_runtime_needs_no_compiler(tmp_path):
     needed = succeed("readelf", "-d", tmp_path / "out")
     assert "libomp" in needed
     assert "MLIR" not in needed and "libLLVM" not in needed
+
+
+def test_flags_that_come_too_late(tmp_path):
+    ir = tmp_path / "ir.mlir"
+    succeed(tool("dejavu-compile"), SMALL, "--compile-to", "sparsify", "-o", ir)
+    late = (tool("dejavu-compile"), ir, "--compile-from", "sparsify", "-o",
+            tmp_path / "out")
+    assert "too late" in fail(*late, "--weights", "f16")
+    assert "too late" in fail(*late, "--sparsity", "dense")
+    assert "phase raise" in fail(*late, "--coverage-report", tmp_path / "c")
+    assert "phase emit" in fail(tool("dejavu-compile"), SMALL, "--compile-to",
+                                "lower", "-o", "-", "--dump-code", tmp_path)
+    assert not (tmp_path / "out").exists() and not (tmp_path / "c").exists()
+
+
+def test_outputs_spare_the_model(tmp_path):
+    """What a compilation reads is not what it writes."""
+    model = tmp_path / "model.onnx"
+    model.write_bytes((SMALL / "model.onnx").read_bytes())
+    whole = model.read_bytes()
+    for flags in (("-o", model), ("-o", tmp_path / "out", "--coverage-report",
+                                  model)):
+        assert str(model) in fail(tool("dejavu-compile"), model, *flags)
+        assert str(model) in fail(tool("dejavu-compile"), tmp_path, *flags)
+        assert model.read_bytes() == whole
+    assert "-o -" in fail(tool("dejavu-compile"), model, "-o", "-")
+    assert "/dev/null" in fail(tool("dejavu-compile"), model, "-o", "/dev/null")
+
+
+def test_a_link_is_replaced_with_its_weights(tmp_path):
+    (tmp_path / "real").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to("real/out")
+    (tmp_path / "real/out").write_text("old")
+    succeed(tool("dejavu-compile"), SMALL, "-o", link)
+    assert link.is_symlink()
+    assert (tmp_path / "real/out.safetensors").exists()
+    assert succeed(link, *GENERATE) == succeed(tmp_path / "real/out", *GENERATE)
+
+
+@pytest.mark.parametrize("rows, offset, words", (
+    (3, 0, "a table of 3 rows"), (9, 4, "an offset of 4")))
+def test_every_id_has_a_row(rows, offset, words, tmp_path):
+    """Generated code indexes the table with ids unchecked."""
+    (tmp_path / "w").write_bytes(bytes(4 * 8 * 9))
+    body = """  dejavu.weight @table : tensor<{rows}x8xf32> from <"w", offset = 0, length = {bytes}>
+  dejavu.weight @head : tensor<9x8xf32> from <"w", offset = 0, length = 288>
+"""
+    for entry, tokens, extra, from_ in (("prefill", "?", ", %f: index", " from %f"),
+                                        ("decode", "1", "", "")):
+        body += f"""  func.func @{entry}(%ids: tensor<?x{tokens}xi64>, %p: tensor<?x{tokens}xi64>, %s: tensor<?xi64>{extra})
+      -> tensor<?x{tokens}x9xf32> attributes {{{{dejavu.entry = #dejavu.entry<{entry}>}}}} {{{{
+    %x = dejavu.embed %ids, @table {{{{offset = {{offset}} : i64}}}} : tensor<?x{tokens}xi64> -> tensor<?x{tokens}x8xf32>
+    %l = dejavu.lm_head %x, @head{from_} : tensor<?x{tokens}x8xf32> -> tensor<?x{tokens}x9xf32>
+    return %l : tensor<?x{tokens}x9xf32>
+  }}}}
+"""
+    (tmp_path / "m.mlir").write_text(
+        f'module attributes {{dejavu.source = "{tmp_path}/m.onnx"}} {{\n'
+        "  dejavu.signature inputs [] outputs []\n"
+        + body.format(rows=rows, bytes=rows * 32, offset=offset) + "}\n")
+    assert words in fail(tool("dejavu-compile"), tmp_path / "m.mlir",
+                         "--compile-from", "raise", "-o", tmp_path / "out")
