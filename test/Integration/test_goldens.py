@@ -132,6 +132,10 @@ def test_run_bad_files(compiled, tmp_path):
                                 garbage)
     assert str(missing) in fail(tool("dejavu-run"), missing, "--input",
                                 golden(DOCS, "decode_b1"))
+    # What the executable refuses is named as the user named it.
+    case = edited(tmp_path, lambda a: a.pop("in.position_ids"))
+    error = fail(tool("dejavu-run"), made.path, "--input", case)
+    assert error == f"{case}: input 'in.position_ids' is missing"
 
 
 def test_the_model_may_be_gone(compiled, tmp_path):

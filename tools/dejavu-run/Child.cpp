@@ -95,32 +95,44 @@ private:
 };
 } // namespace
 
-/// Copies the pipe to stderr and notices a line that begins with `error:`.
-static bool forwardErrors(int descriptor) {
-  static constexpr char kMark[] = "error:";
+/// Writes one line of a child to stderr. True if it begins with `error:`.
+static bool forwardLine(std::string line, const FileName &file) {
+  size_t at = file.path.empty() ? std::string::npos : line.find(file.path);
+  if (at != std::string::npos)
+    line.replace(at, file.path.size(), file.shown);
+  std::fwrite(line.data(), 1, line.size(), stderr);
+  return line.rfind("error:", 0) == 0;
+}
+
+/// Copies the pipe to stderr, line by line, and notices errors.
+static bool forwardErrors(int descriptor, const FileName &file) {
   bool found = false;
-  size_t matched = 0; // of kMark; npos once the line cannot match any more
+  std::string line;
   char buffer[4096];
   while (true) {
     ssize_t count = ::read(descriptor, buffer, sizeof(buffer));
     if (count < 0 && errno == EINTR)
       continue;
-    if (count <= 0)
+    if (count <= 0) {
+      if (!line.empty())
+        found |= forwardLine(line, file);
       return found;
-    std::fwrite(buffer, 1, count, stderr);
+    }
     for (ssize_t i = 0; i < count; ++i) {
-      if (buffer[i] == '\n')
-        matched = 0;
-      else if (matched < sizeof(kMark) - 1)
-        matched = buffer[i] == kMark[matched] ? matched + 1 : sizeof(kMark);
-      found |= matched == sizeof(kMark) - 1;
+      line.push_back(buffer[i]);
+      // A line without an end is not kept for ever.
+      if (buffer[i] != '\n' && line.size() < (1 << 16))
+        continue;
+      found |= forwardLine(line, file);
+      line.clear();
     }
   }
 }
 
 ErrorOr<ChildResult>
 dejavu::run::runChild(const std::string &path,
-                      const std::vector<std::string> &arguments) {
+                      const std::vector<std::string> &arguments,
+                      const FileName &file) {
   std::vector<char *> argv = {const_cast<char *>(path.c_str())};
   for (const std::string &argument : arguments)
     argv.push_back(const_cast<char *>(argument.c_str()));
@@ -152,7 +164,7 @@ dejavu::run::runChild(const std::string &path,
   }
   ::close(errors[1]);
   ChildResult result;
-  result.saidError = forwardErrors(errors[0]);
+  result.saidError = forwardErrors(errors[0], file);
   ::close(errors[0]);
   int state = 0;
   while (::waitpid(child, &state, 0) < 0)

@@ -47,10 +47,17 @@ struct ChildResult {
   bool saidError = false; ///< a line of its stderr began with `error:`
 };
 
+/// A file of ours that a child is given, and what the user calls it.
+struct FileName {
+  std::string path, shown;
+};
+
 /// Runs `path` with `arguments` to its end. Being killed by a signal is an
-/// error. What it writes to stdout goes to stderr: stdout is ours.
+/// error. What it writes to stdout goes to stderr: stdout is ours. Where its
+/// lines name `file`, they are made to name what the user gave.
 rt::ErrorOr<ChildResult> runChild(const std::string &path,
-                                  const std::vector<std::string> &arguments);
+                                  const std::vector<std::string> &arguments,
+                                  const FileName &file = {});
 
 } // namespace dejavu::run
 

@@ -143,7 +143,8 @@ static Status execute(const Options &options, const std::vector<Array> &arrays,
   if (Status status = writeSafetensors(casePath, inputs); status.failed())
     return status;
   ErrorOr<ChildResult> result = runChild(
-      options.executable, {"--run-case", casePath, "--output", resultPath});
+      options.executable, {"--run-case", casePath, "--output", resultPath},
+      {casePath, options.input});
   if (result.failed())
     return result.status();
   if (result->code == 0)
