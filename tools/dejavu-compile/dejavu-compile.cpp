@@ -140,7 +140,7 @@ static LogicalResult readFlags(CompileOptions &options) {
                     ": expected import, raise, sparsify, "
                     "partition, schedule, lower or emit, found '" +
                     *flag + "'");
-    *phase = *known;
+    *phase = known;
   }
   if (options.from == Phase::emit)
     return refuse("--compile-from emit: nothing is left to do after emit");

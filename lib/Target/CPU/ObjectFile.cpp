@@ -88,9 +88,9 @@ createTargetMachine(ModuleOp module, const CPUInfo &cpu) {
 static void addManifest(llvm::Module &module, StringRef manifest) {
   llvm::LLVMContext &context = module.getContext();
   auto add = [&](StringRef name, llvm::Constant *value) {
-    return new llvm::GlobalVariable(
-        module, value->getType(),
-        /*isConstant=*/true, llvm::GlobalValue::ExternalLinkage, value, name);
+    module.insertGlobalVariable(new llvm::GlobalVariable(
+        value->getType(),
+        /*isConstant=*/true, llvm::GlobalValue::ExternalLinkage, value, name));
   };
   add("dejavu_manifest",
       llvm::ConstantDataArray::getString(context, manifest, /*AddNull=*/false));
