@@ -116,3 +116,24 @@ def test_interrupted_compilation(tmp_path, delay):
     process.send_signal(signal.SIGINT)
     process.wait(timeout=60)
     assert sorted(os.listdir(tmp_path)) in ([], ["out", "out.safetensors"])
+
+
+def test_weights_that_are_a_pipe(tmp_path):
+    """Opening a FIFO would wait for a writer."""
+    out = tmp_path / "out"
+    succeed(tool("dejavu-compile"), SMALL, "-o", out)
+    weights = tmp_path / "out.safetensors"
+    weights.unlink()
+    os.mkfifo(weights)
+    assert str(weights) in fail(out, "--prompt-ids", "1,2", timeout=20)
+
+
+def test_external_data_that_was_not_fetched(tmp_path):
+    (tmp_path / "model.onnx").write_bytes(
+        (MODELS / DOCS / "model.onnx").read_bytes())
+    (tmp_path / "model.onnx.data").write_text(
+        "version https://git-lfs.github.com/spec/v1\n"
+        "oid sha256:" + 64 * "0" + "\nsize 27918336\n")
+    error = fail(tool("dejavu-compile"), tmp_path, "-o", tmp_path / "out")
+    assert "model.onnx.data" in error and "Git LFS pointer" in error
+    assert not (tmp_path / "out").exists()

@@ -59,6 +59,17 @@ static LogicalResult verifyOptionalWeight(Operation *op,
   return symbol ? verifyWeight(op, tables, symbol, role, expected) : success();
 }
 
+/// The weights of a product: a matrix of [rows, columns], and a bias with an
+/// element for each result.
+static LogicalResult verifyProduct(Operation *op, SymbolTableCollection &tables,
+                                   FlatSymbolRefAttr weight,
+                                   FlatSymbolRefAttr bias, int64_t rows,
+                                   int64_t columns, int64_t results) {
+  if (failed(verifyWeight(op, tables, weight, "weight", {rows, columns}))) // C1
+    return failure();
+  return verifyOptionalWeight(op, tables, bias, "bias", {results}); // C2
+}
+
 /// Checks that two activations have compatible batch and token dimensions.
 static LogicalResult verifySameRows(Operation *op, Type lhs, Type rhs) {
   auto a = cast<RankedTensorType>(lhs), b = cast<RankedTensorType>(rhs);
@@ -196,11 +207,8 @@ LogicalResult LinearOp::verify() {
 
 LogicalResult LinearOp::verifySymbolUses(SymbolTableCollection &tables) {
   int64_t in = getFeatures(getInput().getType()), out = getFeatures(getType());
-  if (failed(verifyWeight(*this, tables, getWeightAttr(), "weight",
-                          {out, in}))) // C1
-    return failure();
-  return verifyOptionalWeight(*this, tables, getBiasAttr(), "bias",
-                              {out}); // C2
+  return verifyProduct(*this, tables, getWeightAttr(), getBiasAttr(), out, in,
+                       out);
 }
 
 LogicalResult LMHeadOp::verify() {
@@ -223,11 +231,8 @@ LogicalResult LMHeadOp::canonicalize(LMHeadOp head, PatternRewriter &rewriter) {
 
 LogicalResult LMHeadOp::verifySymbolUses(SymbolTableCollection &tables) {
   int64_t in = getFeatures(getInput().getType()), out = getFeatures(getType());
-  if (failed(verifyWeight(*this, tables, getWeightAttr(), "weight",
-                          {out, in}))) // C1
-    return failure();
-  return verifyOptionalWeight(*this, tables, getBiasAttr(), "bias",
-                              {out}); // C2
+  return verifyProduct(*this, tables, getWeightAttr(), getBiasAttr(), out, in,
+                       out);
 }
 
 LogicalResult FFNOp::verifySymbolUses(SymbolTableCollection &tables) {
@@ -288,11 +293,8 @@ LogicalResult SparseLinearOp::verify() {
 
 LogicalResult SparseLinearOp::verifySymbolUses(SymbolTableCollection &tables) {
   int64_t in = getFeatures(getInput().getType()), out = getFeatures(getType());
-  if (failed(verifyWeight(*this, tables, getWeightAttr(), "weight",
-                          {in, out}))) // C1
-    return failure();
-  return verifyOptionalWeight(*this, tables, getBiasAttr(), "bias",
-                              {out}); // C2
+  return verifyProduct(*this, tables, getWeightAttr(), getBiasAttr(), in, out,
+                       out);
 }
 
 #define GET_OP_CLASSES
