@@ -44,7 +44,8 @@ private:
   TensorReader &tensors;
   const Reporter &reporter;
 
-  llvm::StringSet<> domains;
+  /// The version of each domain that the model imports.
+  llvm::StringMap<int64_t> versions;
   /// For each value its node, or `given` for inputs and initializers.
   llvm::StringMap<unsigned> producers;
   static constexpr unsigned given = ~0u;
@@ -70,7 +71,7 @@ LogicalResult Checker::checkVersions() {
     return reporter.error("opset_import is missing");
   for (const auto &import : model.opset_import()) {
     StringRef domain = normalizedDomain(import.domain());
-    if (!domains.insert(domain).second)
+    if (!versions.try_emplace(domain, import.version()).second)
       return reporter.error("opset_import has domain " + quoted(domain) +
                             " twice");
     if (import.version() <= 0)
@@ -129,12 +130,11 @@ LogicalResult Checker::checkOperators() {
     if (node.op_type().empty())
       return reporter.error(node, "op_type is missing");
     StringRef domain = normalizedDomain(node.domain());
-    if (!domains.contains(domain))
+    if (!versions.contains(domain))
       return reporter.error(node, "domain " + quoted(domain) +
                                       " is not in opset_import");
     int64_t since = 0;
-    if (domain == "ai.onnx" &&
-        findOperator(node.op_type(), result.opset, since))
+    if (findOperator(domain, node.op_type(), versions.lookup(domain), since))
       continue;
     std::string name = operatorName(node.domain(), node.op_type());
     auto [place, isNew] = places.try_emplace(name, unsupported.size());
@@ -224,7 +224,9 @@ static std::string describeArity(unsigned least, unsigned most,
 
 LogicalResult Checker::checkNode(const proto::NodeProto &node) {
   int64_t since;
-  const OpSchema *schema = findOperator(node.op_type(), result.opset, since);
+  StringRef domain = normalizedDomain(node.domain());
+  const OpSchema *schema =
+      findOperator(domain, node.op_type(), versions.lookup(domain), since);
   if (!schema)
     return reporter.error(node, "unknown operator");
   unsigned inputs = node.input_size(), outputs = node.output_size();

@@ -294,10 +294,25 @@ static LogicalResult normalizeSoftmax(const Node &node) {
   return node.create("Reshape", {rows->getResult(0), shape->getResult(0)}, {});
 }
 
+//===----------------------------------------------------------------------===//
+// Domains
+//===----------------------------------------------------------------------===//
+
+/// Operators of com.microsoft. A name means nothing without its domain.
+static LogicalResult normalizeMicrosoft(const Node &node) {
+  StringRef name = node.proto.op_type();
+  // The exact one is what this domain had before ai.onnx did.
+  if (name == "Gelu")
+    return normalizeGelu(node);
+  return node.error("the operator has no meaning here");
+}
+
 LogicalResult mlir::dejavu::onnximport::normalizeNode(
     GraphBuilder &graph, const proto::NodeProto &proto,
     SmallVectorImpl<Value> &operands, SmallVectorImpl<Value> &results) {
   Node node{graph, proto, operands, results};
+  if (normalizedDomain(proto.domain()) == "com.microsoft")
+    return normalizeMicrosoft(node);
   StringRef name = proto.op_type();
   if (name == "Constant")
     return normalizeConstant(node);

@@ -194,18 +194,27 @@ ArrayRef<AttributeSchema> OpSchema::attributes() const {
       [](const AttributeSchema &attribute) { return !attribute.name.empty(); });
 }
 
-const OpSchema *mlir::dejavu::onnximport::findOperator(StringRef opType,
-                                                       int64_t opset,
+ArrayRef<OpSchema> mlir::dejavu::onnximport::getOperators(StringRef domain) {
+  if (domain == "ai.onnx")
+    return table;
+  if (domain == "com.microsoft")
+    return getMicrosoftOperators();
+  return {};
+}
+
+const OpSchema *mlir::dejavu::onnximport::findOperator(StringRef domain,
+                                                       StringRef opType,
+                                                       int64_t version,
                                                        int64_t &since) {
-  // Rows of one name are sorted by opset.
+  // Rows of one name are sorted by version.
   since = 0;
   const OpSchema *result = nullptr;
-  for (const OpSchema &row : table) {
+  for (const OpSchema &row : getOperators(domain)) {
     if (row.name != opType)
       continue;
     if (since == 0)
       since = row.since;
-    if (row.since <= opset)
+    if (row.since <= version)
       result = &row;
   }
   return result;

@@ -40,22 +40,32 @@ struct AttributeSchema {
   bool required = false;
 };
 
-/// An operator of ai.onnx from one opset on, up to the next row of its name.
+/// An operator of a domain from one version of the domain on, up to the next
+/// row of its name.
 struct OpSchema {
   static constexpr unsigned any = ~0u;
 
   llvm::StringLiteral name;
   int64_t since;
   unsigned minInputs, maxInputs, minOutputs, maxOutputs;
-  AttributeSchema attributeStorage[8] = {};
+  AttributeSchema attributeStorage[16] = {};
 
   llvm::ArrayRef<AttributeSchema> attributes() const;
 };
 
-/// The operator `opType` as of `opset`. Null if there is none, and then `since`
-/// is the first opset that has it, or 0.
-const OpSchema *findOperator(llvm::StringRef opType, int64_t opset,
-                             int64_t &since);
+/// The operators of `domain`, those of one name together and by version. Empty
+/// if nothing is known of the domain; "ai.onnx" is written out. An operator is
+/// found by domain and name: com.microsoft::Attention has nothing to do with
+/// ai.onnx::Attention.
+llvm::ArrayRef<OpSchema> getOperators(llvm::StringRef domain);
+
+/// The operators of com.microsoft, see OpTableMicrosoft.cpp.
+llvm::ArrayRef<OpSchema> getMicrosoftOperators();
+
+/// The operator `opType` of `domain` as of `version` of the domain. Null if
+/// there is none, and then `since` is the first version that has it, or 0.
+const OpSchema *findOperator(llvm::StringRef domain, llvm::StringRef opType,
+                             int64_t version, int64_t &since);
 
 } // namespace mlir::dejavu::onnximport
 

@@ -94,6 +94,14 @@ def tensor(folder):
 
 
 @case
+def microsoft(folder):
+    result = model([node("Gelu", ["X"], ["Y"], domain="com.microsoft")],
+                   opset=13)
+    result.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    return result
+
+
+@case
 def slices(folder):
     """Slices of unequal kinds; each is checked by its type."""
     x = value("X", [10, "N"])
