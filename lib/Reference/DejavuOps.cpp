@@ -34,6 +34,8 @@ double mlir::dejavu::reference::activate(Activation activation, double x) {
            (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
   case Activation::silu:
     return x / (1 + std::exp(-x));
+  case Activation::quick_gelu:
+    return x / (1 + std::exp(-1.702 * x));
   }
   return x;
 }

@@ -201,6 +201,9 @@ RaisedModel::runCase(const std::map<std::string, Tensor> &inputs) {
       break;
     case Role::logits:
       return emitError(loc, "logits are no input");
+    case Role::plain:
+      return emitError(loc, "input '")
+             << name << "' has no role in a decoder";
     }
   }
   for (const auto &[name, tensor] : inputs)

@@ -209,8 +209,11 @@ Value KernelBuilder::activate(std::optional<Activation> activation,
     Value tanh = math::TanhOp::create(*this, inner);
     return mul(mul(vector, constant(0.5)), add(tanh, constant(1)));
   }
-  case Activation::silu: {
+  case Activation::silu:
+  case Activation::quick_gelu: {
     Value negative = arith::NegFOp::create(*this, vector);
+    if (*activation == Activation::quick_gelu)
+      negative = mul(negative, constant(1.702));
     Value exp = math::ExpOp::create(*this, negative);
     return arith::DivFOp::create(*this, vector, add(exp, constant(1)));
   }

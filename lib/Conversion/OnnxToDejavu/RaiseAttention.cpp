@@ -170,7 +170,9 @@ Value RaiseAttention::raise(IRRewriter &rewriter, const Candidate &candidate,
   auto attention = AttentionOp::create(
       rewriter, loc, match.query.getType(), cache.getType(), match.query,
       appended, starts, rewriter.getF32FloatAttr(match.scale),
-      MaskedRowsAttr::get(&getContext(), candidate.rows));
+      MaskedRowsAttr::get(&getContext(), candidate.rows),
+      /*window=*/IntegerAttr(), /*softcap=*/FloatAttr(),
+      /*alibi=*/DenseF32ArrayAttr());
   rewriter.replaceAllUsesWith(match.output, attention.getResult());
   remark::passed(loc, getRemarkOptions(attention))
       << ("attention is raised: " + Twine(match.heads) + " heads of " +

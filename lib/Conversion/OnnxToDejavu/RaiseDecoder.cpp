@@ -266,7 +266,8 @@ static void makeEntry(Decoder &decoder, Entry entry) {
       Value head = LMHeadOp::create(
           builder, op->getLoc(), convert(linear.getType()),
           mapping.lookup(linear.getInput()), linear.getWeightAttr(),
-          linear.getBiasAttr(), logitsFrom);
+          linear.getBiasAttr(), logitsFrom, /*scale=*/FloatAttr(),
+          /*softcap=*/FloatAttr());
       mapping.map(linear.getResult(), head);
       continue;
     }

@@ -69,7 +69,8 @@ static void raise(IRRewriter &rewriter, onnx::GatherOp gather) {
   rewriter.setInsertionPoint(gather);
   rewriter.replaceOpWithNewOp<EmbedOp>(gather, resultType, indices,
                                        table.getWeightAttr(),
-                                       rewriter.getI64IntegerAttr(offset));
+                                       rewriter.getI64IntegerAttr(offset),
+                                       /*scale=*/FloatAttr());
 }
 
 namespace {

@@ -123,6 +123,7 @@ private:
     auto ffn = FFNOp::create(
         rewriter, core->getLoc(), down.getType(),
         ActivationAttr::get(&getContext(), match->kind), up.getInput(),
+        /*gate=*/FlatSymbolRefAttr(), /*gate_bias=*/FlatSymbolRefAttr(),
         up.getWeightAttr(), up.getBiasAttr(),
         weights.getTransposed(down.getWeightAttr()), down.getBiasAttr());
     rewriter.replaceOp(down, ffn);

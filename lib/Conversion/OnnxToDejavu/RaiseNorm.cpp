@@ -37,7 +37,8 @@ static void raise(IRRewriter &rewriter, onnx::LayerNormalizationOp norm) {
   rewriter.replaceOpWithNewOp<NormOp>(
       norm, input.getType(),
       NormKindAttr::get(norm.getContext(), NormKind::layer), input, scale, bias,
-      norm.getEpsilonAttr());
+      norm.getEpsilonAttr(), /*weight_offset=*/FloatAttr(),
+      /*groups=*/IntegerAttr());
 }
 
 namespace {

@@ -10,8 +10,8 @@ dejavu.weight @weight_c2 : tensor<8xf32> from <"m", offset = -4, length = 32>
 
 // -----
 
-// expected-error @below {{expected a static floating-point tensor of rank 1 or more, found 'tensor<8xi32>'}}
-dejavu.weight @weight_c3 : tensor<8xi32> from <"m", offset = 0, length = 32>
+// expected-error @below {{expected a static tensor of rank 1 or more with floating-point or integer elements, found 'tensor<8xcomplex<f32>>'}}
+dejavu.weight @weight_c3 : tensor<8xcomplex<f32>> from <"m", offset = 0, length = 32>
 
 // -----
 

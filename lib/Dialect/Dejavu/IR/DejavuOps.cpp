@@ -91,6 +91,29 @@ static RankedTensorType applyRecipeStep(RankedTensorType type, Attribute step) {
       return nullptr;
     return RankedTensorType::get(type.getShape(), cast.getElementType());
   }
+  if (auto take = dyn_cast<TakeRowsAttr>(step)) {
+    ArrayRef<int64_t> ranges = take.getRanges();
+    int64_t rows = 0, all = type.getDimSize(0);
+    if (ranges.empty() || ranges.size() % 2 != 0)
+      return nullptr;
+    for (size_t i = 0; i < ranges.size(); i += 2) {
+      int64_t first = ranges[i], count = ranges[i + 1];
+      if (first < 0 || count <= 0 || first > all || count > all - first)
+        return nullptr;
+      rows += count;
+    }
+    SmallVector<int64_t> shape(type.getShape());
+    shape[0] = rows;
+    return RankedTensorType::get(shape, type.getElementType());
+  }
+  if (auto dequantize = dyn_cast<DequantizeAttr>(step)) {
+    if (!isa<IntegerType>(type.getElementType()) || dequantize.getAxis() < 0 ||
+        dequantize.getAxis() >= type.getRank() ||
+        dequantize.getBlockSize() <= 0)
+      return nullptr;
+    return RankedTensorType::get(type.getShape(),
+                                 Float32Type::get(type.getContext()));
+  }
   auto transpose = dyn_cast<TransposeAttr>(step);
   if (!transpose ||
       static_cast<int64_t>(transpose.getPermutation().size()) != type.getRank())
@@ -110,16 +133,18 @@ LogicalResult WeightOp::verify() {
   RankedTensorType type = getTensorType(), stored = getStoredType();
   for (RankedTensorType each : {type, stored}) // C3
     if (!each.hasStaticShape() || each.getRank() == 0 ||
-        !isa<FloatType>(each.getElementType()))
-      return emitOpError() << "expected a static floating-point tensor of rank "
-                              "1 or more, found "
+        !each.getElementType().isIntOrFloat())
+      return emitOpError() << "expected a static tensor of rank 1 or more with "
+                              "floating-point or integer elements, found "
                            << each;
   SourceAttr source = getSource();
   if (source.getOffset() < 0 || source.getLength() < 0) // C2
     return emitOpError() << "expected a byte range, found offset "
                          << source.getOffset() << " and length "
                          << source.getLength();
-  int64_t bytes = stored.getNumElements() * stored.getElementTypeBitWidth() / 8;
+  // Elements of less than a byte are packed.
+  int64_t bytes = llvm::divideCeil(
+      stored.getNumElements() * stored.getElementTypeBitWidth(), 8);
   if (bytes != source.getLength()) // C1
     return emitOpError() << "expected a source of " << bytes << " bytes for "
                          << stored << ", found " << source.getLength();
@@ -189,14 +214,20 @@ LogicalResult EmbedOp::verifySymbolUses(SymbolTableCollection &tables) {
 LogicalResult NormOp::verify() {
   if (getKind() == NormKind::rms && getBias()) // C2
     return emitOpError() << "expected no bias for rms";
+  if (getBias() && !getScale()) // C2
+    return emitOpError() << "expected a scale beside the bias";
+  if (getGroups() <= 0 || getFeatures(getType()) % getGroups() != 0) // C4
+    return emitOpError() << "expected groups that divide the features, found "
+                         << getGroups() << " for " << getType();
   if (getEpsilon().isNegative()) // C3
     return emitOpError() << "expected an epsilon that is not negative";
   return success();
 }
 
 LogicalResult NormOp::verifySymbolUses(SymbolTableCollection &tables) {
-  int64_t features = getFeatures(getType()); // C1
-  if (failed(verifyWeight(*this, tables, getScaleAttr(), "scale", {features})))
+  int64_t features = getFeatures(getType()) / getGroups(); // C1
+  if (failed(verifyOptionalWeight(*this, tables, getScaleAttr(), "scale",
+                                  {features})))
     return failure();
   return verifyOptionalWeight(*this, tables, getBiasAttr(), "bias", {features});
 }
@@ -212,6 +243,8 @@ LogicalResult LinearOp::verifySymbolUses(SymbolTableCollection &tables) {
 }
 
 LogicalResult LMHeadOp::verify() {
+  if (getSoftcap().isNegative()) // C4
+    return emitOpError() << "expected a softcap that is not negative";
   if (!getFrom())
     return verifySameRows(*this, getInput().getType(), getType());
   if (!cast<RankedTensorType>(getType()).isDynamicDim(1)) // C3
@@ -235,6 +268,12 @@ LogicalResult LMHeadOp::verifySymbolUses(SymbolTableCollection &tables) {
                        out);
 }
 
+LogicalResult FFNOp::verify() {
+  if (getGateBias() && !getGate()) // C3
+    return emitOpError() << "expected a gate beside the gate bias";
+  return success();
+}
+
 LogicalResult FFNOp::verifySymbolUses(SymbolTableCollection &tables) {
   int64_t features = getFeatures(getType());
   if (failed(verifyWeight(*this, tables, getUpAttr(), "up projection",
@@ -246,7 +285,11 @@ LogicalResult FFNOp::verifySymbolUses(SymbolTableCollection &tables) {
   if (failed(verifyWeight(*this, tables, getDownAttr(), "down projection",
                           {neurons, features})) || // C1
       failed(verifyOptionalWeight(*this, tables, getUpBiasAttr(), "up bias",
-                                  {neurons}))) // C2
+                                  {neurons})) || // C2
+      failed(verifyOptionalWeight(*this, tables, getGateAttr(),
+                                  "gate projection", {neurons, features})) ||
+      failed(verifyOptionalWeight(*this, tables, getGateBiasAttr(), "gate bias",
+                                  {neurons})))
     return failure();
   return verifyOptionalWeight(*this, tables, getDownBiasAttr(), "down bias",
                               {features}); // C2
@@ -272,6 +315,74 @@ LogicalResult AttentionOp::verify() {
     return emitOpError() << "expected a multiple of " << group
                          << " features for " << cache << ", found "
                          << getQuery().getType();
+  if ((getWindow() && *getWindow() <= 0) || getSoftcap().isNegative()) // C2
+    return emitOpError()
+           << "expected a positive window and a softcap that is not negative";
+  int64_t heads = getFeatures(getQuery().getType()) / cache.getHeadDim();
+  std::optional<ArrayRef<float>> slopes = getAlibi();
+  if (slopes && static_cast<int64_t>(slopes->size()) != heads) // C3
+    return emitOpError() << "expected " << heads << " slopes, found "
+                         << static_cast<int64_t>(slopes->size());
+  return success();
+}
+
+LogicalResult SDPAOp::verify() {
+  int64_t heads = getHeads(), kvHeads = getKvHeads();
+  if (heads <= 0 || kvHeads <= 0 || heads % kvHeads != 0) // C1
+    return emitOpError() << "expected kv_heads to divide heads, found "
+                         << kvHeads << " and " << heads;
+  int64_t query = getFeatures(getQuery().getType());
+  int64_t key = getFeatures(getKey().getType());
+  if (query % heads != 0 || key != query / heads * kvHeads) // C1
+    return emitOpError() << "expected queries and keys of " << heads << " and "
+                         << kvHeads << " heads of one size, found "
+                         << getQuery().getType() << " and "
+                         << getKey().getType();
+  int64_t value = getFeatures(getValue().getType());
+  if (value % kvHeads != 0 ||
+      getFeatures(getType()) != value / kvHeads * heads) // C2
+    return emitOpError() << "expected values of " << kvHeads
+                         << " heads and a result of " << heads
+                         << " heads of the same size, found "
+                         << getValue().getType() << " and " << getType();
+  if (getSoftcap().isNegative()) // C4
+    return emitOpError() << "expected a softcap that is not negative";
+  if (failed(verifySameRows(*this, getQuery().getType(), getType()))) // C3
+    return failure();
+  return verifySameRows(*this, getKey().getType(), getValue().getType());
+}
+
+LogicalResult RopeTableOp::verifySymbolUses(SymbolTableCollection &tables) {
+  auto positions = cast<RankedTensorType>(getPositions().getType());
+  auto result = cast<RankedTensorType>(getType());
+  if (positions.getShape() != result.getShape().drop_back()) // C2
+    return emitOpError() << "expected equal batch and tokens, found "
+                         << positions << " and " << result;
+  int64_t features = getFeatures(result);
+  if (features % 2 != 0) // C1
+    return emitOpError() << "expected an even number of features, found "
+                         << result;
+  return verifyWeight(*this, tables, getInvFreqAttr(), "inv_freq",
+                      {features / 2}); // C1
+}
+
+LogicalResult RopeOp::verify() {
+  auto input = cast<RankedTensorType>(getInput().getType());
+  auto table = cast<RankedTensorType>(getTable().getType());
+  int64_t features = getFeatures(input), rotated = getFeatures(table);
+  int64_t heads = getHeads();
+  if (heads <= 0 || features % heads != 0) // C1
+    return emitOpError() << "expected heads that divide the features, found "
+                         << heads << " for " << input;
+  if (rotated % 2 != 0 || rotated > features / heads) // C2
+    return emitOpError() << "expected an even number of at most "
+                         << features / heads << " rotated features, found "
+                         << table;
+  bool sameBatch =
+      table.getDimSize(0) == input.getDimSize(0) || table.getDimSize(0) == 1;
+  if (!sameBatch || table.getDimSize(1) != input.getDimSize(1)) // C3
+    return emitOpError() << "expected equal batch and tokens, found " << input
+                         << " and " << table;
   return success();
 }
 
@@ -281,6 +392,20 @@ LogicalResult SelectOp::verify() {
     return emitOpError() << "expected an extent of " << features << ", found "
                          << getType();
   return success();
+}
+
+LogicalResult GatherLinearOp::verify() {
+  if (getActive().getType().getExtent() != getFeatures(getType())) // C3
+    return emitOpError() << "expected an active set with an extent of "
+                         << getFeatures(getType()) << ", found "
+                         << getActive().getType();
+  return verifySameRows(*this, getInput().getType(), getType()); // C4
+}
+
+LogicalResult GatherLinearOp::verifySymbolUses(SymbolTableCollection &tables) {
+  int64_t in = getFeatures(getInput().getType()), out = getFeatures(getType());
+  return verifyProduct(*this, tables, getWeightAttr(), getBiasAttr(), out, in,
+                       out);
 }
 
 LogicalResult SparseLinearOp::verify() {

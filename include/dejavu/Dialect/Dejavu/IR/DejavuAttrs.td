@@ -31,7 +31,8 @@ def Dejavu_Activation : Dejavu_Enum<"Activation",
       I32EnumAttrCase<"relu2", 1>,
       I32EnumAttrCase<"gelu", 2>,
       I32EnumAttrCase<"gelu_tanh", 3>,
-      I32EnumAttrCase<"silu", 4>]>;
+      I32EnumAttrCase<"silu", 4>,
+      I32EnumAttrCase<"quick_gelu", 5>]>;
 def Dejavu_ActivationAttr : Dejavu_EnumAttr<Dejavu_Activation, "activation">;
 
 def Dejavu_NormKind : Dejavu_Enum<"NormKind",
@@ -54,7 +55,9 @@ def Dejavu_Unit : Dejavu_Enum<"Unit",
 
 def Dejavu_Entry : Dejavu_Enum<"Entry",
     "entry points of a compiled model", [
-      I32EnumAttrCase<"prefill", 0>, I32EnumAttrCase<"decode", 1>]>;
+      I32EnumAttrCase<"prefill", 0>,
+      I32EnumAttrCase<"decode", 1>,
+      I32EnumAttrCase<"forward", 2>]>;
 def Dejavu_EntryAttr : Dejavu_EnumAttr<Dejavu_Entry, "entry"> {
   let assemblyFormat = "`<` $value `>`";
 }
@@ -66,14 +69,16 @@ def Dejavu_Role : Dejavu_Enum<"Role",
       I32EnumAttrCase<"positions", 2>,
       I32EnumAttrCase<"key", 3>,
       I32EnumAttrCase<"value", 4>,
-      I32EnumAttrCase<"logits", 5>]>;
+      I32EnumAttrCase<"logits", 5>,
+      I32EnumAttrCase<"plain", 6>]>;
 
 def Dejavu_BindingAttr : Dejavu_Attr<"Binding", "binding"> {
   let summary = "one input or output of the original model";
   let description = [{
     The tensor's name in the ONNX file and what it is to the compiled model.
     `layer` is the index of the cache argument for `key` and `value`, and 0
-    otherwise.
+    otherwise. All inputs and outputs of a model with the entry point
+    `forward` are `plain`: tensors as they are.
 
     ```mlir
     #dejavu.binding<"past_key_values.3.key", key, 3>
@@ -118,6 +123,47 @@ def Dejavu_CastAttr : Dejavu_Attr<"Cast", "cast"> {
   }];
   let parameters = (ins "::mlir::Type":$elementType);
   let assemblyFormat = "`<` $elementType `>`";
+}
+
+def Dejavu_TakeRowsAttr : Dejavu_Attr<"TakeRows", "take_rows"> {
+  let summary = "recipe step: some rows of a weight, in a given order";
+  let description = [{
+    `ranges` holds pairs of a first index and a count along dimension 0. The
+    result is those ranges, one after the other. Cuts the query, key and value
+    projections out of a packed one, however their heads are interleaved.
+
+    ```mlir
+    // Rows 0..31 and 96..127: the queries of two heads of 32 in [h, 3, d].
+    #dejavu.take_rows<[0, 32, 96, 32]>
+    ```
+  }];
+  let parameters = (ins ArrayRefParameter<"int64_t">:$ranges);
+  let assemblyFormat = "`<` `[` $ranges `]` `>`";
+}
+
+def Dejavu_DequantizeAttr : Dejavu_Attr<"Dequantize", "dequantize"> {
+  let summary = "recipe step: integers of a weight to f32";
+  let description = [{
+    `(x - zero_point) * scale`, where scale and zero point are weights of the
+    same rank: one element for each `blockSize` elements along `axis`, and one
+    for each index of the other dimensions (or 1 there: the same for all).
+    Without `zeroPoints` the zero point is `zeroPoint`.
+
+    ```mlir
+    #dejavu.dequantize<scales = @w.scales, axis = 1, block_size = 32,
+                       zero_point = 8>
+    ```
+  }];
+  let parameters = (ins
+      "::mlir::FlatSymbolRefAttr":$scales,
+      OptionalParameter<"::mlir::FlatSymbolRefAttr">:$zeroPoints,
+      "int64_t":$axis, "int64_t":$blockSize,
+      DefaultValuedParameter<"int64_t", "0">:$zeroPoint);
+  let assemblyFormat = [{
+    `<` `scales` `=` $scales (`,` `zero_points` `=` $zeroPoints^)? `,`
+    `axis` `=` $axis `,` `block_size` `=` $blockSize
+    (`,` `zero_point` `=` $zeroPoint^)? `>`
+  }];
 }
 
 #endif // DEJAVU_DIALECT_DEJAVU_IR_DEJAVUATTRS_TD

@@ -29,6 +29,10 @@ def Dejavu_Starts : TypeConstraint<
     And<[RankedTensorOf<[I64]>.predicate, HasAnyRankOfPred<[1]>]>,
     "i64 tensor [batch]", "::mlir::RankedTensorType">;
 
+/// An f32 attribute that is not printed where it has this value.
+class Dejavu_DefaultFloat<string value>
+    : DefaultValuedAttr<F32Attr, "::llvm::APFloat(" # value # "f)">;
+
 //===----------------------------------------------------------------------===//
 // Module-level
 //===----------------------------------------------------------------------===//
@@ -44,7 +48,8 @@ def Dejavu_WeightOp : Dejavu_Op<"weight", [Symbol]> {
     Constraints:
     * (C1) the source's length is the number of bytes of its type
     * (C2) offset and length are not negative
-    * (C3) types are static, of rank 1 or more, with floating-point elements
+    * (C3) types are static, of rank 1 or more, with floating-point or integer
+      elements
     * (C4) the recipe leads from `source_type` to `type`
 
     ```mlir
@@ -123,8 +128,9 @@ def Dejavu_EmbedOp : Dejavu_Op<"embed",
     [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "rows of an embedding table";
   let description = [{
-    `result[b, t, :] = table[ids[b, t] + offset, :]`, as f32. OPT's learned
-    positions have an offset of 2.
+    `result[b, t, :] = scale * table[ids[b, t] + offset, :]`, as f32. OPT's
+    learned positions have an offset of 2, Gemma's embeddings a scale of
+    sqrt(features).
 
     Constraints:
     * (C1) table is [vocabulary, features]; features are those of the result
@@ -136,7 +142,8 @@ def Dejavu_EmbedOp : Dejavu_Op<"embed",
     ```
   }];
   let arguments = (ins Dejavu_Ids:$ids, FlatSymbolRefAttr:$table,
-                       DefaultValuedAttr<I64Attr, "0">:$offset);
+                       DefaultValuedAttr<I64Attr, "0">:$offset,
+                       Dejavu_DefaultFloat<"1.0">:$scale);
   let results = (outs Dejavu_Rows:$result);
   let assemblyFormat = [{
     $ids `,` $table attr-dict `:` type($ids) `->` type($result)
@@ -163,14 +170,20 @@ def Dejavu_NormOp : Dejavu_Op<"norm",
      DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "layer norm or RMS norm over the features";
   let description = [{
-    `layer`: `result = (x - mean) / sqrt(var + epsilon) * scale + bias`, with
-    the biased variance. `rms`: `result = x / sqrt(mean(x^2) + epsilon) *
-    scale`. Statistics are over the features, in f32.
+    `layer`: `result = (x - mean) / sqrt(var + epsilon) * (scale +
+    weight_offset) + bias`, with the biased variance. `rms`: `result = x /
+    sqrt(mean(x^2) + epsilon) * (scale + weight_offset)`. Without `scale` the
+    factor is 1. Statistics are over the features, in f32.
+
+    With `groups` > 1 the features are that many equal parts, each with
+    statistics of its own: the query and key norms over a head. Scale and bias
+    then have the elements of one part, and serve all.
 
     Constraints:
-    * (C1) scale and bias are vectors with the features of the input
-    * (C2) `rms` has no bias
+    * (C1) scale and bias are vectors with the features of one group
+    * (C2) `rms` has no bias, and a bias needs a scale
     * (C3) epsilon is not negative
+    * (C4) the features are a multiple of `groups`, which is positive
 
     ```mlir
     %n = dejavu.norm layer %x, @scale, @bias {epsilon = 1.0e-5 : f32}
@@ -178,12 +191,14 @@ def Dejavu_NormOp : Dejavu_Op<"norm",
     ```
   }];
   let arguments = (ins Dejavu_NormKindAttr:$kind, Dejavu_Rows:$input,
-                       FlatSymbolRefAttr:$scale,
+                       OptionalAttr<FlatSymbolRefAttr>:$scale,
                        OptionalAttr<FlatSymbolRefAttr>:$bias,
-                       F32Attr:$epsilon);
+                       F32Attr:$epsilon,
+                       Dejavu_DefaultFloat<"0.0">:$weight_offset,
+                       DefaultValuedAttr<I64Attr, "1">:$groups);
   let results = (outs Dejavu_Rows:$result);
   let assemblyFormat = [{
-    $kind $input `,` $scale (`,` $bias^)? attr-dict `:` type($result)
+    $kind $input (`,` $scale^)? (`,` $bias^)? attr-dict `:` type($result)
   }];
   let hasVerifier = 1;
 }
@@ -221,13 +236,15 @@ def Dejavu_LMHeadOp : Dejavu_Op<"lm_head",
     [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "logits of the tokens from a given one on";
   let description = [{
-    `result[b, t, :] = input[b, t + from, :] * weight^T + bias`. Without
-    `from`, the logits of all tokens.
+    `result[b, t, :] = cap(scale * (input[b, t + from, :] * weight^T + bias))`
+    with `cap(x) = softcap * tanh(x / softcap)`, or `x` if `softcap` is 0.
+    Without `from`, the logits of all tokens.
 
     Constraints:
     * (C1) weight is [vocabulary, features of input]
     * (C2) bias is a vector with the vocabulary
     * (C3) with `from`, the tokens of the result are dynamic
+    * (C4) `softcap` is not negative
 
     Canonicalisation: `from` a constant 0 is dropped.
 
@@ -238,7 +255,9 @@ def Dejavu_LMHeadOp : Dejavu_Op<"lm_head",
   }];
   let arguments = (ins Dejavu_Rows:$input, FlatSymbolRefAttr:$weight,
                        OptionalAttr<FlatSymbolRefAttr>:$bias,
-                       Optional<Index>:$from);
+                       Optional<Index>:$from,
+                       Dejavu_DefaultFloat<"1.0">:$scale,
+                       Dejavu_DefaultFloat<"0.0">:$softcap);
   let results = (outs Dejavu_Rows:$result);
   let assemblyFormat = [{
     $input `,` $weight (`,` $bias^)? (`from` $from^)? attr-dict `:`
@@ -253,28 +272,35 @@ def Dejavu_FFNOp : Dejavu_Op<"ffn",
      DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "an MLP block: the unit of neuron sparsity";
   let description = [{
-    `result = activation(input * up^T + up_bias) * down + down_bias`. Both
-    projections are neuron-major: a row of `up` and a row of `down` belong to
-    one neuron.
+    `result = h * down + down_bias` with `h = activation(input * up^T +
+    up_bias)` or, if there is a gate, `h = activation(input * gate^T +
+    gate_bias) . (input * up^T + up_bias)`, elementwise. All projections are
+    neuron-major: a row of `gate`, of `up` and of `down` belong to one neuron.
 
     Constraints:
-    * (C1) up and down are [neurons, features]
-    * (C2) up_bias has `neurons` elements, down_bias `features`
+    * (C1) gate, up and down are [neurons, features]
+    * (C2) up_bias and gate_bias have `neurons` elements, down_bias `features`
+    * (C3) a gate_bias needs a gate
 
     ```mlir
     %f = dejavu.ffn relu %m, up = @w1, @b1 down = @w2, @b2 : tensor<?x1x256xf32>
+    %g = dejavu.ffn silu %m, gate = @w0 up = @w1 down = @w2 : tensor<?x1x256xf32>
     ```
   }];
   let arguments = (ins Dejavu_ActivationAttr:$activation, Dejavu_Rows:$input,
+                       OptionalAttr<FlatSymbolRefAttr>:$gate,
+                       OptionalAttr<FlatSymbolRefAttr>:$gate_bias,
                        FlatSymbolRefAttr:$up,
                        OptionalAttr<FlatSymbolRefAttr>:$up_bias,
                        FlatSymbolRefAttr:$down,
                        OptionalAttr<FlatSymbolRefAttr>:$down_bias);
   let results = (outs Dejavu_Rows:$result);
   let assemblyFormat = [{
-    $activation $input `,` `up` `=` $up (`,` $up_bias^)?
-    `down` `=` $down (`,` $down_bias^)? attr-dict `:` type($result)
+    $activation $input `,` (`gate` `=` $gate^)? (`,` $gate_bias^)?
+    `up` `=` $up (`,` $up_bias^)? `down` `=` $down (`,` $down_bias^)?
+    attr-dict `:` type($result)
   }];
+  let hasVerifier = 1;
 }
 
 //===----------------------------------------------------------------------===//
@@ -312,9 +338,11 @@ def Dejavu_AttentionOp : Dejavu_Op<"attention",
   let description = [{
     The cache holds T steps, the last S of which are those of the S tokens of
     `query`; token i is at time `t = T - S + i`. For each head h the result is
-    `softmax(scale * q . k) v` over the steps k with `starts[b] <= k <= t`. A
-    query that sees no step (its own token is padding) gives the mean of the
-    values of all T steps (`uniform`) or zero (`zero`).
+    `softmax(cap(scale * q . k) + alibi[h] * (k - t)) v` over the steps k with
+    `starts[b] <= k <= t` and, if there is a `window`, `t - k < window`.
+    `cap(x)` is `softcap * tanh(x / softcap)`, or `x` if `softcap` is 0. A query
+    that sees no step (its own token is padding) gives the mean of the values
+    of all T steps (`uniform`) or zero (`zero`).
 
     With more query heads than heads in the cache (GQA), query head h reads
     cache head `h / (query heads / cache heads)`.
@@ -323,6 +351,8 @@ def Dejavu_AttentionOp : Dejavu_Op<"attention",
 
     Constraints:
     * (C1) features of query are a multiple of heads * headDim of the cache
+    * (C2) `window` is positive, `softcap` is not negative
+    * (C3) `alibi` has one slope for each query head
 
     ```mlir
     %a, %c2 = dejavu.attention %q, %c1, %starts scale = 0.25 masked_rows = uniform
@@ -331,11 +361,123 @@ def Dejavu_AttentionOp : Dejavu_Op<"attention",
   }];
   let arguments = (ins Dejavu_Rows:$query, Dejavu_KVCacheType:$cache,
                        Dejavu_Starts:$starts, F32Attr:$scale,
-                       Dejavu_MaskedRowsAttr:$masked_rows);
+                       Dejavu_MaskedRowsAttr:$masked_rows,
+                       OptionalAttr<I64Attr>:$window,
+                       Dejavu_DefaultFloat<"0.0">:$softcap,
+                       OptionalAttr<DenseF32ArrayAttr>:$alibi);
   let results = (outs Dejavu_Rows:$result, Dejavu_KVCacheType:$new_cache);
   let assemblyFormat = [{
     $query `,` $cache `,` $starts `scale` `=` $scale
     `masked_rows` `=` $masked_rows attr-dict `:` type($query) `,` type($cache) `,` type($starts)
+  }];
+  let hasVerifier = 1;
+}
+
+def Dejavu_Mask : Type<
+    And<[RankedTensorOf<[F32, I1]>.predicate, HasAnyRankOfPred<[4]>]>,
+    "f32 or i1 tensor [batch, heads, queries, keys]",
+    "::mlir::RankedTensorType">;
+
+def Dejavu_SDPAOp : Dejavu_Op<"sdpa",
+    [Pure]> {
+  let summary = "scaled dot product attention over given keys and values";
+  let description = [{
+    Attention without a cache: of encoders, of cross attention, and of decoders
+    whose mask or cache is not understood. For each of `heads` heads the result
+    is `softmax(cap(scale * q . k) + mask) v`, where query head h reads key and
+    value head `h / (heads / kv_heads)`. `cap` is as in `attention`.
+
+    A `mask` of i1 hides the keys where it is false; one of f32 is added. Each
+    of its dimensions is that of the scores [batch, heads, queries, keys], or 1.
+    With `causal`, query i of S sees key k of T only if `k <= i + T - S`. A
+    query all of whose keys are hidden, or have the score minus infinity, gives
+    the mean of all values (`uniform`) or zero (`zero`).
+
+    Constraints:
+    * (C1) features of query and key are heads and kv_heads times the same
+      head size; kv_heads divides heads
+    * (C2) features of value are a multiple of kv_heads, and those of the
+      result are heads times as many as one head has
+    * (C3) batch and tokens of query and result, and of key and value, are the
+      same
+    * (C4) `softcap` is not negative
+
+    ```mlir
+    %a = dejavu.sdpa %q, %k, %v mask(%m) heads = 8 kv_heads = 8 scale = 0.125
+        masked_rows = uniform
+        : (tensor<?x?x256xf32>, tensor<?x?x256xf32>, tensor<?x?x256xf32>,
+           tensor<?x1x1x?xi1>) -> tensor<?x?x256xf32>
+    ```
+  }];
+  let arguments = (ins Dejavu_Rows:$query, Dejavu_Rows:$key, Dejavu_Rows:$value,
+                       Optional<Dejavu_Mask>:$mask,
+                       I64Attr:$heads, I64Attr:$kv_heads, F32Attr:$scale,
+                       Dejavu_MaskedRowsAttr:$masked_rows, UnitAttr:$causal,
+                       Dejavu_DefaultFloat<"0.0">:$softcap);
+  let results = (outs Dejavu_Rows:$result);
+  let assemblyFormat = [{
+    $query `,` $key `,` $value (`mask` `(` $mask^ `)`)? `heads` `=` $heads
+    `kv_heads` `=` $kv_heads `scale` `=` $scale `masked_rows` `=` $masked_rows
+    (`causal` $causal^)? attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Rotary embedding
+//===----------------------------------------------------------------------===//
+
+def Dejavu_RopeTableOp : Dejavu_Op<"rope_table",
+    [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "cosines and sines of positions";
+  let description = [{
+    `result[b, t, i] = scale * cos(positions[b, t] * inv_freq[i])` for the first
+    half of the features, and the sines for the second half.
+
+    Constraints:
+    * (C1) the features of the result are twice the elements of `inv_freq`
+    * (C2) batch and tokens of the result are those of the positions
+
+    ```mlir
+    %t = dejavu.rope_table %positions, @inv_freq
+        : tensor<?x1xi64> -> tensor<?x1x32xf32>
+    ```
+  }];
+  let arguments = (ins Dejavu_Ids:$positions, FlatSymbolRefAttr:$inv_freq,
+                       Dejavu_DefaultFloat<"1.0">:$scale);
+  let results = (outs Dejavu_Rows:$result);
+  let assemblyFormat = [{
+    $positions `,` $inv_freq attr-dict `:` type($positions) `->` type($result)
+  }];
+}
+
+def Dejavu_RopeOp : Dejavu_Op<"rope",
+    [Pure, AllTypesMatch<["input", "result"]>]> {
+  let summary = "rotary position embedding";
+  let description = [{
+    Rotates pairs of features of each of `heads` heads by the angles whose
+    cosines and sines are in `table` [batch, tokens, R]: cosines first. The
+    first R features of a head take part and the others stay. A pair is
+    `(i, i + R/2)` or, with `interleaved`, `(2i, 2i + 1)`; it becomes
+    `(x cos - y sin, y cos + x sin)`.
+
+    Constraints:
+    * (C1) the features of the input are a multiple of `heads`
+    * (C2) R is even and not greater than the size of a head
+    * (C3) tokens of input and table are the same; the batch too, or that of
+      the table is 1
+
+    ```mlir
+    %r = dejavu.rope %q, %t heads = 8
+        : tensor<?x1x256xf32>, tensor<?x1x32xf32>
+    ```
+  }];
+  let arguments = (ins Dejavu_Rows:$input, Dejavu_Rows:$table, I64Attr:$heads,
+                       UnitAttr:$interleaved);
+  let results = (outs Dejavu_Rows:$result);
+  let assemblyFormat = [{
+    $input `,` $table `heads` `=` $heads (`interleaved` $interleaved^)?
+    attr-dict `:` type($input) `,` type($table)
   }];
   let hasVerifier = 1;
 }
@@ -362,6 +504,40 @@ def Dejavu_SelectOp : Dejavu_Op<"select", [Pure]> {
   let results = (outs Dejavu_ActiveType:$result);
   let assemblyFormat = [{
     $kind $scores attr-dict `:` type($scores) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+def Dejavu_GatherLinearOp : Dejavu_Op<"gather_linear",
+    [Pure, AllTypesMatch<["factor", "result"]>,
+     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "the features of a linear layer that an active set names";
+  let description = [{
+    `result[r, i] = (input[r, :] . weight[i, :] + bias[i]) * factor[r, i]` for i
+    in active[r], and 0 for all other i. Rows of the weight that are not in the
+    set of any row are not read. The up projection of a gated MLP; `factor` is
+    what the gate made.
+
+    Constraints:
+    * (C1) weight is [features of result, features of input]: neuron-major
+    * (C2) bias is a vector with the features of the result
+    * (C3) the extent of the set is the features of the result
+    * (C4) batch and tokens of input and result are the same
+
+    ```mlir
+    %h = dejavu.gather_linear %m, %s, @w1 times %g
+        : tensor<?x1x256xf32>, !dejavu.active<neuron, 1024>
+        -> tensor<?x1x1024xf32>
+    ```
+  }];
+  let arguments = (ins Dejavu_Rows:$input, Dejavu_ActiveType:$active,
+                       FlatSymbolRefAttr:$weight,
+                       OptionalAttr<FlatSymbolRefAttr>:$bias,
+                       Dejavu_Rows:$factor);
+  let results = (outs Dejavu_Rows:$result);
+  let assemblyFormat = [{
+    $input `,` $active `,` $weight (`,` $bias^)? `times` $factor attr-dict `:`
+    type($input) `,` type($active) `->` type($result)
   }];
   let hasVerifier = 1;
 }
