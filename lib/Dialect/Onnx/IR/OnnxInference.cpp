@@ -101,6 +101,170 @@ LogicalResult mlir::onnx::inferBroadcast(ValueRange operands, Type element,
   return success();
 }
 
+LogicalResult mlir::onnx::inferMixedBroadcast(ValueRange operands, Type element,
+                                              SmallVectorImpl<Type> &types,
+                                              std::string &error) {
+  SmallVector<int64_t> shape;
+  for (Value operand : operands) {
+    auto type = cast<ShapedType>(operand.getType());
+    if (!type.hasRank()) {
+      types.push_back(UnrankedTensorType::get(element));
+      return success();
+    }
+    SmallVector<int64_t> before = shape;
+    if (failed(broadcast(shape, type.getShape()))) {
+      error = "expected operands that broadcast, found shapes " +
+              describe(before) + " and " + describe(type.getShape());
+      return failure();
+    }
+  }
+  types.push_back(RankedTensorType::get(shape, element));
+  return success();
+}
+
+LogicalResult mlir::onnx::inferReduce(Value data, Value axesOperand,
+                                      bool keepDims, bool noopWithEmptyAxes,
+                                      Operands operands,
+                                      SmallVectorImpl<Type> &types,
+                                      std::string &error) {
+  auto type = cast<ShapedType>(data.getType());
+  auto unranked = UnrankedTensorType::get(type.getElementType());
+  std::optional<SmallVector<int64_t>> axes = SmallVector<int64_t>();
+  if (axesOperand)
+    axes = evaluateInts(axesOperand, operands);
+  if (!type.hasRank() || !axes) {
+    types.push_back(
+        type.hasRank() && keepDims
+            ? Type(RankedTensorType::get(
+                  SmallVector<int64_t>(type.getRank(), ShapedType::kDynamic),
+                  type.getElementType()))
+            : Type(unranked));
+    return success();
+  }
+  if (axes->empty() && noopWithEmptyAxes) {
+    types.push_back(type);
+    return success();
+  }
+  SmallVector<bool> reduced(type.getRank(), axes->empty());
+  bool allKnown = true;
+  for (int64_t axis : *axes) {
+    allKnown &= !ShapedType::isDynamic(axis);
+    if (!allKnown)
+      break;
+    if (failed(normalizeAxis(axis, type.getRank(), "axis", error)))
+      return failure();
+    if (reduced[axis]) {
+      error =
+          "expected each axis once, found " + std::to_string(axis) + " again";
+      return failure();
+    }
+    reduced[axis] = true;
+  }
+  SmallVector<int64_t> shape;
+  for (int64_t i = 0; i < type.getRank(); ++i) {
+    if (!allKnown)
+      shape.push_back(ShapedType::kDynamic);
+    else if (!reduced[i])
+      shape.push_back(type.getDimSize(i));
+    else if (keepDims)
+      shape.push_back(1);
+  }
+  // Axes that are not known are as many as they are.
+  if (!allKnown && !keepDims) {
+    if (axes->size() > shape.size()) {
+      error = "expected at most " + std::to_string(type.getRank()) +
+              " axes, found " + std::to_string(axes->size());
+      return failure();
+    }
+    shape.resize(shape.size() - axes->size());
+  }
+  types.push_back(RankedTensorType::get(shape, type.getElementType()));
+  return success();
+}
+
+LogicalResult mlir::onnx::inferArg(Value data, int64_t axis, bool keepDims,
+                                   SmallVectorImpl<Type> &types,
+                                   std::string &error) {
+  auto type = cast<ShapedType>(data.getType());
+  Type element = IntegerType::get(data.getContext(), 64);
+  if (!type.hasRank()) {
+    types.push_back(UnrankedTensorType::get(element));
+    return success();
+  }
+  if (failed(normalizeAxis(axis, type.getRank(), "axis", error)))
+    return failure();
+  if (type.getDimSize(axis) == 0) {
+    error = "expected elements along axis " + std::to_string(axis) +
+            ", found " + describe(type);
+    return failure();
+  }
+  SmallVector<int64_t> shape(type.getShape());
+  if (keepDims)
+    shape[axis] = 1;
+  else
+    shape.erase(shape.begin() + axis);
+  types.push_back(RankedTensorType::get(shape, element));
+  return success();
+}
+
+bool mlir::onnx::mayBroadcastTo(ArrayRef<int64_t> from, ArrayRef<int64_t> to) {
+  if (from.size() > to.size())
+    return false;
+  for (auto [a, b] : llvm::zip(from, to.take_back(from.size())))
+    if (a != 1 && !mayEqual(a, b))
+      return false;
+  return true;
+}
+
+LogicalResult mlir::onnx::checkElements(ValueRange operands,
+                                        std::string &error) {
+  Type first = getElementTypeOrSelf(operands.front());
+  for (Value operand : operands)
+    if (Type other = getElementTypeOrSelf(operand); other != first) {
+      error = "expected operands of one element type, found " +
+              describe(first) + " and " + describe(other);
+      return failure();
+    }
+  return success();
+}
+
+Type mlir::onnx::rankedLike(ArrayRef<int64_t> shape, Value like) {
+  return RankedTensorType::get(shape, getElementTypeOrSelf(like));
+}
+
+Type mlir::onnx::unrankedLike(Value like) {
+  return UnrankedTensorType::get(getElementTypeOrSelf(like));
+}
+
+LogicalResult mlir::onnx::checkVector(Value value, StringRef name,
+                                      std::string &error) {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  if (!type || type.getRank() == 1)
+    return success();
+  error =
+      ("expected " + name + " of rank 1, found " + Twine(describe(type))).str();
+  return failure();
+}
+
+LogicalResult mlir::onnx::checkAxes(SmallVectorImpl<int64_t> &axes,
+                                    int64_t rank, std::string &error) {
+  SmallVector<bool> seen(rank, false);
+  for (int64_t &axis : axes) {
+    if (!isKnown(axis))
+      continue;
+    int64_t given = axis;
+    if (failed(normalizeAxis(axis, rank, "axis", error)))
+      return failure();
+    if (seen[axis]) {
+      error =
+          "expected each axis once, found " + std::to_string(given) + " again";
+      return failure();
+    }
+    seen[axis] = true;
+  }
+  return success();
+}
+
 /// Whether a tensor of type `type` can exist at all: its rank is within the
 /// limit, its number of elements fits 64 bits.
 static LogicalResult checkSize(Type type, std::string &error) {

@@ -24,33 +24,10 @@ LogicalResult IsNaNOp::inferResultTypes(Operands, SmallVectorImpl<Type> &types,
   return success();
 }
 
-/// Broadcasts the shapes of operands whose element types may differ. The result
-/// has the element type `element`.
-static LogicalResult inferMixed(ValueRange operands, Type element,
-                                SmallVectorImpl<Type> &types,
-                                std::string &error) {
-  SmallVector<int64_t> shape;
-  for (Value operand : operands) {
-    auto type = cast<ShapedType>(operand.getType());
-    if (!type.hasRank()) {
-      types.push_back(UnrankedTensorType::get(element));
-      return success();
-    }
-    SmallVector<int64_t> before = shape;
-    if (failed(broadcast(shape, type.getShape()))) {
-      error = "expected operands that broadcast, found shapes " +
-              describe(before) + " and " + describe(type.getShape());
-      return failure();
-    }
-  }
-  types.push_back(RankedTensorType::get(shape, element));
-  return success();
-}
-
 LogicalResult PowOp::inferResultTypes(Operands, SmallVectorImpl<Type> &types,
                                       std::string &error) {
-  return inferMixed(getOperation()->getOperands(), getElementTypeOrSelf(getX()),
-                    types, error);
+  return inferMixedBroadcast(getOperation()->getOperands(),
+                             getElementTypeOrSelf(getX()), types, error);
 }
 
 LogicalResult WhereOp::inferResultTypes(Operands, SmallVectorImpl<Type> &types,
@@ -61,5 +38,5 @@ LogicalResult WhereOp::inferResultTypes(Operands, SmallVectorImpl<Type> &types,
             " and " + describe(y);
     return failure();
   }
-  return inferMixed(getOperation()->getOperands(), x, types, error);
+  return inferMixedBroadcast(getOperation()->getOperands(), x, types, error);
 }

@@ -12,33 +12,6 @@
 using namespace mlir;
 using namespace mlir::onnx;
 
-/// Whether two dimensions may be equal.
-static bool mayEqual(int64_t a, int64_t b) {
-  return a == b || ShapedType::isDynamic(a) || ShapedType::isDynamic(b);
-}
-
-/// Whether a tensor of shape `from` broadcasts to `to` without changing it.
-static bool mayBroadcastTo(ArrayRef<int64_t> from, ArrayRef<int64_t> to) {
-  if (from.size() > to.size())
-    return false;
-  for (auto [a, b] : llvm::zip(from, to.take_back(from.size())))
-    if (a != 1 && !mayEqual(a, b))
-      return false;
-  return true;
-}
-
-/// Checks that all operands have one element type.
-static LogicalResult checkElements(ValueRange operands, std::string &error) {
-  Type first = getElementTypeOrSelf(operands.front());
-  for (Value operand : operands)
-    if (Type other = getElementTypeOrSelf(operand); other != first) {
-      error = "expected operands of one element type, found " +
-              describe(first) + " and " + describe(other);
-      return failure();
-    }
-  return success();
-}
-
 //===----------------------------------------------------------------------===//
 // Matrix products
 //===----------------------------------------------------------------------===//
@@ -379,64 +352,6 @@ LogicalResult RMSNormalizationOp::inferResultTypes(Operands,
             ", found " + describe(scale.getShape());
     return failure();
   }
-  return success();
-}
-
-LogicalResult ReduceMeanOp::inferResultTypes(Operands operands,
-                                             SmallVectorImpl<Type> &types,
-                                             std::string &error) {
-  auto type = cast<ShapedType>(getData().getType());
-  auto unranked = UnrankedTensorType::get(type.getElementType());
-  std::optional<SmallVector<int64_t>> axes = SmallVector<int64_t>();
-  if (getAxes())
-    axes = evaluateInts(getAxes(), operands);
-  if (!type.hasRank() || !axes) {
-    types.push_back(
-        type.hasRank() && getKeepdims()
-            ? Type(RankedTensorType::get(
-                  SmallVector<int64_t>(type.getRank(), ShapedType::kDynamic),
-                  type.getElementType()))
-            : Type(unranked));
-    return success();
-  }
-  if (axes->empty() && getNoopWithEmptyAxes()) {
-    types.push_back(type);
-    return success();
-  }
-  SmallVector<bool> reduced(type.getRank(), axes->empty());
-  bool allKnown = true;
-  for (int64_t axis : *axes) {
-    allKnown &= !ShapedType::isDynamic(axis);
-    if (!allKnown)
-      break;
-    if (failed(normalizeAxis(axis, type.getRank(), "axis", error)))
-      return failure();
-    if (reduced[axis]) {
-      error =
-          "expected each axis once, found " + std::to_string(axis) + " again";
-      return failure();
-    }
-    reduced[axis] = true;
-  }
-  SmallVector<int64_t> shape;
-  for (int64_t i = 0; i < type.getRank(); ++i) {
-    if (!allKnown)
-      shape.push_back(ShapedType::kDynamic);
-    else if (!reduced[i])
-      shape.push_back(type.getDimSize(i));
-    else if (getKeepdims())
-      shape.push_back(1);
-  }
-  // Axes that are not known are as many as they are.
-  if (!allKnown && !getKeepdims()) {
-    if (axes->size() > shape.size()) {
-      error = "expected at most " + std::to_string(type.getRank()) +
-              " axes, found " + std::to_string(axes->size());
-      return failure();
-    }
-    shape.resize(shape.size() - axes->size());
-  }
-  types.push_back(RankedTensorType::get(shape, type.getElementType()));
   return success();
 }
 

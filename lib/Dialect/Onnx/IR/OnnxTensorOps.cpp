@@ -14,48 +14,6 @@ using namespace mlir::onnx;
 
 static constexpr int64_t unknown = ShapedType::kDynamic;
 
-static bool isKnown(int64_t value) { return !ShapedType::isDynamic(value); }
-
-/// A ranked type of the element type of `like`.
-static Type rankedLike(ArrayRef<int64_t> shape, Value like) {
-  return RankedTensorType::get(shape, getElementTypeOrSelf(like));
-}
-
-static Type unrankedLike(Value like) {
-  return UnrankedTensorType::get(getElementTypeOrSelf(like));
-}
-
-/// Checks that `value`, an operand called `name`, has rank 1 if it has a rank.
-static LogicalResult checkVector(Value value, StringRef name,
-                                 std::string &error) {
-  auto type = dyn_cast<RankedTensorType>(value.getType());
-  if (!type || type.getRank() == 1)
-    return success();
-  error =
-      ("expected " + name + " of rank 1, found " + Twine(describe(type))).str();
-  return failure();
-}
-
-/// Normalises known axes and checks that none occurs twice.
-static LogicalResult checkAxes(SmallVectorImpl<int64_t> &axes, int64_t rank,
-                               std::string &error) {
-  SmallVector<bool> seen(rank, false);
-  for (int64_t &axis : axes) {
-    if (!isKnown(axis))
-      continue;
-    int64_t given = axis;
-    if (failed(normalizeAxis(axis, rank, "axis", error)))
-      return failure();
-    if (seen[axis]) {
-      error =
-          "expected each axis once, found " + std::to_string(given) + " again";
-      return failure();
-    }
-    seen[axis] = true;
-  }
-  return success();
-}
-
 //===----------------------------------------------------------------------===//
 // Constants
 //===----------------------------------------------------------------------===//

@@ -37,6 +37,9 @@ def OnnxDialect : Dialect {
         -> tensor<?xf32>
     ```
 
+    Operators of the domain `com.microsoft` have ops too. Their names hold the
+    domain (`onnx.com.microsoft.Attention`), which no operator of ONNX has.
+
     There is no `None` value. Optional results only come last, so an op simply
     has as many results as the node names.
 
@@ -72,7 +75,15 @@ class Onnx_DefaultFloat<string value>
 defvar Onnx_Floats = [F16, BF16, F32, F64];
 defvar Onnx_Ints = [I8, I16, I32, I64, UI8, UI16, UI32, UI64];
 
-def Onnx_Tensor : TensorOf<!listconcat(Onnx_Floats, Onnx_Ints, [I1])>;
+/// Types that are only converted, quantised and moved.
+defvar Onnx_Narrow = [I<2>, UI<2>, I<4>, UI<4>, F8E4M3FN, F8E4M3FNUZ, F8E5M2,
+                      F8E5M2FNUZ, F4E2M1FN];
+
+def Onnx_Tensor
+    : TensorOf<!listconcat(Onnx_Floats, Onnx_Ints, [I1], Onnx_Narrow)>;
+def Onnx_QuantTensor : TensorOf<!listconcat(Onnx_Ints, Onnx_Narrow)>;
+def Onnx_IntTensor : TensorOf<Onnx_Ints>;
+def Onnx_I32Tensor : TensorOf<[I32]>;
 def Onnx_NumTensor : TensorOf<!listconcat(Onnx_Floats, Onnx_Ints)>;
 def Onnx_FloatTensor : TensorOf<Onnx_Floats>;
 def Onnx_IndexTensor : TensorOf<[I32, I64]>;
@@ -171,6 +182,39 @@ class Onnx_VariadicOp<string mnemonic> : Onnx_Op<mnemonic> {
         std::string &error) {
       return ::mlir::onnx::inferBroadcast(getOperation()->getOperands(),
                                           nullptr, types, error);
+    }
+  }];
+}
+
+/// A reduction along axes, which are an operand.
+class Onnx_ReduceOp<string mnemonic, Type operand> : Onnx_Op<mnemonic> {
+  let arguments = (ins operand:$data, Optional<Onnx_I64Tensor>:$axes,
+                       Onnx_Flag<"1">:$keepdims,
+                       Onnx_Flag<"0">:$noop_with_empty_axes);
+  let results = (outs operand:$reduced);
+  let extraClassDefinition = [{
+    ::llvm::LogicalResult $cppClass::inferResultTypes(
+        ::mlir::onnx::Operands operands,
+        ::llvm::SmallVectorImpl<::mlir::Type> &types, std::string &error) {
+      return ::mlir::onnx::inferReduce(getData(), getAxes(), getKeepdims(),
+                                       getNoopWithEmptyAxes(), operands, types,
+                                       error);
+    }
+  }];
+}
+
+/// The place of an extreme element along one axis.
+class Onnx_ArgOp<string mnemonic> : Onnx_Op<mnemonic> {
+  let arguments = (ins Onnx_NumTensor:$data, Onnx_DefaultInt<"0">:$axis,
+                       Onnx_Flag<"1">:$keepdims,
+                       Onnx_Flag<"0">:$select_last_index);
+  let results = (outs Onnx_I64Tensor:$reduced);
+  let extraClassDefinition = [{
+    ::llvm::LogicalResult $cppClass::inferResultTypes(
+        ::mlir::onnx::Operands, ::llvm::SmallVectorImpl<::mlir::Type> &types,
+        std::string &error) {
+      return ::mlir::onnx::inferArg(getData(), getAxis(), getKeepdims(), types,
+                                    error);
     }
   }];
 }

@@ -70,6 +70,46 @@ llvm::LogicalResult inferBroadcast(ValueRange operands, Type element,
                                    llvm::SmallVectorImpl<Type> &types,
                                    std::string &error);
 
+/// The same of operands that may have other element types.
+llvm::LogicalResult inferMixedBroadcast(ValueRange operands, Type element,
+                                        llvm::SmallVectorImpl<Type> &types,
+                                        std::string &error);
+
+/// Inference of reductions along `axes`, which may be absent.
+llvm::LogicalResult inferReduce(Value data, Value axes, bool keepDims,
+                                bool noopWithEmptyAxes, Operands operands,
+                                llvm::SmallVectorImpl<Type> &types,
+                                std::string &error);
+
+/// Inference of ArgMax and ArgMin.
+llvm::LogicalResult inferArg(Value data, int64_t axis, bool keepDims,
+                             llvm::SmallVectorImpl<Type> &types,
+                             std::string &error);
+
+/// Whether a dimension is known, and whether two may be equal.
+inline bool isKnown(int64_t dim) { return !ShapedType::isDynamic(dim); }
+inline bool mayEqual(int64_t a, int64_t b) {
+  return a == b || !isKnown(a) || !isKnown(b);
+}
+
+/// Whether a tensor of shape `from` broadcasts to `to` without changing it.
+bool mayBroadcastTo(llvm::ArrayRef<int64_t> from, llvm::ArrayRef<int64_t> to);
+
+/// Types with the element type of `like`.
+Type rankedLike(llvm::ArrayRef<int64_t> shape, Value like);
+Type unrankedLike(Value like);
+
+/// Checks that all operands have one element type.
+llvm::LogicalResult checkElements(ValueRange operands, std::string &error);
+
+/// Checks that `value`, an operand called `name`, has rank 1 if it has a rank.
+llvm::LogicalResult checkVector(Value value, llvm::StringRef name,
+                                std::string &error);
+
+/// Normalises known axes and checks that none occurs twice.
+llvm::LogicalResult checkAxes(llvm::SmallVectorImpl<int64_t> &axes,
+                              int64_t rank, std::string &error);
+
 /// The verifier of the OnnxShapeInference interface.
 llvm::LogicalResult verifyInferredTypes(Operation *op);
 

@@ -80,8 +80,10 @@ def Onnx_AttentionOp : Onnx_Op<"Attention", [AttrSizedOperandSegments]> {
     shorter than the keys is extended with "not seen". `is_causal` lets a query
     at i see keys up to i + offset, where offset is the length of the past (or
     `nonpad_kv_seqlen` less the number of queries), and 0 without either. A
-    query that sees no key gives zeros. `past_key` and `past_value` are put
-    before the new keys and values. Meaning of opset 24.
+    query that sees no key gives zeros. `left_window_size` and
+    `right_window_size` limit how many keys before and after that place it sees
+    (-1: no limit). `past_key` and `past_value` are put
+    before the new keys and values. Meaning of opset 25.
 
     Results after `Y`: `present_key`, `present_value`, `qk_matmul_output` (what
     it holds is told by `qk_matmul_output_mode`), as many as the node names.
@@ -108,10 +110,12 @@ def Onnx_AttentionOp : Onnx_Op<"Attention", [AttrSizedOperandSegments]> {
                        Optional<Onnx_I64Tensor>:$nonpad_kv_seqlen,
                        Onnx_Flag<"0">:$is_causal,
                        OptionalAttr<Onnx_Int>:$kv_num_heads,
+                       Onnx_DefaultInt<"-1">:$left_window_size,
                        OptionalAttr<Onnx_Int>:$q_num_heads,
                        ConfinedAttr<Onnx_DefaultInt<"0">,
                                     [IntMinValue<0>, IntMaxValue<3>]>
                          :$qk_matmul_output_mode,
+                       Onnx_DefaultInt<"-1">:$right_window_size,
                        OptionalAttr<F32Attr>:$scale,
                        Onnx_DefaultFloat<"0.0">:$softcap,
                        OptionalAttr<TypeAttr>:$softmax_precision);
@@ -216,28 +220,6 @@ def Onnx_RMSNormalizationOp : Onnx_Op<"RMSNormalization"> {
                        Onnx_DefaultFloat<"1.0e-5">:$epsilon,
                        OptionalAttr<TypeAttr>:$stash_type);
   let results = (outs Onnx_FloatTensor:$Y);
-}
-
-def Onnx_ReduceMeanOp : Onnx_Op<"ReduceMean"> {
-  let summary = "mean along some axes";
-  let description = [{
-    The axes become 1, or vanish if `keepdims` is 0. Without axes, or with an
-    empty list of them, the mean is over all, unless `noop_with_empty_axes` is
-    1: then the result is `data`. Meaning of opset 18.
-
-    Constraints:
-    * (C1) each of `axes` lies in [-rank, rank) and occurs once.
-
-    Example:
-
-    ```mlir
-    %y = onnx.ReduceMean(%x, %axes) : (tensor<?x64xf32>, tensor<1xi64>) -> tensor<?x1xf32>
-    ```
-  }];
-  let arguments = (ins Onnx_NumTensor:$data, Optional<Onnx_I64Tensor>:$axes,
-                       Onnx_Flag<"1">:$keepdims,
-                       Onnx_Flag<"0">:$noop_with_empty_axes);
-  let results = (outs Onnx_NumTensor:$reduced);
 }
 
 def Onnx_SoftmaxOp : Onnx_Op<"Softmax"> {

@@ -85,9 +85,9 @@ def Onnx_CastOp : Onnx_Op<"Cast"> {
   let summary = "conversion to another element type";
   let description = [{
     As C converts, but that floats beyond the range of an integer type give
-    whatever the machine gives. To bool: false for zero. ONNX's `saturate` and
-    `round_mode` concern 8-bit floats alone, which this dialect has not.
-    Meaning of opset 24.
+    whatever the machine gives. To bool: false for zero. With `saturate` 1 what
+    lies beyond the range of an 8-bit float gives its largest number, else
+    infinity or, where the type has none, NaN. Meaning of opset 24.
 
     Example:
 
@@ -95,7 +95,8 @@ def Onnx_CastOp : Onnx_Op<"Cast"> {
     %y = onnx.Cast(%x) {to = i1} : (tensor<?x?xi64>) -> tensor<?x?xi1>
     ```
   }];
-  let arguments = (ins Onnx_Tensor:$input, TypeAttr:$to);
+  let arguments = (ins Onnx_Tensor:$input, TypeAttr:$to,
+                       Onnx_Flag<"1">:$saturate);
   let results = (outs Onnx_Tensor:$output);
 }
 
