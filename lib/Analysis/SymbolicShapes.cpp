@@ -115,6 +115,8 @@ void SymbolicShapes::update(Operation *op) {
       shapes.erase(result);
   }
 
+  if (auto split = dyn_cast<onnx::SplitOp>(op))
+    return updateSplit(split);
   Value result = op->getResult(0);
   auto type = dyn_cast<RankedTensorType>(result.getType());
   if (!type)
@@ -236,6 +238,56 @@ std::optional<SymbolicShapes::Dims> SymbolicShapes::inferSlice(Operation *op) {
   return dims;
 }
 
+std::optional<SymbolicShapes::Dims> SymbolicShapes::inferReduce(Operation *op) {
+  const Dims *source = getShape(op->getOperand(0));
+  if (!source)
+    return std::nullopt;
+  int64_t rank = source->size();
+  SmallVector<bool> reduced(rank, true);
+  if (op->getNumOperands() > 1) {
+    auto axes = getNumbers(getContents(op->getOperand(1)));
+    if (!axes || axes->empty())
+      return std::nullopt;
+    reduced.assign(rank, false);
+    for (int64_t axis : *axes)
+      if (axis >= -rank && axis < rank)
+        reduced[axis < 0 ? axis + rank : axis] = true;
+  } else if (auto noop = op->getAttrOfType<IntegerAttr>("noop_with_empty_axes");
+             noop && !noop.getValue().isZero()) {
+    return *source;
+  }
+  auto keeps = op->getAttrOfType<IntegerAttr>("keepdims");
+  Dims dims;
+  for (auto [dim, gone] : llvm::zip_equal(*source, reduced)) {
+    if (!gone)
+      dims.push_back(dim);
+    else if (!keeps || !keeps.getValue().isZero())
+      dims.push_back(1);
+  }
+  return dims;
+}
+
+/// The parts differ from the whole along one axis, where types say how.
+void SymbolicShapes::updateSplit(Operation *op) {
+  const Dims *source = getShape(op->getOperand(0));
+  auto axis = op->getAttrOfType<IntegerAttr>("axis");
+  if (!source)
+    return;
+  int64_t at = axis ? axis.getInt() : 0;
+  if (at < 0)
+    at += source->size();
+  if (at < 0 || at >= static_cast<int64_t>(source->size()))
+    return;
+  for (Value result : op->getResults()) {
+    Dims &dims = shapes[result];
+    if (dims.size() != source->size())
+      continue;
+    for (size_t i = 0, e = dims.size(); i < e; ++i)
+      if (static_cast<int64_t>(i) != at && !dims[i].getConstant())
+        dims[i] = (*source)[i];
+  }
+}
+
 std::optional<SymbolicShapes::Dims> SymbolicShapes::inferShape(Operation *op) {
   auto shapeOf = [&](Value value) { return getShape(value); };
   auto first = [&]() -> std::optional<Dims> {
@@ -247,12 +299,22 @@ std::optional<SymbolicShapes::Dims> SymbolicShapes::inferShape(Operation *op) {
       .Case<onnx::NegOp, onnx::SqrtOp, onnx::ErfOp, onnx::NotOp, onnx::IsNaNOp,
             onnx::SoftmaxOp, onnx::ReluOp, onnx::SigmoidOp, onnx::TanhOp,
             onnx::GeluOp, onnx::CumSumOp, onnx::LayerNormalizationOp,
-            onnx::IdentityOp, onnx::CastOp, NormOp, ResidualAddOp, FFNOp,
-            AttentionOp>([&](auto) -> Result { return first(); })
+            onnx::IdentityOp, onnx::CastOp, onnx::CosOp, onnx::SinOp,
+            onnx::ReciprocalOp, onnx::RMSNormalizationOp,
+            onnx::RotaryEmbeddingOp, NormOp, ResidualAddOp, FFNOp, AttentionOp,
+            RopeOp>([&](auto) -> Result { return first(); })
+      .Case<onnx::AbsOp, onnx::ExpOp, onnx::LogOp, onnx::FloorOp, onnx::CeilOp,
+            onnx::RoundOp, onnx::SignOp, onnx::ClipOp, onnx::IsInfOp,
+            onnx::SwishOp, onnx::SoftplusOp, onnx::MishOp, onnx::HardSwishOp,
+            onnx::HardSigmoidOp, onnx::EluOp, onnx::LeakyReluOp,
+            onnx::LogSoftmaxOp, onnx::SimplifiedLayerNormalizationOp,
+            onnx::CastLikeOp, onnx::TriluOp, onnx::ScatterNDOp,
+            onnx::ScatterElementsOp>([&](auto) -> Result { return first(); })
       .Case<onnx::AddOp, onnx::SubOp, onnx::MulOp, onnx::DivOp, onnx::PowOp,
             onnx::MaxOp, onnx::MinOp, onnx::EqualOp, onnx::LessOp,
             onnx::LessOrEqualOp, onnx::GreaterOp, onnx::GreaterOrEqualOp,
-            onnx::AndOp, onnx::OrOp, onnx::WhereOp>([&](auto) -> Result {
+            onnx::AndOp, onnx::OrOp, onnx::XorOp, onnx::ModOp, onnx::SumOp,
+            onnx::MeanOp, onnx::WhereOp>([&](auto) -> Result {
         SmallVector<Dims> operands;
         for (Value operand : op->getOperands()) {
           const Dims *dims = getShape(operand);
@@ -262,7 +324,7 @@ std::optional<SymbolicShapes::Dims> SymbolicShapes::inferShape(Operation *op) {
         }
         return broadcast(operands);
       })
-      .Case<EmbedOp, LinearOp>([&](auto raised) -> Result {
+      .Case<EmbedOp, LinearOp, RopeTableOp, SDPAOp>([&](auto raised) -> Result {
         const Dims *dims = getShape(op->getOperand(0));
         if (!dims)
           return std::nullopt;
@@ -293,6 +355,9 @@ std::optional<SymbolicShapes::Dims> SymbolicShapes::inferShape(Operation *op) {
           return std::nullopt;
         return Dims{(*q)[0], (*q)[1], (*q)[2], (*v)[3]};
       })
+      .Case<onnx::ReduceMeanOp, onnx::ReduceSumOp, onnx::ReduceMaxOp,
+            onnx::ReduceMinOp, onnx::ReduceProdOp, onnx::ReduceL2Op,
+            onnx::ReduceSumSquareOp>([&](auto) { return inferReduce(op); })
       .Case([&](onnx::ReshapeOp) { return inferReshape(op); })
       .Case([&](onnx::SliceOp) { return inferSlice(op); })
       .Case([&](onnx::TransposeOp transpose) -> Result {

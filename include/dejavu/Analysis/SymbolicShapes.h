@@ -66,6 +66,8 @@ private:
   std::optional<Dims> inferContents(Operation *op);
   std::optional<Dims> inferReshape(Operation *op);
   std::optional<Dims> inferSlice(Operation *op);
+  std::optional<Dims> inferReduce(Operation *op);
+  void updateSplit(Operation *op);
 
   llvm::DenseMap<Value, Dims> shapes, contents;
   int64_t freshSymbols = 0;
