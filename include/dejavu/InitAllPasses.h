@@ -12,12 +12,14 @@
 #include "dejavu/Conversion/DejavuToCPU/Passes.h"
 #include "dejavu/Conversion/OnnxToDejavu/Passes.h"
 #include "dejavu/Dialect/Dejavu/Transforms/Passes.h"
+#include "dejavu/Dialect/Onnx/Transforms/Passes.h"
 #include "dejavu/Pipelines/Pipelines.h"
 
 namespace mlir::dejavu {
 inline void registerAllDejavuPasses() {
   registerDejavuToCPUPasses();
   registerDejavuTransformsPasses();
+  onnx::registerOnnxTransformsPasses();
   registerOnnxToDejavuPasses();
   registerDejavuPipelines();
 }

@@ -7,6 +7,7 @@
 
 #include "dejavu/Conversion/OnnxToDejavu/Passes.h"
 #include "dejavu/Dialect/Dejavu/Transforms/Passes.h"
+#include "dejavu/Dialect/Onnx/Transforms/Passes.h"
 #include "dejavu/Pipelines/Pipelines.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -16,6 +17,9 @@ using namespace mlir;
 using namespace mlir::dejavu;
 
 void dejavu::buildRaisePipeline(OpPassManager &manager) {
+  // Fused operators become the plain ones that the passes behind look for.
+  manager.addPass(onnx::createOnnxDecomposePass());
+
   // The calling convention, then one form for what exporters spell in many.
   manager.addPass(createOnnxBindSignaturePass());
   manager.nest<func::FuncOp>().addPass(createOnnxSimplifyPass());

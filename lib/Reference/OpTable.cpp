@@ -29,6 +29,10 @@ const OpTable &OpTable::get() {
   return table;
 }
 
+bool mlir::dejavu::reference::isKnown(Operation *op) {
+  return OpTable::get().find(op);
+}
+
 const Handler *OpTable::find(Operation *op) const {
   auto it = handlers.find(op->getName().getStringRef());
   return it == handlers.end() ? nullptr : &it->second;

@@ -15,6 +15,7 @@
 #include "RaisedModel.h"
 #include "TensorFiles.h"
 
+#include "dejavu/Dialect/Onnx/Transforms/Passes.h"
 #include "dejavu/Import/ONNX/OnnxImporter.h"
 #include "dejavu/InitAllDialects.h"
 #include "dejavu/Pipelines/Pipelines.h"
@@ -50,6 +51,11 @@ static cl::opt<bool>
                cl::desc("Raise an ONNX model before --run-case; --prompt-ids "
                         "always does"),
                cl::cat(category));
+static cl::opt<bool> decomposeAll(
+    "decompose",
+    cl::desc("Replace all fused operators of an ONNX model by plain ones "
+             "first, not only those that the interpreter does not know"),
+    cl::cat(category));
 static cl::opt<std::string> functionName(
     "function",
     cl::desc("Run this function and print its results. It has no arguments "
@@ -102,8 +108,16 @@ static FailureOr<OwningOpRef<ModuleOp>> loadModule(MLIRContext &context) {
     return module;
   }
   FailureOr<OwningOpRef<ModuleOp>> module = importOnnxModel(context, inputPath);
-  if (failed(module) || (!raiseFirst && promptIds.empty()))
+  if (failed(module))
     return module;
+  if (!raiseFirst && promptIds.empty()) {
+    auto wanted = [](Operation *op) {
+      return decomposeAll || !reference::isKnown(op);
+    };
+    if (failed(onnx::decomposeFusedOps(**module, wanted)))
+      return failure();
+    return module;
+  }
   PassManager manager(&context);
   buildRaisePipeline(manager);
   if (failed(manager.run(**module)))

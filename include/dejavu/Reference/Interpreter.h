@@ -79,6 +79,9 @@ struct Options {
   std::function<void(Operation *, llvm::ArrayRef<RuntimeValue>)> onOp;
 };
 
+/// Whether the interpreter knows what `op` does.
+bool isKnown(Operation *op);
+
 class Interpreter {
 public:
   explicit Interpreter(Options options = {}) : options(std::move(options)) {}
