@@ -6,8 +6,12 @@
 //===----------------------------------------------------------------------===//
 //
 // The C ABI between the code that dejavu-compile emits and libdejavu_rt. The
-// layout of dejavu_step is known to lib/Conversion/DejavuToCPU: a change here
+// layout of the structs is known to lib/Conversion/DejavuToCPU: a change here
 // is a change there, and of DEJAVU_ABI_VERSION.
+//
+// A model has either dejavu_prefill and dejavu_decode (a decoder with a cache)
+// or dejavu_forward (anything else: its own inputs and outputs as tensors). The
+// manifest says which; the others are not there.
 //
 //===----------------------------------------------------------------------===//
 
@@ -16,7 +20,7 @@
 
 #include <stdint.h>
 
-#define DEJAVU_ABI_VERSION 1
+#define DEJAVU_ABI_VERSION 2
 
 #ifdef __cplusplus
 extern "C" {
@@ -47,6 +51,29 @@ typedef struct dejavu_step {
 int32_t dejavu_prefill(dejavu_step *step);
 int32_t dejavu_decode(dejavu_step *step);
 
+#define DEJAVU_MAX_RANK 8
+
+/// A tensor, row-major. Elements are as the manifest has them; bools are bytes
+/// of 0 or 1.
+typedef struct dejavu_tensor {
+  void *data;
+  int64_t dims[DEJAVU_MAX_RANK]; ///< as many as the rank are in use
+} dejavu_tensor;
+
+/// One call of dejavu_forward, in the order of the manifest's signature.
+typedef struct dejavu_call {
+  const dejavu_tensor *inputs;
+  /// Filled by the callee; each `data` is from dejavu_rt_alloc and the
+  /// caller's.
+  dejavu_tensor *outputs;
+  const void *const *weights; ///< in the order of the manifest
+  void *session;              ///< handed back to the callbacks
+} dejavu_call;
+
+/// Entry point of a model without a cache. Returns 0, or nonzero if a library
+/// call failed.
+int32_t dejavu_forward(dejavu_call *call);
+
 /// The manifest, JSON without a terminating zero.
 extern const char dejavu_manifest[];
 extern const int64_t dejavu_manifest_size;
@@ -59,6 +86,28 @@ void dejavu_rt_count_active(void *session, int64_t select_index,
 /// Callback: the value of tap site `site`, f32 [rows, width], row-major.
 void dejavu_rt_tap(void *session, int64_t site, const float *data, int64_t rows,
                    int64_t width);
+
+/// Callback: memory of that size, aligned to 64 bytes. Never null: without
+/// memory the call of the entry point ends here with an error.
+void *dejavu_rt_alloc(int64_t bytes);
+
+/// Callback: frees what dejavu_rt_alloc gave.
+void dejavu_rt_free(void *data);
+
+/// What dejavu_rt_fail complains about.
+enum dejavu_rt_failure {
+  DEJAVU_FAIL_INDEX = 0,    ///< `found` is not an index of `expected` elements
+  DEJAVU_FAIL_SIZE = 1,     ///< sizes `found` and `expected` do not agree
+  DEJAVU_FAIL_NEGATIVE = 2, ///< `found` is not a possible size
+  DEJAVU_FAIL_DIVISION = 3, ///< integer division by zero
+};
+
+/// Callback: the node with number `node` in the manifest's `nodes` (-1: none)
+/// cannot compute with what it has got. Returns, and the callee goes on with
+/// some value that does no harm; the call of the entry point fails in the end.
+/// May be called by any thread.
+void dejavu_rt_fail(int64_t kind, int64_t node, int64_t found,
+                    int64_t expected);
 
 #ifdef __cplusplus
 }

@@ -28,12 +28,14 @@ typedef enum dejavu_rt_status {
 } dejavu_rt_status;
 
 /// A compiled model: the symbols that generated code exports (abi.h), or
-/// stand-ins for them.
+/// stand-ins for them. A decoder has no `forward`, any other model has nothing
+/// but that.
 typedef struct dejavu_rt_model {
   const char *manifest;
   int64_t manifest_size;
   int32_t (*prefill)(dejavu_step *step);
   int32_t (*decode)(dejavu_step *step);
+  int32_t (*forward)(dejavu_call *call);
 } dejavu_rt_model;
 
 /// How a session is set up. Zero is the default of every field.

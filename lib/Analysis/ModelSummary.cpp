@@ -15,8 +15,10 @@ using namespace mlir::dejavu;
 
 /// Bytes of one row of a tensor.
 static int64_t getRowBytes(RankedTensorType type) {
+  if (type.getNumElements() == 0)
+    return 0;
   return type.getNumElements() / type.getDimSize(0) *
-         type.getElementTypeBitWidth() / 8;
+         llvm::divideCeil(type.getElementTypeBitWidth(), 8);
 }
 
 static int64_t getAllBytes(RankedTensorType type) {
@@ -24,7 +26,7 @@ static int64_t getAllBytes(RankedTensorType type) {
 }
 
 namespace {
-/// Walks `@decode` and fills a summary.
+/// Walks `@decode` or `@forward` and fills a summary.
 struct Summarizer {
   SymbolTable symbols;
   ModelSummary summary;
@@ -46,15 +48,24 @@ struct Summarizer {
     return std::max<int64_t>(summary.layers.size(), 1) - 1;
   }
   void addMLP(const MLPSummary &mlp) {
+    // A decoder begins with an attention.
+    bool isFull = summary.layers.empty() || summary.layers.back().mlp;
+    if (summary.isForward && isFull)
+      summary.layers.emplace_back();
     if (!summary.layers.empty())
       summary.layers.back().mlp = mlp;
   }
+
+  /// Makes up for what has no meaning without a cache: a run reads everything,
+  /// and no input is known to be ids or positions.
+  void summarizeForward(ModuleOp module);
 
   void visit(EmbedOp op);
   /// Whether every id and position that the runtime lets pass has a row in the
   /// tables. To be called when all ops were visited.
   LogicalResult checkTables();
   void visit(AttentionOp op);
+  void visit(SDPAOp op);
   void visit(FFNOp op);
   void visit(SparseLinearOp op);
   void visit(LMHeadOp op);
@@ -79,6 +90,28 @@ void Summarizer::visit(EmbedOp op) {
   summary.positionMin = isFirst ? first : std::max(first, summary.positionMin);
   summary.positionLimit =
       isFirst ? limit : std::min(limit, summary.positionLimit);
+}
+
+void Summarizer::summarizeForward(ModuleOp module) {
+  summary.denseBytes = 0;
+  summary.vocab = summary.positionMin = summary.positionLimit = 0;
+  llvm::DenseSet<StringAttr> used;
+  module.walk([&](Operation *op) {
+    if (isa<WeightOp>(op))
+      return;
+    for (NamedAttribute attribute : op->getAttrs())
+      if (auto name = dyn_cast<FlatSymbolRefAttr>(attribute.getValue()))
+        used.insert(name.getAttr());
+  });
+  for (auto weight : module.getOps<WeightOp>()) {
+    if (!used.contains(weight.getSymNameAttr()))
+      continue;
+    RankedTensorType type = weight.getTensorType();
+    summary.denseBytes += getAllBytes(type);
+    if (type.getRank() >= 2 && !summary.matrixType)
+      summary.matrixType = type.getElementType();
+  }
+  summary.alwaysBytes = summary.denseBytes;
 }
 
 LogicalResult Summarizer::checkTables() {
@@ -106,17 +139,28 @@ void Summarizer::visit(AttentionOp op) {
   KVCacheType cache = op.getCache().getType();
   int64_t heads = getFeatures(op.getType(0)) / cache.getHeadDim();
   summary.layers.push_back(
-      {{heads, cache.getHeads(), cache.getHeadDim()}, std::nullopt});
+      {AttentionSummary{heads, cache.getHeads(), cache.getHeadDim()},
+       std::nullopt});
+}
+
+void Summarizer::visit(SDPAOp op) {
+  auto heads = static_cast<int64_t>(op.getHeads());
+  summary.layers.push_back(
+      {AttentionSummary{heads, static_cast<int64_t>(op.getKvHeads()),
+                        getFeatures(op.getQuery().getType()) / heads},
+       std::nullopt});
 }
 
 void Summarizer::visit(FFNOp op) {
   addReads({op.getUpAttr(), op.getUpBiasAttr(), op.getDownAttr(),
             op.getDownBiasAttr()});
-  std::string reason = isExactlySparse(op.getActivation())
-                           ? "dense was asked for"
-                           : (stringifyActivation(op.getActivation()) +
-                              " is not exactly zero for inactive neurons")
-                                 .str();
+  std::string reason =
+      isExactlySparse(op.getActivation())
+          ? summary.isForward ? "many tokens at once need nearly every neuron"
+                              : "dense was asked for"
+          : (stringifyActivation(op.getActivation()) +
+             " is not exactly zero for inactive neurons")
+                .str();
   addMLP({getWeight(op.getUpAttr()).getDimSize(0), op.getActivation(), false,
           reason});
 }
@@ -140,14 +184,18 @@ void Summarizer::visit(LMHeadOp op) {
 
 FailureOr<ModelSummary> ModelSummary::get(ModuleOp module) {
   Summarizer summarizer(module);
-  auto decode = module.lookupSymbol<func::FuncOp>("decode");
+  auto forward = module.lookupSymbol<func::FuncOp>("forward");
+  auto decode = forward ? forward : module.lookupSymbol<func::FuncOp>("decode");
   if (!decode)
-    return module.emitError() << "expected a function @decode";
+    return module.emitError() << "expected a function @decode or @forward";
+  summarizer.summary.isForward = forward != nullptr;
   decode.walk([&](Operation *op) {
     if (auto embed = dyn_cast<EmbedOp>(op))
       summarizer.visit(embed);
     else if (auto attention = dyn_cast<AttentionOp>(op))
       summarizer.visit(attention);
+    else if (auto sdpa = dyn_cast<SDPAOp>(op))
+      summarizer.visit(sdpa);
     else if (auto ffn = dyn_cast<FFNOp>(op))
       summarizer.visit(ffn);
     else if (auto sparse = dyn_cast<SparseLinearOp>(op))
@@ -159,9 +207,13 @@ FailureOr<ModelSummary> ModelSummary::get(ModuleOp module) {
     else if (auto linear = dyn_cast<LinearOp>(op))
       summarizer.addReads({linear.getWeightAttr(), linear.getBiasAttr()});
   });
+  ModelSummary &summary = summarizer.summary;
+  if (forward) {
+    summarizer.summarizeForward(module);
+    return summary;
+  }
   if (failed(summarizer.checkTables()))
     return failure();
-  ModelSummary &summary = summarizer.summary;
   if (summary.vocab == 0)
     return decode.emitError() << "expected a dejavu.lm_head in @decode";
   summary.alwaysBytes = summary.denseBytes;
@@ -181,12 +233,13 @@ DictionaryAttr dejavu::getManifestAttr(MLIRContext *context,
   };
   SmallVector<Attribute> layers, selects;
   for (const LayerSummary &layer : summary.layers) {
-    const AttentionSummary &attention = layer.attention;
-    SmallVector<NamedAttribute> fields{b.getNamedAttr(
-        "attention",
-        b.getDictionaryAttr({number("heads", attention.heads),
-                             number("kv_heads", attention.kvHeads),
-                             number("head_dim", attention.headDim)}))};
+    SmallVector<NamedAttribute> fields;
+    if (const auto &attention = layer.attention)
+      fields.push_back(b.getNamedAttr(
+          "attention",
+          b.getDictionaryAttr({number("heads", attention->heads),
+                               number("kv_heads", attention->kvHeads),
+                               number("head_dim", attention->headDim)})));
     if (layer.mlp)
       fields.push_back(b.getNamedAttr(
           "mlp", b.getDictionaryAttr(
@@ -205,19 +258,28 @@ DictionaryAttr dejavu::getManifestAttr(MLIRContext *context,
         b.getDictionaryAttr({number("layer", select.layer),
                              number("bytes_per_neuron", select.bytesPerNeuron),
                              number("neurons", select.neurons)}));
-  std::string matrixType;
-  llvm::raw_string_ostream(matrixType) << summary.matrixType;
-  return b.getDictionaryAttr(
-      {number("vocab", summary.vocab), number("hidden", summary.hidden),
-       number("position_min", summary.positionMin),
-       number("position_limit", summary.positionLimit),
-       text("sparsity", summary.selects.empty() ? "dense" : "exact"),
-       text("weights_dtype", matrixType),
-       b.getNamedAttr("layers", b.getArrayAttr(layers)),
-       b.getNamedAttr(
-           "bytes_per_token",
-           b.getDictionaryAttr(
-               {number("dense", summary.denseBytes),
-                number("always", summary.alwaysBytes),
-                b.getNamedAttr("selects", b.getArrayAttr(selects))}))});
+  std::string matrixType = "f32";
+  if (summary.matrixType) {
+    matrixType.clear();
+    llvm::raw_string_ostream(matrixType) << summary.matrixType;
+  }
+  SmallVector<NamedAttribute> all{
+      text("form", summary.isForward ? "forward" : "decoder"),
+      text("sparsity", summary.selects.empty() ? "dense" : "exact"),
+      text("weights_dtype", matrixType),
+      b.getNamedAttr("layers", b.getArrayAttr(layers))};
+  if (summary.isForward) {
+    all.push_back(number("bytes_per_run", summary.denseBytes));
+    return b.getDictionaryAttr(all);
+  }
+  all.append({number("vocab", summary.vocab), number("hidden", summary.hidden),
+              number("position_min", summary.positionMin),
+              number("position_limit", summary.positionLimit),
+              b.getNamedAttr(
+                  "bytes_per_token",
+                  b.getDictionaryAttr(
+                      {number("dense", summary.denseBytes),
+                       number("always", summary.alwaysBytes),
+                       b.getNamedAttr("selects", b.getArrayAttr(selects))}))});
+  return b.getDictionaryAttr(all);
 }

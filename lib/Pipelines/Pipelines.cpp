@@ -63,6 +63,7 @@ void dejavu::buildLowerCPUPipeline(OpPassManager &manager,
   ConvertDejavuToCPUPassOptions options;
   options.lanes = config.vectorLanes;
   manager.addPass(createConvertDejavuToCPUPass(options));
+  manager.addPass(createLowerAllocationsPass());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
 

@@ -48,6 +48,9 @@ static Status load(const dejavu_rt_model &entryPoints, const char *weightsPath,
       {entryPoints.manifest, static_cast<size_t>(entryPoints.manifest_size)});
   if (manifest.failed())
     return manifest.status().withPrefix("manifest");
+  if (manifest->form == Form::Forward)
+    return Status::error("the model has no cache, so there is no session of "
+                         "prefill and decode");
   if (Status status = checkCpuFeatures(manifest->cpuFeatures); status.failed())
     return status;
   ErrorOr<std::string> path =

@@ -13,8 +13,13 @@
 
 #include "dejavu-rt/runtime.h"
 
+// A model has some of these; the address of another is null.
+#pragma weak dejavu_prefill
+#pragma weak dejavu_decode
+#pragma weak dejavu_forward
+
 int main(int argc, char **argv) {
   dejavu_rt_model model = {dejavu_manifest, dejavu_manifest_size,
-                           dejavu_prefill, dejavu_decode};
+                           dejavu_prefill, dejavu_decode, dejavu_forward};
   return dejavu_rt_main(argc, argv, &model);
 }

@@ -9,6 +9,8 @@
 
 #include "Json.h"
 
+#include "dejavu-rt/abi.h"
+
 #include <algorithm>
 #include <set>
 
@@ -104,6 +106,27 @@ static ManifestLayer parseLayer(const Field &field) {
   return layer;
 }
 
+/// An input or output of a model without a cache.
+static SignatureEntry parsePlainEntry(const Field &field) {
+  // As many as dejavu_tensor has room for.
+  static constexpr size_t kMaxRank = DEJAVU_MAX_RANK;
+  SignatureEntry entry;
+  entry.role = Role::Plain;
+  entry.name = field["name"].string();
+  if (std::string role = field["role"].string(); role != "plain")
+    field["role"].fail("unknown role '" + role + "'");
+  std::string type = field["dtype"].string();
+  if (std::optional<DType> dtype = parseDType(type))
+    entry.dtype = *dtype;
+  else
+    field["dtype"].fail("unknown dtype '" + type + "'");
+  for (const Field &dim : field["shape"].array())
+    entry.dims.push_back(dim.string());
+  if (entry.dims.size() > kMaxRank)
+    field["shape"].fail("more dimensions than tensors can have");
+  return entry;
+}
+
 static SignatureEntry parseSignatureEntry(const Field &field, bool isInput,
                                           size_t numLayers) {
   SignatureEntry entry;
@@ -136,12 +159,22 @@ static void checkSignature(const Field &field,
   for (const SignatureEntry &entry : entries) {
     if (!names.insert(entry.name).second)
       field.fail("the name '" + entry.name + "' appears twice");
-    if (!roles.insert({entry.role, entry.layer}).second)
+    if (entry.role != Role::Plain &&
+        !roles.insert({entry.role, entry.layer}).second)
       field.fail("'" + entry.name + "' repeats the role of another tensor");
   }
 }
 
 static void parseSignature(const Field &field, Manifest &manifest) {
+  if (manifest.form == Form::Forward) {
+    for (const Field &input : field["inputs"].array())
+      manifest.inputs.push_back(parsePlainEntry(input));
+    for (const Field &output : field["outputs"].array())
+      manifest.outputs.push_back(parsePlainEntry(output));
+    checkSignature(field["inputs"], manifest.inputs);
+    checkSignature(field["outputs"], manifest.outputs);
+    return;
+  }
   size_t numLayers = manifest.layers.size();
   for (const Field &input : field["inputs"].array())
     manifest.inputs.push_back(parseSignatureEntry(input, true, numLayers));
@@ -204,6 +237,24 @@ static void parseTaps(const Field &field, Manifest &manifest) {
   }
 }
 
+/// What only a model with a cache has.
+static void parseDecoder(const Field &root, Manifest &manifest) {
+  manifest.vocab = root["vocab"].integer(1);
+  manifest.maxContext = root["max_context"].integer(1);
+  if (!root["position_min"].isNull())
+    manifest.positionMin = root["position_min"].integer(-(1 << 30));
+  if (!root["position_limit"].isNull())
+    manifest.positionLimit = root["position_limit"].integer(0);
+  for (const Field &id : root["eos"].optionalArray())
+    manifest.eos.push_back(id.integer(0));
+  for (const Field &layer : root["layers"].array())
+    manifest.layers.push_back(parseLayer(layer));
+  parseBytes(root["bytes_per_token"], manifest);
+  manifest.prefillWorkspace = parseWorkspace(root["workspace"]["prefill"]);
+  manifest.decodeWorkspace = parseWorkspace(root["workspace"]["decode"]);
+  parseTaps(root["taps"], manifest);
+}
+
 ErrorOr<Manifest> Manifest::parse(std::string_view text) {
   ErrorOr<Json> json = parseJson(text);
   if (json.failed())
@@ -221,24 +272,19 @@ ErrorOr<Manifest> Manifest::parse(std::string_view text) {
     for (const Field &feature : root["cpu"]["features"].optionalArray())
       manifest.cpuFeatures.push_back(feature.string());
   manifest.sparsity = root["sparsity"].string("dense");
-  manifest.vocab = root["vocab"].integer(1);
-  manifest.maxContext = root["max_context"].integer(1);
-  if (!root["position_min"].isNull())
-    manifest.positionMin = root["position_min"].integer(-(1 << 30));
-  if (!root["position_limit"].isNull())
-    manifest.positionLimit = root["position_limit"].integer(0);
-  for (const Field &id : root["eos"].optionalArray())
-    manifest.eos.push_back(id.integer(0));
-  for (const Field &layer : root["layers"].array())
-    manifest.layers.push_back(parseLayer(layer));
+  std::string form = root["form"].string("decoder");
+  if (form == "forward")
+    manifest.form = Form::Forward;
+  else if (form != "decoder")
+    root["form"].fail("unknown form '" + form + "'");
+  if (manifest.form == Form::Decoder)
+    parseDecoder(root, manifest);
   parseSignature(root["signature"], manifest);
   for (const Field &weight : root["weights"].array())
     manifest.weights.push_back(parseWeight(weight));
   manifest.weightsDigest = root["weights_digest"].string();
-  parseBytes(root["bytes_per_token"], manifest);
-  manifest.prefillWorkspace = parseWorkspace(root["workspace"]["prefill"]);
-  manifest.decodeWorkspace = parseWorkspace(root["workspace"]["decode"]);
-  parseTaps(root["taps"], manifest);
+  for (const Field &node : root["nodes"].optionalArray())
+    manifest.nodes.push_back(node.string());
 
   if (problem.failed())
     return problem;

@@ -25,13 +25,23 @@
 namespace dejavu::rt {
 
 /// What a tensor of the model's signature is to the runtime.
-enum class Role { Ids, AttentionMask, Positions, Key, Value, Logits };
+enum class Role { Ids, AttentionMask, Positions, Key, Value, Logits, Plain };
+
+/// What a model can be asked for.
+enum class Form {
+  Decoder, ///< prefill and decode, with a cache between them
+  Forward, ///< its inputs and outputs as plain tensors
+};
 
 /// An input or output of the model as it was exported.
 struct SignatureEntry {
   std::string name;
   Role role = Role::Ids;
   int64_t layer = -1; ///< of a key or value
+  /// Of a plain tensor: its type, and its dimensions as numbers or names. `?`
+  /// stands for a dimension of which nothing is known.
+  DType dtype = DType::F32;
+  std::vector<std::string> dims;
 };
 
 struct ManifestLayer {
@@ -70,6 +80,7 @@ struct TapSite {
 };
 
 struct Manifest {
+  Form form = Form::Decoder;
   std::string compiler;
   std::string modelName;
   std::vector<std::string> cpuFeatures;
@@ -92,6 +103,8 @@ struct Manifest {
   WorkspaceSize prefillWorkspace;
   WorkspaceSize decodeWorkspace;
   std::vector<TapSite> taps;
+  /// Names of nodes that generated code refers to when it fails.
+  std::vector<std::string> nodes;
 
   /// Steps that a sequence may have: the smaller of maxContext and the
   /// positions there are.

@@ -203,6 +203,13 @@ static Status runModel(const dejavu_rt_model &entryPoints, Manifest manifest,
     if (Status status = weights->verify(); status.failed())
       return status;
 
+  if (manifest.form == Form::Forward && options.job != Job::RunCase &&
+      options.job != Job::Verify)
+    return makeError("%s: this model has no cache and generates no text; "
+                     "dejavu-run runs it on inputs of its own",
+                     options.job == Job::Generate ? "--prompt-ids"
+                     : options.job == Job::Eval   ? "--eval-tokens"
+                                                  : "--bench");
   LoadedModel model{entryPoints, std::move(manifest), std::move(*weights)};
   switch (options.job) {
   case Job::Generate:

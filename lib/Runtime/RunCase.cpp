@@ -7,6 +7,7 @@
 
 #include "RunCase.h"
 
+#include "Forward.h"
 #include "Safetensors.h"
 
 #include <cstring>
@@ -183,6 +184,8 @@ Status dejavu::rt::runCase(const LoadedModel &model,
                            const std::string &casePath,
                            const std::string &outputPath) {
   const Manifest &manifest = model.manifest;
+  if (manifest.form == Form::Forward)
+    return runForwardCase(model, casePath, outputPath);
   ErrorOr<SafetensorsFile> file = SafetensorsFile::open(casePath);
   if (file.failed())
     return file.status();

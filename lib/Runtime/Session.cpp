@@ -8,6 +8,7 @@
 #include "Session.h"
 
 #include "Checked.h"
+#include "Memory.h"
 
 #include <algorithm>
 
@@ -174,11 +175,16 @@ Status Session::run(bool isDecode, const int64_t *ids, const int64_t *positions,
   step.session = this;
 
   callbackProblem = Status::success();
-  int32_t code = isDecode ? model.entryPoints.decode(&step)
-                          : model.entryPoints.prefill(&step);
-  if (code != 0)
-    return makeError("%s failed with code %d", isDecode ? "decode" : "prefill",
-                     code);
+  Status status = Status::success();
+  {
+    CallScope scope;
+    status =
+        isDecode
+            ? scope.call(model.entryPoints.decode, &step, manifest, "decode")
+            : scope.call(model.entryPoints.prefill, &step, manifest, "prefill");
+  }
+  if (status.failed())
+    return status;
   if (callbackProblem.failed())
     return callbackProblem;
   if (taps)

@@ -247,6 +247,12 @@ LogicalResult Compiler::printIR() {
 
 LogicalResult Compiler::chooseContext() {
   constexpr int64_t kDefault = 2048;
+  if (module->lookupSymbol("dejavu_forward")) {
+    if (options.maxContext)
+      return fail(options.modelPath + ": --max-context: expected a model with "
+                                      "a cache");
+    return success();
+  }
   int64_t limit = getPositionLimit(*module);
   maxContext = options.maxContext ? options.maxContext
                : limit > 0        ? limit
@@ -339,39 +345,54 @@ static std::string formatBytes(int64_t bytes) {
 
 void Compiler::printSummary() {
   llvm::raw_ostream &os = llvm::errs();
-  int64_t layers = summary->layers.size(), mlps = 0, cache = 0;
+  int64_t attentions = 0, mlps = 0, cache = 0;
   for (const LayerSummary &layer : summary->layers) {
     mlps += layer.mlp.has_value();
-    cache += 2 * sizeof(float) * layer.attention.kvHeads *
-             layer.attention.headDim * maxContext;
+    attentions += layer.attention.has_value();
+    if (layer.attention)
+      cache += 2 * sizeof(float) * layer.attention->kvHeads *
+               layer.attention->headDim * maxContext;
   }
   int64_t sparse = summary->selects.size();
-  os << "raised: " << layers << " attention blocks, " << mlps << " MLPs\n";
-  os << "sparse: " << sparse << " of " << mlps << " MLPs";
+  os << "raised: " << attentions << " attention blocks, " << mlps << " MLPs";
+  if (summary->isForward)
+    os << ", a model without a cache";
+  os << "\nsparse: " << sparse << " of " << mlps << " MLPs";
   for (const LayerSummary &layer : summary->layers)
     if (layer.mlp && !layer.mlp->isSparse) {
       os << " (dense: " << layer.mlp->reason << ")";
       break;
     }
   os << '\n';
-  os << "bytes per token: ";
-  if (sparse > 0)
-    os << "from " << formatBytes(summary->alwaysBytes) << ", as neurons are "
-       << "inactive, to ";
-  os << formatBytes(summary->denseBytes) << ", dense "
-     << formatBytes(summary->denseBytes) << '\n';
+  if (summary->isForward) {
+    os << "bytes per run: " << formatBytes(summary->denseBytes)
+       << " of weights\n";
+  } else {
+    os << "bytes per token: ";
+    if (sparse > 0)
+      os << "from " << formatBytes(summary->alwaysBytes) << ", as neurons are "
+         << "inactive, to ";
+    os << formatBytes(summary->denseBytes) << ", dense "
+       << formatBytes(summary->denseBytes) << '\n';
+  }
 
   int64_t weightBytes = 0;
   for (auto weight : module->getOps<WeightOp>()) {
     RankedTensorType type = weight.getTensorType();
-    weightBytes += type.getNumElements() * type.getElementTypeBitWidth() / 8;
+    weightBytes += llvm::divideCeil(
+        type.getNumElements() * type.getElementTypeBitWidth(), 8);
   }
-  os << "memory: " << formatBytes(weightBytes) << " of weights, "
-     << formatBytes(cache) << " of cache for each sequence of " << maxContext
-     << " tokens\n";
+  os << "memory: " << formatBytes(weightBytes) << " of weights";
+  if (!summary->isForward)
+    os << ", " << formatBytes(cache) << " of cache for each sequence of "
+       << maxContext << " tokens";
   StringRef path = outputPath;
-  os << "next: " << (path.contains('/') ? "" : "./") << path
-     << " --prompt-ids 1,2,3 --max-new-tokens 16\n";
+  os << "\nnext: ";
+  if (summary->isForward)
+    os << "dejavu-run " << path << " --input case.npz\n";
+  else
+    os << (path.contains('/') ? "" : "./") << path
+       << " --prompt-ids 1,2,3 --max-new-tokens 16\n";
 }
 
 LogicalResult Compiler::run() {

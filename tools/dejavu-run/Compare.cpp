@@ -7,6 +7,7 @@
 
 #include "Compare.h"
 
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -30,7 +31,8 @@ static T loadElement(const TensorView &tensor, uint64_t index) {
 }
 
 static bool isFloat(DType type) {
-  return type == DType::F16 || type == DType::F32 || type == DType::F64;
+  return type == DType::F16 || type == DType::BF16 || type == DType::F32 ||
+         type == DType::F64;
 }
 
 static double element(const TensorView &tensor, uint64_t index) {
@@ -38,7 +40,36 @@ static double element(const TensorView &tensor, uint64_t index) {
     return loadElement<double>(tensor, index);
   if (tensor.dtype == DType::F32)
     return loadElement<float>(tensor, index);
-  return halfToDouble(loadElement<uint16_t>(tensor, index));
+  auto bits = loadElement<uint16_t>(tensor, index);
+  if (tensor.dtype == DType::BF16)
+    return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
+  return halfToDouble(bits);
+}
+
+/// An element that is no floating-point number.
+static std::string exactText(const TensorView &tensor, uint64_t index) {
+  switch (tensor.dtype) {
+  case DType::BOOL:
+    return loadElement<uint8_t>(tensor, index) ? "true" : "false";
+  case DType::I8:
+    return std::to_string(loadElement<int8_t>(tensor, index));
+  case DType::U8:
+    return std::to_string(loadElement<uint8_t>(tensor, index));
+  case DType::I16:
+    return std::to_string(loadElement<int16_t>(tensor, index));
+  case DType::U16:
+    return std::to_string(loadElement<uint16_t>(tensor, index));
+  case DType::I32:
+    return std::to_string(loadElement<int32_t>(tensor, index));
+  case DType::U32:
+    return std::to_string(loadElement<uint32_t>(tensor, index));
+  case DType::I64:
+    return std::to_string(loadElement<int64_t>(tensor, index));
+  case DType::U64:
+    return std::to_string(loadElement<uint64_t>(tensor, index));
+  default:
+    return formatString("bits 0x%02x", loadElement<uint8_t>(tensor, index));
+  }
 }
 
 /// `[0, 3, 17]` for the element with that flat index.
@@ -51,15 +82,37 @@ static std::string indexText(const Shape &shape, uint64_t flat) {
   return toString(index);
 }
 
+/// Integers and bools are equal or not.
+static Comparison compareExactly(const TensorView &got,
+                                 const TensorView &want) {
+  int64_t width = sizeOf(got.dtype);
+  uint64_t bad = 0, numBad = 0, count = got.bytes / width;
+  for (uint64_t i = 0; i < count; ++i)
+    if (std::memcmp(got.data + i * width, want.data + i * width, width) != 0 &&
+        numBad++ == 0)
+      bad = i;
+  if (numBad == 0)
+    return {true, "equal, ok"};
+  return {false, formatString("%llu of %llu elements differ, the first at %s: "
+                              "got %s, want %s, FAILED",
+                              static_cast<unsigned long long>(numBad),
+                              static_cast<unsigned long long>(count),
+                              indexText(got.shape, bad).c_str(),
+                              exactText(got, bad).c_str(),
+                              exactText(want, bad).c_str())};
+}
+
 Comparison dejavu::run::compare(const TensorView &got, const TensorView &want,
                                 const Tolerance &tolerance) {
-  if (!isFloat(got.dtype) || !isFloat(want.dtype))
-    return {false, formatString("type %s, expected %s: only floating-point "
-                                "outputs are compared, FAILED",
+  bool areFloats = isFloat(got.dtype) && isFloat(want.dtype);
+  if (!areFloats && got.dtype != want.dtype)
+    return {false, formatString("type %s, expected %s, FAILED",
                                 nameOf(got.dtype), nameOf(want.dtype))};
   if (got.shape != want.shape)
     return {false, "shape " + toString(got.shape) + ", expected " +
                        toString(want.shape) + ", FAILED"};
+  if (!areFloats)
+    return compareExactly(got, want);
   double largest = 0.0;
   uint64_t bad = 0, numBad = 0, count = got.bytes / sizeOf(got.dtype);
   double worstExcess = 0.0;

@@ -5,8 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// An output passes if |got - want| <= atol + rtol * |want| for every element.
-// NaN never passes, on either side.
+// An output of floating-point numbers passes if |got - want| <= atol + rtol *
+// |want| for every element. NaN never passes, on either side. Integers and
+// bools must be equal, and of the same type.
 //
 //===----------------------------------------------------------------------===//
 

@@ -35,7 +35,7 @@ struct MLPSummary {
 };
 
 struct LayerSummary {
-  AttentionSummary attention;
+  std::optional<AttentionSummary> attention;
   std::optional<MLPSummary> mlp;
 };
 
@@ -45,6 +45,8 @@ struct SelectSummary {
 };
 
 struct ModelSummary {
+  /// Whether the model has @forward and no cache.
+  bool isForward = false;
   int64_t vocab = 0, hidden = 0;
   /// Positions for which the position table has rows; a limit of 0 says that
   /// there is no table.
@@ -52,12 +54,12 @@ struct ModelSummary {
   Type matrixType; ///< element type of the matrices
   std::vector<LayerSummary> layers;
   std::vector<SelectSummary> selects;
-  /// Bytes of weights that a token reads: if nothing is skipped, and whatever
-  /// is skipped.
+  /// Bytes of weights that a token reads, or a run of @forward: if nothing is
+  /// skipped, and whatever is skipped.
   int64_t denseBytes = 0, alwaysBytes = 0;
 
-  /// The summary of `@decode`. Emits an error and fails if the module is not
-  /// one that raise makes.
+  /// The summary of `@decode` or `@forward`. Emits an error and fails if the
+  /// module is not one that raise makes.
   static FailureOr<ModelSummary> get(ModuleOp module);
 };
 

@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace mlir::dejavu;
@@ -43,6 +44,47 @@ func::FuncOp cpu::getEmbedKernel(KernelLibrary &library, RankedTensorType table,
             Value value = b.loadVector(args[1], {at, column}, active);
             b.storeVector(value, args[3], {row, column}, active);
           });
+        });
+      });
+}
+
+func::FuncOp cpu::getIndicesKernel(KernelLibrary &library) {
+  MLIRContext *context = library.getContext();
+  auto index = IndexType::get(context);
+  Type i64 = IntegerType::get(context, 64);
+  auto ids = MemRefType::get({ShapedType::kDynamic}, i64);
+  func::FuncOp fail =
+      library.declare("dejavu_rt_fail", {i64, i64, i64, i64}, {});
+  return library.get(
+      "indices", {ids, ids, index, index, index, i64},
+      [&](KernelBuilder &b, ValueRange args) {
+        auto number = [&](int64_t value) -> Value {
+          return arith::ConstantOp::create(b, b.getI64IntegerAttr(value));
+        };
+        auto compare = [&](arith::CmpIPredicate predicate, Value lhs,
+                           Value rhs) -> Value {
+          return arith::CmpIOp::create(b, predicate, lhs, rhs);
+        };
+        Value zero = number(0);
+        Value offset = arith::IndexCastOp::create(b, i64, args[2]);
+        Value size = arith::IndexCastOp::create(b, i64, args[3]);
+        b.loop(b.index(0), args[4], 1, [&](Value at) {
+          Value given = memref::LoadOp::create(b, args[0], ValueRange{at});
+          Value id = arith::AddIOp::create(b, given, offset);
+          Value fromEnd = arith::AddIOp::create(b, id, size);
+          id = arith::SelectOp::create(
+              b, compare(arith::CmpIPredicate::slt, id, zero), fromEnd, id);
+          // Unsigned, so that what is still negative is too large.
+          Value isBad = compare(arith::CmpIPredicate::uge, id, size);
+          auto branch = scf::IfOp::create(b, isBad, /*withElseRegion=*/false);
+          {
+            OpBuilder::InsertionGuard guard(b);
+            b.setInsertionPointToStart(branch.thenBlock());
+            func::CallOp::create(b, fail,
+                                 ValueRange{zero, args[5], given, size});
+          }
+          id = arith::SelectOp::create(b, isBad, zero, id);
+          memref::StoreOp::create(b, id, args[1], ValueRange{at});
         });
       });
 }

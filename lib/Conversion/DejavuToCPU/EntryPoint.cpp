@@ -1,4 +1,4 @@
-//===- EntryPoint.cpp - from dejavu_step to buffers -----------------------===//
+//===- EntryPoint.cpp - from the ABI's structs to buffers -----------------===//
 //
 // Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "EntryPoint.h"
+#include "MemRefs.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -16,8 +17,25 @@ using namespace mlir;
 using namespace mlir::dejavu;
 using namespace mlir::dejavu::cpu;
 
-static constexpr int kNumFields = static_cast<int>(Field::session) + 1;
-static constexpr int kFirstPointer = static_cast<int>(Field::ids);
+/// The fields of a struct of the ABI, in their order.
+static ArrayRef<Field> getFields(Entry entry) {
+  static constexpr Field kStep[] = {
+      Field::batch,      Field::tokens,    Field::past,   Field::capacity,
+      Field::logitsFrom, Field::taps,      Field::ids,    Field::positions,
+      Field::starts,     Field::keys,      Field::values, Field::weights,
+      Field::logits,     Field::workspace, Field::session};
+  static constexpr Field kCall[] = {Field::inputs, Field::outputs,
+                                    Field::weights, Field::session};
+  if (entry == Entry::forward)
+    return kCall;
+  return kStep;
+}
+
+/// Whether a field is a number.
+static bool isNumber(Field field) { return field <= Field::taps; }
+
+/// Words of a dejavu_tensor: the pointer and the dimensions.
+static constexpr int64_t kTensorWords = 1 + kMaxRank;
 
 static func::FuncOp makeFunction(ModuleOp module, StringRef name,
                                  Location location) {
@@ -31,99 +49,54 @@ static func::FuncOp makeFunction(ModuleOp module, StringRef name,
   return function;
 }
 
-EntryPoint::EntryPoint(KernelLibrary &library, ModuleOp module, StringRef name,
+EntryPoint::EntryPoint(KernelLibrary &library, ModuleOp module, Entry entry,
                        Location location)
     : library(library),
       builder(location, OpBuilder(module.getContext()), library.getTarget()) {
-  func::FuncOp function = makeFunction(module, name, location);
+  func::FuncOp function =
+      makeFunction(module, ("dejavu_" + stringifyEntry(entry)).str(), location);
   builder.setInsertionPointToStart(&function.getBody().front());
   Type pointer = LLVM::LLVMPointerType::get(module.getContext());
-  for (int i = 0; i < kNumFields; ++i) {
-    bool isPointer = i >= kFirstPointer;
-    Value field = load(function.getArgument(0), i,
-                       isPointer ? pointer : builder.getI64Type());
-    if (!isPointer)
-      field =
-          arith::IndexCastOp::create(builder, builder.getIndexType(), field);
-    fields.push_back(field);
+  fields.resize(static_cast<size_t>(Field::outputs) + 1);
+  for (auto [place, field] : llvm::enumerate(getFields(entry))) {
+    Value value = load(function.getArgument(0), place,
+                       isNumber(field) ? builder.getI64Type() : pointer);
+    if (isNumber(field))
+      value =
+          arith::IndexCastOp::create(builder, builder.getIndexType(), value);
+    fields[static_cast<int>(field)] = value;
   }
-  rows = arith::MulIOp::create(builder, get(Field::batch), get(Field::tokens));
+  if (entry != Entry::forward)
+    rows =
+        arith::MulIOp::create(builder, get(Field::batch), get(Field::tokens));
   status = arith::ConstantOp::create(builder, builder.getI32IntegerAttr(0));
 }
 
 Value EntryPoint::get(Field field) {
-  assert(static_cast<int>(field) < kFirstPointer && "not a number");
+  assert(isNumber(field) && "not a number");
   return fields[static_cast<int>(field)];
+}
+
+/// The address of element `index` of an array of eight-byte elements.
+Value EntryPoint::getElementAddress(Value base, int64_t index) {
+  return LLVM::GEPOp::create(
+      builder, base.getType(), builder.getI64Type(), base,
+      ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(index)});
 }
 
 /// Element `index` of the array of eight-byte elements at `base`.
 Value EntryPoint::load(Value base, int64_t index, Type type) {
-  Value address =
-      LLVM::GEPOp::create(builder, base.getType(), type, base,
-                          ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(index)});
-  return LLVM::LoadOp::create(builder, type, address);
-}
-
-/// A memref of `type` without an offset at `pointer`. A descriptor of rank 0 is
-/// made by hand; memref.reinterpret_cast gives it the shape.
-Value EntryPoint::makeMemRef(Value pointer, MemRefType type, ValueRange sizes) {
-  auto scalar = MemRefType::get({}, type.getElementType());
-  auto descriptor = LLVM::LLVMStructType::getLiteral(
-      builder.getContext(),
-      {pointer.getType(), pointer.getType(), builder.getI64Type()});
-  Value parts = LLVM::UndefOp::create(builder, descriptor);
-  Value zero = LLVM::ConstantOp::create(builder, builder.getI64Type(),
-                                        builder.getI64IntegerAttr(0));
-  parts = LLVM::InsertValueOp::create(builder, parts, pointer,
-                                      ArrayRef<int64_t>{0});
-  parts = LLVM::InsertValueOp::create(builder, parts, pointer,
-                                      ArrayRef<int64_t>{1});
-  parts =
-      LLVM::InsertValueOp::create(builder, parts, zero, ArrayRef<int64_t>{2});
-  Value base =
-      UnrealizedConversionCastOp::create(builder, scalar, parts).getResult(0);
-
-  SmallVector<OpFoldResult> shape, strides(type.getRank());
-  for (int64_t size : type.getShape()) {
-    if (ShapedType::isDynamic(size)) {
-      shape.push_back(sizes.front());
-      sizes = sizes.drop_front();
-    } else {
-      shape.push_back(builder.getIndexAttr(size));
-    }
-  }
-  OpFoldResult stride = builder.getIndexAttr(1);
-  for (int64_t dim = type.getRank() - 1; dim >= 0; --dim) {
-    strides[dim] = stride;
-    auto known = dyn_cast<Attribute>(stride);
-    auto size = dyn_cast<Attribute>(shape[dim]);
-    if (known && size) {
-      stride = builder.getIndexAttr(cast<IntegerAttr>(known).getInt() *
-                                    cast<IntegerAttr>(size).getInt());
-      continue;
-    }
-    auto value = [&](OpFoldResult each) -> Value {
-      if (auto attribute = dyn_cast<Attribute>(each))
-        return builder.index(cast<IntegerAttr>(attribute).getInt());
-      return cast<Value>(each);
-    };
-    stride = OpFoldResult(
-        arith::MulIOp::create(builder, value(stride), value(shape[dim]))
-            .getResult());
-  }
-  return memref::ReinterpretCastOp::create(
-      builder, type, base, OpFoldResult(builder.getIndexAttr(0)), shape,
-      strides);
+  return LLVM::LoadOp::create(builder, type, getElementAddress(base, index));
 }
 
 Value EntryPoint::getArray(Field field, MemRefType type, ValueRange sizes) {
-  return makeMemRef(getPointer(field), type, sizes);
+  return makeMemRef(builder, getPointer(field), type, sizes);
 }
 
 Value EntryPoint::getTableArray(Field field, int64_t index, MemRefType type,
                                 ValueRange sizes) {
   Value table = getPointer(field);
-  return makeMemRef(load(table, index, table.getType()), type, sizes);
+  return makeMemRef(builder, load(table, index, table.getType()), type, sizes);
 }
 
 Value EntryPoint::getWorkspace(int64_t fixed, int64_t perRow, MemRefType type,
@@ -135,7 +108,42 @@ Value EntryPoint::getWorkspace(int64_t fixed, int64_t perRow, MemRefType type,
   Value pointer =
       LLVM::GEPOp::create(builder, base.getType(), builder.getI8Type(), base,
                           ArrayRef<LLVM::GEPArg>{offset});
-  return makeMemRef(pointer, type, sizes);
+  return makeMemRef(builder, pointer, type, sizes);
+}
+
+Value EntryPoint::getInput(int64_t index, MemRefType type) {
+  Value inputs = getPointer(Field::inputs);
+  int64_t first = index * kTensorWords;
+  SmallVector<Value> sizes;
+  for (auto [dim, size] : llvm::enumerate(type.getShape()))
+    if (ShapedType::isDynamic(size))
+      sizes.push_back(arith::IndexCastOp::create(
+          builder, builder.getIndexType(),
+          load(inputs, first + 1 + dim, builder.getI64Type())));
+  return makeMemRef(builder, load(inputs, first, inputs.getType()), type,
+                    sizes);
+}
+
+void EntryPoint::setOutput(int64_t index, Value memref) {
+  Value outputs = getPointer(Field::outputs);
+  int64_t first = index * kTensorWords;
+  LLVM::StoreOp::create(builder, getAddress(builder, memref),
+                        getElementAddress(outputs, first));
+  int64_t rank = cast<MemRefType>(memref.getType()).getRank();
+  for (int64_t dim = 0; dim < rank; ++dim) {
+    Value size = memref::DimOp::create(builder, memref, dim);
+    size = arith::IndexCastOp::create(builder, builder.getI64Type(), size);
+    LLVM::StoreOp::create(builder, size,
+                          getElementAddress(outputs, first + 1 + dim));
+  }
+}
+
+void EntryPoint::require(Value condition) {
+  auto number = [&](int64_t value) -> Value {
+    return arith::ConstantOp::create(builder, builder.getI32IntegerAttr(value));
+  };
+  Value now = arith::SelectOp::create(builder, condition, number(0), number(1));
+  status = arith::OrIOp::create(builder, status, now);
 }
 
 void EntryPoint::call(func::FuncOp kernel, ValueRange arguments) {
@@ -160,14 +168,6 @@ void EntryPoint::loopChecked(Value count,
                .front();
 }
 
-Value EntryPoint::getAddress(Value memref) {
-  Value address =
-      memref::ExtractAlignedPointerAsIndexOp::create(builder, memref);
-  address = arith::IndexCastOp::create(builder, builder.getI64Type(), address);
-  return LLVM::IntToPtrOp::create(
-      builder, LLVM::LLVMPointerType::get(builder.getContext()), address);
-}
-
 void EntryPoint::countActive(int64_t select, Value counts) {
   Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
   Type i64 = builder.getI64Type();
@@ -176,7 +176,8 @@ void EntryPoint::countActive(int64_t select, Value counts) {
   Value number =
       arith::ConstantOp::create(builder, builder.getI64IntegerAttr(select));
   Value count = arith::IndexCastOp::create(builder, i64, rows);
-  call(callee, {getPointer(Field::session), number, getAddress(counts), count});
+  call(callee, {getPointer(Field::session), number, getAddress(builder, counts),
+                count});
 }
 
 void EntryPoint::tap(int64_t site, Value values, Value rows) {
@@ -194,8 +195,8 @@ void EntryPoint::tap(int64_t site, Value values, Value rows) {
     return arith::ConstantOp::create(builder, builder.getI64IntegerAttr(value));
   };
   Value count = arith::IndexCastOp::create(builder, i64, rows);
-  call(callee, {getPointer(Field::session), number(site), getAddress(values),
-                count, number(width)});
+  call(callee, {getPointer(Field::session), number(site),
+                getAddress(builder, values), count, number(width)});
 }
 
 void EntryPoint::finish() { func::ReturnOp::create(builder, status); }

@@ -1,13 +1,13 @@
-//===- EntryPoint.h - from dejavu_step to buffers ---------------*- C++ -*-===//
+//===- EntryPoint.h - from the ABI's structs to buffers ---------*- C++ -*-===//
 //
 // Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 //
-// Makes the body of dejavu_prefill or dejavu_decode: reads the fields of the
-// dejavu_step (include/dejavu-rt/abi.h) and makes memrefs of its pointers. This
-// is the only part that needs the llvm dialect.
+// Makes the body of dejavu_prefill, dejavu_decode or dejavu_forward: reads the
+// fields of the dejavu_step or dejavu_call (include/dejavu-rt/abi.h) and makes
+// memrefs of its pointers. This is the only part that needs the llvm dialect.
 //
 //===----------------------------------------------------------------------===//
 
@@ -18,7 +18,7 @@
 
 namespace mlir::dejavu::cpu {
 
-/// The fields of dejavu_step, by their place; each is eight bytes wide.
+/// The fields of dejavu_step and dejavu_call; each is eight bytes wide.
 enum class Field {
   batch,
   tokens,
@@ -34,19 +34,24 @@ enum class Field {
   weights,
   logits,
   workspace,
-  session
+  session,
+  inputs,
+  outputs
 };
+
+/// Dimensions that a dejavu_tensor has room for.
+inline constexpr int64_t kMaxRank = 8;
 
 class EntryPoint {
 public:
-  /// Makes the function `name` and reads the fields.
-  EntryPoint(KernelLibrary &library, ModuleOp module, StringRef name,
+  /// Makes the function of `entry` and reads the fields.
+  EntryPoint(KernelLibrary &library, ModuleOp module, Entry entry,
              Location location);
 
   KernelBuilder &getBuilder() { return builder; }
   /// The value of a number, as index.
   Value get(Field field);
-  /// Rows of an activation: batch * tokens.
+  /// Rows of the call, batch * tokens; null for forward.
   Value getRows() { return rows; }
 
   /// The array that a pointer field points to, as memref of `type`; `sizes` are
@@ -59,12 +64,19 @@ public:
   Value getWorkspace(int64_t fixed, int64_t perRow, MemRefType type,
                      ValueRange sizes);
 
+  /// Input `index` of a dejavu_call as memref of `type`.
+  Value getInput(int64_t index, MemRefType type);
+  /// Writes the address and the dimensions of `memref` to output `index`.
+  void setOutput(int64_t index, Value memref);
+
   void call(func::FuncOp kernel, ValueRange arguments);
   /// Calls a kernel that may fail, and keeps its status.
   void callChecked(func::FuncOp kernel, ValueRange arguments);
   /// Iterations 0 .. count - 1 with such calls in them.
   void loopChecked(Value count, llvm::function_ref<void(Value)> body);
   void countActive(int64_t select, Value counts);
+  /// Fails the call unless `condition` holds.
+  void require(Value condition);
   /// Shows the rows of `values` to whoever watches `site`.
   void tap(int64_t site, Value values, Value rows);
 
@@ -73,10 +85,8 @@ public:
 
 private:
   Value load(Value base, int64_t index, Type type);
-  Value makeMemRef(Value pointer, MemRefType type, ValueRange sizes);
+  Value getElementAddress(Value base, int64_t index);
   Value getPointer(Field field) { return fields[static_cast<int>(field)]; }
-  /// The address of the first element.
-  Value getAddress(Value memref);
 
   KernelLibrary &library;
   KernelBuilder builder;

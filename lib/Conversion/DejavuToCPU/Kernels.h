@@ -25,6 +25,10 @@ namespace mlir::dejavu::cpu {
 /// (ids : memref<? x i64>, table, offset, result, rows)
 func::FuncOp getEmbedKernel(KernelLibrary &library, RankedTensorType table,
                             bool parallel);
+/// (given : memref<? x i64>, indices : memref<? x i64>, offset, size, count,
+/// node : i64): indices = given + offset, where negative ones count from the
+/// end. What is not in 0 .. size - 1 then fails the call, and becomes 0.
+func::FuncOp getIndicesKernel(KernelLibrary &library);
 /// (lhs, rhs, result, rows)
 func::FuncOp getAddKernel(KernelLibrary &library, int64_t features,
                           bool parallel);

@@ -22,6 +22,8 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 
+#include "DType.h"
+
 using namespace mlir;
 using namespace mlir::dejavu;
 namespace json = llvm::json;
@@ -54,22 +56,23 @@ static json::Value toJSON(Attribute attribute) {
       .Default([](Attribute) { return json::Value(nullptr); });
 }
 
-/// The name that safetensors and the manifest use for an element type.
-static StringRef nameDType(Type type) {
-  if (type.isF16())
-    return "F16";
-  if (type.isBF16())
-    return "BF16";
-  return type.isF64() ? "F64" : "F32";
-}
-
-static json::Array bindingsToJSON(ArrayAttr bindings) {
+/// The bindings of the signature. `tensors` says more about those of a model
+/// without a cache.
+static json::Array bindingsToJSON(ArrayAttr bindings, ArrayAttr tensors) {
   json::Array array;
-  for (auto binding : bindings.getAsRange<BindingAttr>()) {
+  for (auto [i, binding] :
+       llvm::enumerate(bindings.getAsRange<BindingAttr>())) {
     json::Object object{{"name", toText(binding.getName())},
                         {"role", stringifyRole(binding.getRole()).str()}};
     if (binding.getRole() == Role::key || binding.getRole() == Role::value)
       object["layer"] = binding.getLayer();
+    if (binding.getRole() == Role::plain && tensors) {
+      auto tensor = cast<DictionaryAttr>(tensors[i]);
+      auto type =
+          cast<RankedTensorType>(tensor.getAs<TypeAttr>("type").getValue());
+      object["dtype"] = nameDType(type.getElementType());
+      object["shape"] = toJSON(tensor.get("dims"));
+    }
     array.push_back(std::move(object));
   }
   return array;
@@ -175,9 +178,14 @@ FailureOr<std::string> dejavu::makeManifest(ModuleOp module,
     return module.emitError() << "expected the attribute " << kManifestAttrName
                               << " and one dejavu.signature, as lowering "
                                  "leaves them";
-  FailureOr<std::vector<int64_t>> eos = findEosIds(module);
-  if (failed(eos))
-    return failure();
+  SignatureOp signature = signatures.front();
+  auto inputs = known.getAs<ArrayAttr>("inputs"),
+       outputs = known.getAs<ArrayAttr>("outputs");
+  bool isForward = inputs != nullptr;
+  if (isForward && (inputs.size() != signature.getInputs().size() ||
+                    outputs.size() != signature.getOutputs().size()))
+    return signature.emitOpError()
+           << "expected the inputs and outputs of @forward";
 
   json::Value value = toJSON(known);
   json::Object &manifest = *value.getAsObject();
@@ -189,13 +197,19 @@ FailureOr<std::string> dejavu::makeManifest(ModuleOp module,
                    {"source", toText(path::filename(getSource(module)))}};
   manifest["cpu"] = json::Object{{"name", config.cpuName},
                                  {"features", json::Array(config.cpuFeatures)}};
-  manifest["max_context"] = config.maxContext;
-  manifest["eos"] = json::Array(*eos);
+  manifest.erase("inputs");
+  manifest.erase("outputs");
+  if (!isForward) {
+    FailureOr<std::vector<int64_t>> eos = findEosIds(module);
+    if (failed(eos))
+      return failure();
+    manifest["max_context"] = config.maxContext;
+    manifest["eos"] = json::Array(*eos);
+  }
   manifest["weights_digest"] = config.weightsDigest;
-  SignatureOp signature = signatures.front();
-  manifest["signature"] =
-      json::Object{{"inputs", bindingsToJSON(signature.getInputs())},
-                   {"outputs", bindingsToJSON(signature.getOutputs())}};
+  manifest["signature"] = json::Object{
+      {"inputs", bindingsToJSON(signature.getInputs(), inputs)},
+      {"outputs", bindingsToJSON(signature.getOutputs(), outputs)}};
   json::Array weights;
   for (auto weight : module.getOps<WeightOp>()) {
     RankedTensorType type = weight.getTensorType();

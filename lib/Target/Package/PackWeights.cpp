@@ -12,6 +12,8 @@
 
 #include "dejavu/Target/Package/PackWeights.h"
 
+#include "DType.h"
+
 #include "dejavu/Dialect/Dejavu/IR/Dejavu.h"
 #include "dejavu/Support/WeightData.h"
 #include "llvm/Support/Endian.h"
@@ -50,14 +52,6 @@ static std::string quote(StringRef text) {
   llvm::raw_string_ostream(quoted)
       << json::Value(json::isUTF8(text) ? text.str() : json::fixUTF8(text));
   return quoted;
-}
-
-static StringRef nameDType(Type type) {
-  if (type.isF16())
-    return "F16";
-  if (type.isBF16())
-    return "BF16";
-  return type.isF64() ? "F64" : "F32";
 }
 
 /// Places all weights, with padding between them.

@@ -2,7 +2,7 @@
 // RUN: not dejavu-opt %s --convert-dejavu-to-cpu=lanes=5 --split-input-file 2>&1 | FileCheck %s
 // CHECK: expected lanes to be 4, 8 or 16, found 5
 
-// expected-error@+1 {{expected the entry points @prefill and @decode}}
+// expected-error@+1 {{expected the entry points @prefill and @decode, or @forward}}
 module {
 }
 
@@ -79,18 +79,36 @@ module {
 
 module {
   dejavu.weight @w : tensor<4x4xf32> from #dejavu.source<"w", offset = 0, length = 64>
-  func.func @prefill(%ids: tensor<?x?xi64>, %p: tensor<?x?xi64>, %starts: tensor<?xi64>, %from: index) -> tensor<?x?x4xf32> {
+  func.func @prefill(%ids: tensor<?x?xi64>, %p: tensor<?x?xi64>, %starts: tensor<?xi64>, %from: index) -> tensor<?x?xi64> {
     %x = dejavu.embed %ids, @w : tensor<?x?xi64> -> tensor<?x?x4xf32>
-    // expected-error@+1 {{expected its result to be the first result of the function and nothing else}}
     %l = dejavu.lm_head %x, @w : tensor<?x?x4xf32> -> tensor<?x?x4xf32>
-    %y = dejavu.residual_add %l, %l : tensor<?x?x4xf32>
-    return %y : tensor<?x?x4xf32>
+    // expected-error@+1 {{expected logits as first operand}}
+    return %ids : tensor<?x?xi64>
   }
   func.func @decode(%ids: tensor<?x1xi64>, %p: tensor<?x1xi64>, %starts: tensor<?xi64>) -> tensor<?x1x4xf32> {
     %x = dejavu.embed %ids, @w : tensor<?x1xi64> -> tensor<?x1x4xf32>
     %l = dejavu.lm_head %x, @w : tensor<?x1x4xf32> -> tensor<?x1x4xf32>
-    %y = dejavu.residual_add %l, %l : tensor<?x1x4xf32>
-    return %y : tensor<?x1x4xf32>
+    return %l : tensor<?x1x4xf32>
+  }
+}
+
+// -----
+
+module {
+  // expected-error@+1 {{expected tensors of numbers with at most 8 dimensions as inputs and outputs, found 'tensor<1x1x1x1x1x1x1x1x1xf32>'}}
+  func.func @forward(%x: tensor<1x1x1x1x1x1x1x1x1xf32>) {
+    return
+  }
+}
+
+// -----
+
+module {
+  func.func private @dense(tensor<?xf32>) -> tensor<?xf32>
+  func.func @forward(%x: tensor<?xf32>) -> tensor<?xf32> {
+    // expected-error@+1 {{expected a dense function of buffers, found an operand of 'tensor<?xf32>'}}
+    %y = call @dense(%x) : (tensor<?xf32>) -> tensor<?xf32>
+    return %y : tensor<?xf32>
   }
 }
 

@@ -14,14 +14,23 @@ def ConvertDejavuToCPUPass : Pass<"convert-dejavu-to-cpu", "::mlir::ModuleOp"> {
   let summary = "Lower the entry points to kernels behind the runtime's ABI";
   let description = [{
     Replaces `@prefill` and `@decode` by `@dejavu_prefill` and `@dejavu_decode`,
-    which take a `dejavu_step` (include/dejavu-rt/abi.h). Each op becomes a call
-    of a kernel. A kernel is generated once for each signature (kind, shapes,
+    which take a `dejavu_step` (include/dejavu-rt/abi.h), or `@forward` by
+    `@dejavu_forward`, which takes a `dejavu_call`. Each op becomes a call of a
+    kernel. A kernel is generated once for each signature (kind, shapes,
     element type of the weight, activation) in the memref, vector, scf, arith
     and math dialects, so code grows with the distinct shapes and not with the
     layers.
 
     Activations get places in the workspace by their lifetimes, so nothing is
-    allocated at run time. Weights that no op uses are erased; the others stay,
+    allocated at run time. In `@forward`, where activations differ in their
+    rows, and behind dense functions, each is allocated when it is made and
+    freed after its last use.
+
+    Calls of dense functions, which must have been bufferised, with
+    `bufferization.to_buffer` on their operands and `bufferization.to_tensor`
+    on their results, stay calls. Their results belong to the entry point.
+
+    Weights that no op uses are erased; the others stay,
     in the order of the table of weights. The module attribute
     `dejavu.manifest` keeps what the manifest says about the model.
 
@@ -40,10 +49,37 @@ def ConvertDejavuToCPUPass : Pass<"convert-dejavu-to-cpu", "::mlir::ModuleOp"> {
     Option<"lanes", "lanes", "int64_t", "16",
            "f32 lanes of a vector register: 16, 8 or 4">];
   let dependentDialects = [
-    "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::mlir::arith::ArithDialect",
+    "::mlir::bufferization::BufferizationDialect", "::mlir::func::FuncDialect",
     "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
     "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
     "::mlir::vector::VectorDialect"];
+}
+
+def LowerAllocationsPass : Pass<"dejavu-lower-allocations", "::mlir::ModuleOp"> {
+  let summary = "Take memory from the runtime";
+  let description = [{
+    Replaces `memref.alloc` and `memref.dealloc` by calls of `dejavu_rt_alloc`
+    and `dejavu_rt_free` (include/dejavu-rt/abi.h). The runtime's memory is
+    aligned to 64 bytes and never null, so the start of a buffer is what frees
+    it.
+
+    ```mlir
+    %0 = memref.alloc(%n) : memref<?x8xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %1 = func.call @dejavu_rt_alloc(%bytes) : (i64) -> !llvm.ptr
+    ```
+
+    and a memref that is made of the pointer. Fails on buffers with a layout,
+    in another memory space, or with a greater alignment.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect"];
 }
 
 def ApproximateMathPass : Pass<"dejavu-approximate-math"> {

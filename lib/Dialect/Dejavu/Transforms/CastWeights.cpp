@@ -7,6 +7,8 @@
 
 #include "dejavu/Dialect/Dejavu/Transforms/Passes.h"
 
+#include "llvm/ADT/DenseSet.h"
+
 namespace mlir::dejavu {
 #define GEN_PASS_DEF_CASTWEIGHTSPASS
 #include "dejavu/Dialect/Dejavu/Transforms/Passes.h.inc"
@@ -25,7 +27,14 @@ struct CastWeights : dejavu::impl::CastWeightsPassBase<CastWeights> {
       wanted = Float16Type::get(&getContext());
     else if (type == WeightType::bf16)
       wanted = BFloat16Type::get(&getContext());
+    // Dense functions take weights as they are.
+    llvm::DenseSet<StringAttr> loaded;
+    getOperation().walk([&](LoadWeightOp load) {
+      loaded.insert(load.getWeightAttr().getAttr());
+    });
     for (auto weight : getOperation().getOps<WeightOp>()) {
+      if (loaded.contains(weight.getSymNameAttr()))
+        continue;
       RankedTensorType tensor = weight.getTensorType();
       // Vectors are read as f32 by every kernel.
       Type target =

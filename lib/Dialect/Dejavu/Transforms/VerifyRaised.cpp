@@ -33,9 +33,12 @@ static LogicalResult verifyLinear(Value value) {
   return diag;
 }
 
-/// Checks the entry points of `module`: one of each kind.
+/// Checks the entry points of `module`: @prefill and @decode, or @forward.
 static LogicalResult verifyEntries(ModuleOp module) {
-  for (Entry wanted : {Entry::prefill, Entry::decode}) {
+  SmallVector<Entry> entries{Entry::prefill, Entry::decode};
+  if (module.lookupSymbol("forward"))
+    entries = {Entry::forward};
+  for (Entry wanted : entries) {
     auto function = module.lookupSymbol<func::FuncOp>(stringifyEntry(wanted));
     auto entry =
         function
@@ -58,8 +61,15 @@ namespace {
 struct VerifyRaised : dejavu::impl::VerifyRaisedPassBase<VerifyRaised> {
   void runOnOperation() override {
     WalkResult walk = getOperation()->walk([&](Operation *op) {
-      if (op->getName().getDialectNamespace() == "onnx" ||
-          isa<LoadWeightOp>(op)) {
+      // Dense functions get weights as values, so only their calls may do so.
+      bool isLoose =
+          isa<LoadWeightOp>(op) &&
+          (op->use_empty() ||
+           !llvm::all_of(op->getUsers(), [](Operation *user) {
+             return isa<func::CallOp, func::ReturnOp>(user) ||
+                    user->getName().getDialectNamespace() == "bufferization";
+           }));
+      if (op->getName().getDialectNamespace() == "onnx" || isLoose) {
         op->emitOpError() << "is left after raise";
         return WalkResult::interrupt();
       }

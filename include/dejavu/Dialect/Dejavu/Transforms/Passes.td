@@ -45,7 +45,8 @@ def CastWeightsPass : Pass<"dejavu-cast-weights", "::mlir::ModuleOp"> {
   let description = [{
     Appends a cast to the recipe of every weight of rank 2 whose elements are
     not of the wanted type already. Vectors (biases, norms) keep theirs: they
-    are few bytes. Arithmetic stays in f32.
+    are few bytes. So do weights that dense functions get (those of a
+    `dejavu.load_weight`). Arithmetic stays in f32.
 
     ```mlir
     dejavu.weight @w : tensor<8x8xf32> from #dejavu.source<"f", offset = 0, length = 256>
@@ -74,9 +75,10 @@ def VerifyRaisedPass : Pass<"dejavu-verify-raised", "::mlir::ModuleOp"> {
   let description = [{
     Fails unless:
 
-    * no op of the `onnx` dialect and no `dejavu.load_weight` is left;
+    * no op of the `onnx` dialect is left, and a `dejavu.load_weight` only where
+      a dense function or the caller of a model without a cache gets it;
     * the module has one `dejavu.signature` and the entry points `@prefill` and
-      `@decode`;
+      `@decode`, or `@forward`;
     * every value of type `!dejavu.kv_cache` is used exactly once.
 
     ```mlir
