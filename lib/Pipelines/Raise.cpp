@@ -17,6 +17,8 @@ using namespace mlir;
 using namespace mlir::dejavu;
 
 void dejavu::buildRaisePipeline(OpPassManager &manager) {
+  // Quantised weights become plain ones, with a recipe.
+  manager.addPass(createOnnxFoldDequantizePass());
   // Fused operators become the plain ones that the passes behind look for.
   manager.addPass(onnx::createOnnxDecomposePass());
 

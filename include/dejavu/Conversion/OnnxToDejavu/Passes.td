@@ -53,6 +53,32 @@ def OnnxBindSignaturePass : Pass<"onnx-bind-signature", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::dejavu::DejavuDialect"];
 }
 
+def OnnxFoldDequantizePass : Pass<"onnx-fold-dequantize", "::mlir::ModuleOp"> {
+  let summary = "Make quantised weights plain ones that a recipe dequantises";
+  let description = [{
+    `DequantizeLinear` of a weight, and the weights of `com.microsoft.
+    MatMulNBits` and `GatherBlockQuantized`, become weights of f32 with a
+    `#dejavu.dequantize` step, where numbers, scales and zero points are all
+    weights and blocks fill their axis. Anything else stays, and is dequantised
+    when the model runs.
+
+    ```mlir
+    %y = onnx.DequantizeLinear(%w, %s) {axis = 1 : i64, block_size = 32 : i64}
+        : (tensor<64x64xi8>, tensor<64x2xf32>) -> tensor<64x64xf32>
+    ```
+
+    with `%w` and `%s` loaded from @w and @s becomes
+
+    ```mlir
+    %y = dejavu.load_weight @w.dequantized : tensor<64x64xf32>
+    dejavu.weight @w.dequantized : tensor<64x64xf32>
+        from <"model.onnx.data", offset = 0, length = 4096> as tensor<64x64xi8>
+        via [#dejavu.dequantize<scales = @s, axis = 1, block_size = 32>]
+    ```
+  }];
+  let dependentDialects = ["::mlir::dejavu::DejavuDialect"];
+}
+
 def OnnxSimplifyPass : Pass<"onnx-simplify", "::mlir::func::FuncOp"> {
   let summary = "Remove what does nothing, and give activations one form";
   let description = [{
