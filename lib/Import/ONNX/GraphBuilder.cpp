@@ -7,6 +7,7 @@
 
 #include "GraphBuilder.h"
 #include "Model.pb.h"
+#include "OpTable.h"
 
 #include "dejavu/Dialect/Dejavu/IR/Dejavu.h"
 #include "dejavu/Dialect/Onnx/IR/Onnx.h"
@@ -25,13 +26,16 @@ Location GraphBuilder::locationOf(const proto::NodeProto &node) {
   return NameLoc::get(builder.getStringAttr(nodeName(node)));
 }
 
-/// Ops with optional operands in the middle, and how many operands they have.
-static unsigned countSegments(StringRef name) {
-  if (name == "Slice")
-    return 5;
-  if (name == "Attention")
-    return 7;
-  return 0;
+/// The number of operands, absent ones included, of an op that has optional ones
+/// in the middle. 0 for others.
+static unsigned countSegments(StringRef name, MLIRContext *context) {
+  auto info = RegisteredOperationName::lookup(("onnx." + name).str(), context);
+  if (!info || !info->hasTrait<OpTrait::AttrSizedOperandSegments>())
+    return 0;
+  StringRef domain = "ai.onnx";
+  if (name.consume_front("com.microsoft."))
+    domain = "com.microsoft";
+  return countInputs(domain, name);
 }
 
 Operation *GraphBuilder::create(const proto::NodeProto &node, StringRef name,
@@ -39,7 +43,8 @@ Operation *GraphBuilder::create(const proto::NodeProto &node, StringRef name,
                                 ArrayRef<NamedAttribute> attributes,
                                 unsigned results) {
   OperationState state(locationOf(node), ("onnx." + name).str());
-  SmallVector<int32_t> segments(countSegments(name), 0);
+  SmallVector<int32_t> segments(countSegments(name, builder.getContext()),
+                                0);
   for (auto [index, operand] : llvm::enumerate(operands)) {
     if (!operand)
       continue;

@@ -247,7 +247,7 @@ LogicalResult Checker::checkNode(const proto::NodeProto &node) {
   unsigned required =
       schema->maxInputs == OpSchema::any ? inputs : schema->minInputs;
   for (unsigned i = 0; i < required; ++i)
-    if (node.input(i).empty())
+    if (node.input(i).empty() && !schema->isOptional(i))
       return reporter.error(node,
                             "input " + Twine(i) + " is required but absent");
   for (unsigned i = 0; i < schema->minOutputs; ++i)

@@ -11,86 +11,14 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Attributes.h"
-#include "GraphBuilder.h"
-#include "Model.pb.h"
+#include "Normalize.h"
 
 #include "dejavu/Dialect/Onnx/IR/Onnx.h"
 
+#include "llvm/ADT/StringSwitch.h"
+
 using namespace mlir;
 using namespace mlir::dejavu::onnximport;
-
-namespace {
-/// One node on its way to IR.
-struct Node {
-  GraphBuilder &graph;
-  const proto::NodeProto &proto;
-  SmallVectorImpl<Value> &operands;
-  SmallVectorImpl<Value> &results;
-
-  int64_t opset() const { return graph.getOpset(); }
-  Builder &builder() const { return graph.getBuilder(); }
-
-  NamedAttribute attribute(StringRef name, Attribute value) const {
-    return builder().getNamedAttr(name, value);
-  }
-
-  LogicalResult error(const Twine &message) const {
-    return graph.getReporter().error(proto, message);
-  }
-
-  /// Makes the op and takes its results as the node's.
-  LogicalResult create(StringRef name, ArrayRef<Value> operands,
-                       ArrayRef<NamedAttribute> attributes) const {
-    Operation *op =
-        graph.create(proto, name, operands, attributes, proto.output_size());
-    if (!op)
-      return failure();
-    llvm::append_range(results, op->getResults());
-    return success();
-  }
-};
-} // namespace
-
-/// An attribute whose value is an element type, as a number of ONNX.
-static FailureOr<Attribute>
-convertTypeAttribute(const Node &node, StringRef name, int64_t dataType) {
-  std::string error;
-  if (dataType < INT32_MIN || dataType > INT32_MAX)
-    return node.error("attribute '" + name + "': element type " +
-                      Twine(dataType) + " is unknown");
-  FailureOr<Type> type =
-      convertElementType(*node.builder().getContext(), dataType, error);
-  if (failed(type))
-    return node.error("attribute '" + name + "': " + error);
-  return Attribute(TypeAttr::get(*type));
-}
-
-/// The attributes of a node but `except`, with the names and values they have.
-static SmallVector<NamedAttribute>
-convertAttributes(const Node &node, ArrayRef<StringRef> except = {}) {
-  SmallVector<NamedAttribute> result;
-  Builder &builder = node.builder();
-  for (const proto::AttributeProto &attribute : node.proto.attribute()) {
-    StringRef name = attribute.name();
-    if (llvm::is_contained(except, name))
-      continue;
-    switch (static_cast<AttributeKind>(attribute.type())) {
-    case AttributeKind::Int:
-      result.push_back(
-          node.attribute(name, builder.getI64IntegerAttr(attribute.i())));
-      break;
-    case AttributeKind::Float:
-      result.push_back(
-          node.attribute(name, builder.getF32FloatAttr(attribute.f())));
-      break;
-    default:
-      // Kinds that no op has under its own name.
-      break;
-    }
-  }
-  return result;
-}
 
 //===----------------------------------------------------------------------===//
 // Constants
@@ -148,60 +76,6 @@ static LogicalResult normalizeConstantOfShape(const Node &node) {
 }
 
 //===----------------------------------------------------------------------===//
-// Attributes that are types or enums
-//===----------------------------------------------------------------------===//
-
-static LogicalResult normalizeCast(const Node &node) {
-  FailureOr<Attribute> to =
-      convertTypeAttribute(node, "to", *getInt(node.proto, "to"));
-  if (failed(to))
-    return failure();
-  // saturate and round_mode are about 8-bit floats, which `to` cannot be.
-  return node.create("Cast", node.operands, node.attribute("to", *to));
-}
-
-/// LayerNormalization and RMSNormalization.
-static LogicalResult normalizeNorm(const Node &node) {
-  SmallVector<NamedAttribute> attributes =
-      convertAttributes(node, {"stash_type"});
-  if (auto stash = getInt(node.proto, "stash_type"); stash && *stash != 1) {
-    FailureOr<Attribute> type =
-        convertTypeAttribute(node, "stash_type", *stash);
-    if (failed(type))
-      return failure();
-    attributes.push_back(node.attribute("stash_type", *type));
-  }
-  return node.create(node.proto.op_type(), node.operands, attributes);
-}
-
-static LogicalResult normalizeAttention(const Node &node) {
-  SmallVector<NamedAttribute> attributes =
-      convertAttributes(node, {"softmax_precision"});
-  if (auto precision = getInt(node.proto, "softmax_precision")) {
-    FailureOr<Attribute> type =
-        convertTypeAttribute(node, "softmax_precision", *precision);
-    if (failed(type))
-      return failure();
-    attributes.push_back(node.attribute("softmax_precision", *type));
-  }
-  return node.create("Attention", node.operands, attributes);
-}
-
-static LogicalResult normalizeGelu(const Node &node) {
-  StringRef name = getString(node.proto, "approximate").value_or("none");
-  std::optional<onnx::GeluApproximation> form =
-      onnx::symbolizeGeluApproximation(name);
-  if (!form)
-    return node.error("attribute 'approximate': expected 'none' or 'tanh', "
-                      "found " +
-                      quoted(name));
-  auto attribute =
-      onnx::GeluApproximationAttr::get(node.builder().getContext(), *form);
-  return node.create("Gelu", node.operands,
-                     node.attribute("approximate", attribute));
-}
-
-//===----------------------------------------------------------------------===//
 // Forms that have changed
 //===----------------------------------------------------------------------===//
 
@@ -222,12 +96,12 @@ static LogicalResult normalizeTranspose(const Node &node) {
 }
 
 /// Squeeze and Unsqueeze had their axes as an attribute before opset 13, and
-/// ReduceMean before opset 18.
+/// reductions before opset 18.
 static LogicalResult normalizeAxes(const Node &node) {
   SmallVector<Value> operands = llvm::to_vector(node.operands);
   if (auto axes = getInts(node.proto, "axes"))
     operands.push_back(node.graph.createInts(node.proto, *axes));
-  return node.create(node.proto.op_type(), operands, convertAttributes(node));
+  return node.createAs(node.proto.op_type(), operands, {"axes"});
 }
 
 /// Split had the sizes of the parts as an attribute before opset 13. Without
@@ -259,15 +133,15 @@ static LogicalResult normalizeSplit(const Node &node) {
                           " elements to be cut in equal parts, found " +
                           Twine(count) + " outputs");
   }
-  return node.create("Split", operands,
-                     convertAttributes(node, {"num_outputs"}));
+  return node.createAs("Split", operands, {"num_outputs", "split"});
 }
 
-/// Before opset 13 Softmax flattened its input to a matrix at `axis`, which was
-/// 1 by default, and normalised the rows.
+/// Before opset 13 Softmax and its like flattened their input to a matrix at
+/// `axis`, which was 1 by default, and worked on the rows.
 static LogicalResult normalizeSoftmax(const Node &node) {
+  StringRef name = node.proto.op_type();
   if (node.opset() >= 13)
-    return node.create("Softmax", node.operands, convertAttributes(node));
+    return node.createAs(name, node.operands);
   int64_t axis = getInt(node.proto, "axis").value_or(1);
   Value input = node.operands[0];
   auto type = dyn_cast<RankedTensorType>(input.getType());
@@ -279,7 +153,7 @@ static LogicalResult normalizeSoftmax(const Node &node) {
   Builder &builder = node.builder();
   // Over the last dimension alone the two forms agree.
   if (axis == type.getRank() - 1)
-    return node.create("Softmax", input,
+    return node.create(name, input,
                        node.attribute("axis", builder.getI64IntegerAttr(-1)));
   Operation *shape = node.graph.create(node.proto, "Shape", input, {});
   Operation *flat = node.graph.create(
@@ -287,25 +161,80 @@ static LogicalResult normalizeSoftmax(const Node &node) {
       node.attribute("axis", builder.getI64IntegerAttr(axis)));
   if (!shape || !flat)
     return failure();
-  Operation *rows =
-      node.graph.create(node.proto, "Softmax", flat->getResult(0), {});
+  Operation *rows = node.graph.create(node.proto, name, flat->getResult(0), {});
   if (!rows)
     return failure();
   return node.create("Reshape", {rows->getResult(0), shape->getResult(0)}, {});
 }
 
+/// `scale` and `bias` had one element for each group before opset 21.
+static LogicalResult normalizeGroupNormalization(const Node &node) {
+  SmallVector<Value> operands = llvm::to_vector(node.operands);
+  if (node.opset() >= 21)
+    return node.createAs("GroupNormalization", operands);
+  auto type = dyn_cast<RankedTensorType>(operands[0].getType());
+  int64_t groups = *getInt(node.proto, "num_groups");
+  if (!type || type.getRank() < 2 || type.isDynamicDim(1))
+    return node.error("the number of channels is not known");
+  int64_t channels = type.getDimSize(1);
+  if (groups <= 0 || channels % groups != 0)
+    return node.error("expected num_groups to divide the " + Twine(channels) +
+                      " channels, found " + Twine(groups));
+  GraphBuilder &graph = node.graph;
+  for (Value &operand : MutableArrayRef<Value>(operands).drop_front()) {
+    Value column = graph.createInts(node.proto, 1);
+    Value shape = graph.createInts(node.proto, {groups, channels / groups});
+    Value flat = graph.createInts(node.proto, -1);
+    for (auto [name, argument] :
+         {std::pair("Unsqueeze", column), std::pair("Expand", shape),
+          std::pair("Reshape", flat)}) {
+      Operation *op = graph.create(node.proto, name, {operand, argument}, {});
+      if (!op)
+        return failure();
+      operand = op->getResult(0);
+    }
+  }
+  return node.createAs("GroupNormalization", operands);
+}
+
+/// What training alone needs is refused.
+static LogicalResult normalizeBatchNormalization(const Node &node) {
+  if (getInt(node.proto, "training_mode").value_or(0) != 0)
+    return node.error("attribute 'training_mode': only 0 is supported");
+  for (int i = 1; i < node.proto.output_size(); ++i)
+    if (!node.proto.output(i).empty())
+      return node.error("output " + Twine(i) +
+                        " is one of training, which is "
+                        "not supported");
+  FailureOr<SmallVector<NamedAttribute>> attributes =
+      convertAttributes(node, {"training_mode", "momentum"});
+  if (failed(attributes))
+    return failure();
+  Operation *op = node.graph.create(node.proto, "BatchNormalization",
+                                    node.operands, *attributes);
+  if (!op)
+    return failure();
+  node.results.push_back(op->getResult(0));
+  return success();
+}
+
+/// The axes have a default, for images.
+static LogicalResult normalizeMeanVariance(const Node &node) {
+  SmallVector<int64_t> axes =
+      getInts(node.proto, "axes").value_or(SmallVector<int64_t>{0, 2, 3});
+  return node.create(
+      "MeanVarianceNormalization", node.operands,
+      node.attribute("axes", node.builder().getDenseI64ArrayAttr(axes)));
+}
+
 //===----------------------------------------------------------------------===//
-// Domains
+// All operators
 //===----------------------------------------------------------------------===//
 
-/// Operators of com.microsoft. A name means nothing without its domain.
-static LogicalResult normalizeMicrosoft(const Node &node) {
-  StringRef name = node.proto.op_type();
-  // The exact one is what this domain had before ai.onnx did.
-  if (name == "Gelu")
-    return normalizeGelu(node);
-  return node.error("the operator has no meaning here");
-}
+/// Attributes that an op does not have, since they say nothing here: rounding
+/// to scales of 8 bits, the seed of training, the ratio of what training drops,
+/// the precision in which a Range is counted.
+static constexpr StringRef unused[] = {"round_mode", "seed", "ratio"};
 
 LogicalResult mlir::dejavu::onnximport::normalizeNode(
     GraphBuilder &graph, const proto::NodeProto &proto,
@@ -313,26 +242,30 @@ LogicalResult mlir::dejavu::onnximport::normalizeNode(
   Node node{graph, proto, operands, results};
   if (normalizedDomain(proto.domain()) == "com.microsoft")
     return normalizeMicrosoft(node);
+  using Function = LogicalResult (*)(const Node &);
   StringRef name = proto.op_type();
-  if (name == "Constant")
-    return normalizeConstant(node);
-  if (name == "ConstantOfShape")
-    return normalizeConstantOfShape(node);
-  if (name == "Cast")
-    return normalizeCast(node);
-  if (name == "LayerNormalization" || name == "RMSNormalization")
-    return normalizeNorm(node);
-  if (name == "Attention")
-    return normalizeAttention(node);
-  if (name == "Gelu")
-    return normalizeGelu(node);
-  if (name == "Transpose")
-    return normalizeTranspose(node);
-  if (name == "Squeeze" || name == "Unsqueeze" || name == "ReduceMean")
-    return normalizeAxes(node);
-  if (name == "Split")
-    return normalizeSplit(node);
-  if (name == "Softmax")
-    return normalizeSoftmax(node);
-  return node.create(name, operands, convertAttributes(node));
+  auto function =
+      llvm::StringSwitch<Function>(name)
+          .Case("Constant", normalizeConstant)
+          .Case("ConstantOfShape", normalizeConstantOfShape)
+          .Case("Transpose", normalizeTranspose)
+          .Cases({"Squeeze", "Unsqueeze"}, normalizeAxes)
+          .StartsWith("Reduce", normalizeAxes)
+          .Case("Split", normalizeSplit)
+          .Cases({"Softmax", "LogSoftmax", "Hardmax"}, normalizeSoftmax)
+          .Case("GroupNormalization", normalizeGroupNormalization)
+          .Case("BatchNormalization", normalizeBatchNormalization)
+          .Case("MeanVarianceNormalization", normalizeMeanVariance)
+          .Case(
+              "Range",
+              +[](const Node &node) {
+                return node.createAs("Range", node.operands, {"stash_type"});
+              })
+          .Cases(
+              {"If", "Loop", "Scan"},
+              +[](const Node &node) {
+                return node.error("subgraphs are not supported yet");
+              })
+          .Default(nullptr);
+  return function ? function(node) : node.createAs(name, operands, unused);
 }

@@ -5,177 +5,21 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A row for each change, since opset 11, of an operator's inputs, outputs or
-// attributes. Changes of element types alone have none.
+// The tables are text, which is dense and easy to compare with ONNX's. They are
+// read once.
 //
 //===----------------------------------------------------------------------===//
 
 #include "OpTable.h"
 
-#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSwitch.h"
+
+#include <vector>
 
 using namespace mlir::dejavu::onnximport;
 using llvm::ArrayRef;
 using llvm::StringRef;
-
-static constexpr auto Int = AttributeKind::Int;
-static constexpr auto Ints = AttributeKind::Ints;
-static constexpr auto Float = AttributeKind::Float;
-static constexpr auto Floats = AttributeKind::Floats;
-static constexpr auto String = AttributeKind::String;
-static constexpr auto Strings = AttributeKind::Strings;
-static constexpr auto Tensor = AttributeKind::Tensor;
-static constexpr auto Sparse = AttributeKind::SparseTensor;
-static constexpr bool required = true;
-
-// Name, since, inputs (least, most), outputs (least, most), attributes.
-static const OpSchema table[] = {
-    {"Add", 7, 2, 2, 1, 1},
-    {"And", 7, 2, 2, 1, 1},
-    {"Attention",
-     23,
-     3,
-     6,
-     1,
-     4,
-     {{"is_causal", Int},
-      {"kv_num_heads", Int},
-      {"q_num_heads", Int},
-      {"qk_matmul_output_mode", Int},
-      {"scale", Float},
-      {"softcap", Float},
-      {"softmax_precision", Int}}},
-    {"Attention",
-     24,
-     3,
-     7,
-     1,
-     4,
-     {{"is_causal", Int},
-      {"kv_num_heads", Int},
-      {"q_num_heads", Int},
-      {"qk_matmul_output_mode", Int},
-      {"scale", Float},
-      {"softcap", Float},
-      {"softmax_precision", Int}}},
-    {"Cast", 9, 1, 1, 1, 1, {{"to", Int, required}}},
-    {"Cast", 19, 1, 1, 1, 1, {{"saturate", Int}, {"to", Int, required}}},
-    {"Cast",
-     24,
-     1,
-     1,
-     1,
-     1,
-     {{"round_mode", String}, {"saturate", Int}, {"to", Int, required}}},
-    {"Concat", 4, 1, OpSchema::any, 1, 1, {{"axis", Int, required}}},
-    {"Constant", 11, 0, 0, 1, 1, {{"sparse_value", Sparse}, {"value", Tensor}}},
-    {"Constant",
-     12,
-     0,
-     0,
-     1,
-     1,
-     {{"sparse_value", Sparse},
-      {"value", Tensor},
-      {"value_float", Float},
-      {"value_floats", Floats},
-      {"value_int", Int},
-      {"value_ints", Ints},
-      {"value_string", String},
-      {"value_strings", Strings}}},
-    {"ConstantOfShape", 9, 1, 1, 1, 1, {{"value", Tensor}}},
-    {"Cos", 7, 1, 1, 1, 1},
-    {"CumSum", 11, 2, 2, 1, 1, {{"exclusive", Int}, {"reverse", Int}}},
-    {"Div", 7, 2, 2, 1, 1},
-    {"Equal", 7, 2, 2, 1, 1},
-    {"Erf", 9, 1, 1, 1, 1},
-    {"Expand", 8, 2, 2, 1, 1},
-    {"Flatten", 9, 1, 1, 1, 1, {{"axis", Int}}},
-    {"Gather", 1, 2, 2, 1, 1, {{"axis", Int}}},
-    {"GatherElements", 11, 2, 2, 1, 1, {{"axis", Int}}},
-    {"GatherND", 11, 2, 2, 1, 1},
-    {"GatherND", 12, 2, 2, 1, 1, {{"batch_dims", Int}}},
-    {"Gelu", 20, 1, 1, 1, 1, {{"approximate", String}}},
-    {"Gemm",
-     11,
-     2,
-     3,
-     1,
-     1,
-     {{"alpha", Float}, {"beta", Float}, {"transA", Int}, {"transB", Int}}},
-    {"Greater", 9, 2, 2, 1, 1},
-    {"GreaterOrEqual", 12, 2, 2, 1, 1},
-    {"Identity", 1, 1, 1, 1, 1},
-    {"IsNaN", 9, 1, 1, 1, 1},
-    {"LayerNormalization",
-     17,
-     2,
-     3,
-     1,
-     3,
-     {{"axis", Int}, {"epsilon", Float}, {"stash_type", Int}}},
-    {"Less", 9, 2, 2, 1, 1},
-    {"LessOrEqual", 12, 2, 2, 1, 1},
-    {"MatMul", 9, 2, 2, 1, 1},
-    {"Max", 8, 1, OpSchema::any, 1, 1},
-    {"Min", 8, 1, OpSchema::any, 1, 1},
-    {"Mul", 7, 2, 2, 1, 1},
-    {"Neg", 6, 1, 1, 1, 1},
-    {"Not", 1, 1, 1, 1, 1},
-    {"Or", 7, 2, 2, 1, 1},
-    {"Pow", 7, 2, 2, 1, 1},
-    {"Range", 11, 3, 3, 1, 1},
-    {"Reciprocal", 6, 1, 1, 1, 1},
-    {"ReduceMean", 11, 1, 1, 1, 1, {{"axes", Ints}, {"keepdims", Int}}},
-    {"ReduceMean",
-     18,
-     1,
-     2,
-     1,
-     1,
-     {{"keepdims", Int}, {"noop_with_empty_axes", Int}}},
-    {"Relu", 6, 1, 1, 1, 1},
-    {"Reshape", 5, 2, 2, 1, 1},
-    {"Reshape", 14, 2, 2, 1, 1, {{"allowzero", Int}}},
-    {"RMSNormalization",
-     23,
-     2,
-     2,
-     1,
-     1,
-     {{"axis", Int}, {"epsilon", Float}, {"stash_type", Int}}},
-    {"RotaryEmbedding",
-     23,
-     3,
-     4,
-     1,
-     1,
-     {{"interleaved", Int}, {"num_heads", Int}, {"rotary_embedding_dim", Int}}},
-    {"Shape", 1, 1, 1, 1, 1},
-    {"Shape", 15, 1, 1, 1, 1, {{"end", Int}, {"start", Int}}},
-    {"Sigmoid", 6, 1, 1, 1, 1},
-    {"Sin", 7, 1, 1, 1, 1},
-    {"Slice", 10, 3, 5, 1, 1},
-    {"Softmax", 1, 1, 1, 1, 1, {{"axis", Int}}},
-    {"Split", 11, 1, 1, 1, OpSchema::any, {{"axis", Int}, {"split", Ints}}},
-    {"Split", 13, 1, 2, 1, OpSchema::any, {{"axis", Int}}},
-    {"Split",
-     18,
-     1,
-     2,
-     1,
-     OpSchema::any,
-     {{"axis", Int}, {"num_outputs", Int}}},
-    {"Sqrt", 6, 1, 1, 1, 1},
-    {"Squeeze", 1, 1, 1, 1, 1, {{"axes", Ints}}},
-    {"Squeeze", 13, 1, 2, 1, 1},
-    {"Sub", 7, 2, 2, 1, 1},
-    {"Tanh", 6, 1, 1, 1, 1},
-    {"Transpose", 1, 1, 1, 1, 1, {{"perm", Ints}}},
-    {"Unsqueeze", 1, 1, 1, 1, 1, {{"axes", Ints, required}}},
-    {"Unsqueeze", 13, 2, 2, 1, 1},
-    {"Where", 9, 3, 3, 1, 1},
-};
 
 StringRef mlir::dejavu::onnximport::describeKind(int32_t kind) {
   static constexpr llvm::StringLiteral names[] = {
@@ -188,18 +32,76 @@ StringRef mlir::dejavu::onnximport::describeKind(int32_t kind) {
   return names[kind];
 }
 
-ArrayRef<AttributeSchema> OpSchema::attributes() const {
-  ArrayRef<AttributeSchema> all(attributeStorage);
-  return all.take_while(
-      [](const AttributeSchema &attribute) { return !attribute.name.empty(); });
+/// Reads "2", "1-3" or "1-*", and which of the first may be absent.
+static void readArity(StringRef text, unsigned &least, unsigned &most,
+                      uint64_t &optional) {
+  auto number = [](StringRef text) {
+    unsigned value = 0;
+    return text.getAsInteger(10, value) ? OpSchema::any : value;
+  };
+  auto [range, absent] = text.split('?');
+  auto [first, last] = range.split('-');
+  least = number(first);
+  most = last.empty() ? least : number(last);
+  for (StringRef place : llvm::split(absent, ','))
+    if (!place.empty())
+      optional |= uint64_t(1) << number(place);
+}
+
+static OpSchema readRow(const OpRow &row) {
+  OpSchema schema;
+  schema.name = row.name;
+  schema.since = row.since;
+  uint64_t ignored = 0;
+  readArity(row.inputs, schema.minInputs, schema.maxInputs,
+            schema.optionalInputs);
+  readArity(row.outputs, schema.minOutputs, schema.maxOutputs, ignored);
+  for (StringRef word : llvm::split(row.attributes, ' ')) {
+    if (word.empty())
+      continue;
+    bool required = word.consume_back("!");
+    auto [name, kind] = word.split(':');
+    schema.attributeStorage.push_back(
+        {name,
+         llvm::StringSwitch<AttributeKind>(kind)
+             .Case("float", AttributeKind::Float)
+             .Case("string", AttributeKind::String)
+             .Case("tensor", AttributeKind::Tensor)
+             .Case("graph", AttributeKind::Graph)
+             .Case("floats", AttributeKind::Floats)
+             .Case("ints", AttributeKind::Ints)
+             .Case("strings", AttributeKind::Strings)
+             .Case("sparse", AttributeKind::SparseTensor)
+             .Default(AttributeKind::Int),
+         required});
+  }
+  return schema;
+}
+
+static std::vector<OpSchema> readRows(ArrayRef<OpRow> rows) {
+  std::vector<OpSchema> schemas;
+  for (const OpRow &row : rows)
+    schemas.push_back(readRow(row));
+  return schemas;
 }
 
 ArrayRef<OpSchema> mlir::dejavu::onnximport::getOperators(StringRef domain) {
+  static const std::vector<OpSchema> standard = readRows(getStandardRows()),
+                                     microsoft = readRows(getMicrosoftRows());
   if (domain == "ai.onnx")
-    return table;
+    return standard;
   if (domain == "com.microsoft")
-    return getMicrosoftOperators();
+    return microsoft;
   return {};
+}
+
+unsigned mlir::dejavu::onnximport::countInputs(StringRef domain,
+                                               StringRef opType) {
+  unsigned count = 0;
+  for (const OpSchema &schema : getOperators(domain))
+    if (schema.name == opType)
+      count = schema.maxInputs;
+  return count;
 }
 
 const OpSchema *mlir::dejavu::onnximport::findOperator(StringRef domain,

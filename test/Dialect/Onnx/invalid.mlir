@@ -57,7 +57,7 @@ func.func @matmul(%a: tensor<2x3xf32>, %b: tensor<4x5xf32>) {
 // -----
 
 func.func @matmul_scalar(%a: tensor<f32>, %b: tensor<4xf32>) {
-  // expected-error@+1 {{'onnx.MatMul' op expected operands of rank 1 or more, found tensor<f32> and tensor<4xf32>}}
+  // expected-error@+1 {{'onnx.MatMul' op expected operands of rank 1 or more, found shapes [] and [4]}}
   %0 = onnx.MatMul(%a, %b) : (tensor<f32>, tensor<4xf32>) -> tensor<4xf32>
   return
 }

@@ -15,6 +15,7 @@
 #include "dejavu/Dialect/Onnx/IR/Onnx.h"
 
 #include "mlir/IR/Matchers.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 #include <functional>
@@ -47,6 +48,11 @@ private:
   MaybeInts shape(ShapeOp op);
   MaybeInts slice(SliceOp op);
   MaybeInts gather(GatherOp op);
+  MaybeInts split(SplitOp op, Value result);
+  MaybeInts tile(TileOp op);
+  MaybeInts range(RangeOp op);
+  MaybeInts reduce(Operation *op, Value data,
+                   const std::function<int64_t(int64_t, int64_t)> &combine);
   MaybeInts zip(ValueRange operands,
                 const std::function<int64_t(ArrayRef<int64_t>)> &compute);
 
@@ -157,6 +163,69 @@ MaybeInts Evaluator::gather(GatherOp op) {
   return result;
 }
 
+/// One part of a list that is cut in known parts.
+MaybeInts Evaluator::split(SplitOp op, Value result) {
+  MaybeInts input = evaluate(op.getInput());
+  if (!input)
+    return std::nullopt;
+  ArrayRef<int64_t> rest(*input);
+  for (Value output : op.getOutputs()) {
+    std::optional<int64_t> count = countElements(output);
+    if (!count || *count > static_cast<int64_t>(rest.size()))
+      return std::nullopt;
+    if (output == result)
+      return Ints(rest.take_front(*count));
+    rest = rest.drop_front(*count);
+  }
+  return std::nullopt;
+}
+
+MaybeInts Evaluator::tile(TileOp op) {
+  MaybeInts input = evaluate(op.getInput()),
+            repeats = evaluate(op.getRepeats());
+  if (!input || !repeats || repeats->size() != 1)
+    return std::nullopt;
+  Ints result;
+  for (int64_t i = 0; i < repeats->front(); ++i) {
+    result.append(*input);
+    if (static_cast<int64_t>(result.size()) > maxElements || input->empty())
+      break;
+  }
+  return result;
+}
+
+MaybeInts Evaluator::range(RangeOp op) {
+  MaybeInts start = evaluate(op.getStart()), delta = evaluate(op.getDelta());
+  std::optional<int64_t> count = countElements(op.getOutput());
+  if (!start || !delta || !count || start->size() != 1 || delta->size() != 1 ||
+      start->front() == unknown || delta->front() == unknown)
+    return std::nullopt;
+  Ints result;
+  int64_t next = start->front();
+  for (int64_t i = 0; i < *count; ++i) {
+    result.push_back(next);
+    if (__builtin_add_overflow(next, delta->front(), &next))
+      next = unknown;
+  }
+  return result;
+}
+
+/// All elements as one. Of a list that is how an axis is reduced, whatever its
+/// number is.
+MaybeInts
+Evaluator::reduce(Operation *op, Value data,
+                  const std::function<int64_t(int64_t, int64_t)> &combine) {
+  MaybeInts ints = evaluate(data);
+  std::optional<int64_t> count = countElements(op->getResult(0));
+  if (!ints || ints->empty() || count != 1)
+    return std::nullopt;
+  int64_t result = ints->front();
+  for (int64_t next : ArrayRef<int64_t>(*ints).drop_front())
+    result =
+        result == unknown || next == unknown ? unknown : combine(result, next);
+  return Ints{result};
+}
+
 /// Computes element by element, broadcasting single elements. An element is
 /// unknown if one that it depends on is.
 MaybeInts
@@ -196,6 +265,37 @@ static auto ifKnown(Function function) {
   };
 }
 
+static int64_t addOrUnknown(int64_t a, int64_t b) {
+  int64_t result;
+  return __builtin_add_overflow(a, b, &result) ? unknown : result;
+}
+
+static int64_t multiplyOrUnknown(int64_t a, int64_t b) {
+  int64_t result;
+  return __builtin_mul_overflow(a, b, &result) ? unknown : result;
+}
+
+/// The remainder with the sign of `b`, as Python has it.
+static int64_t remainder(int64_t a, int64_t b) {
+  if (b == 0 || b == -1)
+    return b == 0 ? unknown : 0;
+  int64_t result = a % b;
+  return result != 0 && (result < 0) != (b < 0) ? result + b : result;
+}
+
+/// Folds a function of two numbers over any number of them.
+template <typename Function>
+static auto foldKnown(Function function) {
+  return [function](ArrayRef<int64_t> row) {
+    if (llvm::is_contained(row, unknown))
+      return unknown;
+    int64_t result = row.front();
+    for (int64_t next : row.drop_front())
+      result = function(result, next);
+    return result;
+  };
+}
+
 MaybeInts Evaluator::visit(Value value) {
   Operation *op = value.getDefiningOp();
   if (!op)
@@ -211,17 +311,25 @@ MaybeInts Evaluator::visit(Value value) {
       .Case([&](ShapeOp op) { return shape(op); })
       .Case([&](SliceOp op) { return slice(op); })
       .Case([&](GatherOp op) { return gather(op); })
-      .Case<UnsqueezeOp, SqueezeOp, ReshapeOp, IdentityOp>(
+      .Case<UnsqueezeOp, SqueezeOp, ReshapeOp, IdentityOp, FlattenOp>(
           [&](Operation *op) { return evaluate(op->getOperand(0)); })
-      .Case([&](CastOp op) -> MaybeInts {
-        // Between wide integers only: nothing is cut off.
-        auto from = cast<ShapedType>(op.getInput().getType()).getElementType();
+      .Case<CastOp, CastLikeOp>([&](Operation *op) -> MaybeInts {
+        // Between wide integers only: nothing is cut off. Nor is anything that
+        // fits 32 bits.
+        Value input = op->getOperand(0);
+        Type from = getElementTypeOrSelf(input),
+             to = getElementTypeOrSelf(value);
         auto isWide = [](Type type) {
           return type.isSignlessInteger(32) || type.isSignlessInteger(64);
         };
-        if (!isWide(from) || !op.getTo().isSignlessInteger(64))
+        if (!isWide(from) || !isWide(to))
           return std::nullopt;
-        return evaluate(op.getInput());
+        MaybeInts ints = evaluate(input);
+        if (ints && to.isSignlessInteger(32))
+          for (int64_t &element : *ints)
+            if (element != static_cast<int32_t>(element))
+              element = unknown;
+        return ints;
       })
       .Case([&](ConcatOp op) -> MaybeInts {
         Ints result;
@@ -232,6 +340,13 @@ MaybeInts Evaluator::visit(Value value) {
           result.append(*ints);
         }
         return result;
+      })
+      .Case([&](ExpandOp op) -> MaybeInts {
+        MaybeInts input = evaluate(op.getInput());
+        std::optional<int64_t> count = countElements(op.getOutput());
+        if (!input || !count || input->size() != 1)
+          return input;
+        return Ints(*count, input->front());
       })
       .Case([&](ConstantOfShapeOp op) -> MaybeInts {
         MaybeInts value = constant(op.getValue());
@@ -262,6 +377,65 @@ MaybeInts Evaluator::visit(Value value) {
         return zip(op->getOperands(), ifKnown([](int64_t a, int64_t b) {
                      return b == 0 || b == -1 ? unknown : a / b;
                    }));
+      })
+      .Case([&](ModOp op) {
+        bool isC = op.getFmod();
+        return zip(op->getOperands(), ifKnown([isC](int64_t a, int64_t b) {
+                     if (isC && b != 0 && b != -1)
+                       return a % b;
+                     return remainder(a, b);
+                   }));
+      })
+      .Case([&](MaxOp op) {
+        return zip(op->getOperands(), foldKnown([](int64_t a, int64_t b) {
+                     return std::max(a, b);
+                   }));
+      })
+      .Case([&](MinOp op) {
+        return zip(op->getOperands(), foldKnown([](int64_t a, int64_t b) {
+                     return std::min(a, b);
+                   }));
+      })
+      .Case([&](AbsOp op) {
+        return zip(op->getOperands(), [](ArrayRef<int64_t> row) {
+          return row[0] == unknown ? unknown : std::abs(row[0]);
+        });
+      })
+      .Case([&](NegOp op) {
+        return zip(op->getOperands(), [](ArrayRef<int64_t> row) {
+          return row[0] == unknown ? unknown : -row[0];
+        });
+      })
+      .Case([&](SizeOp op) -> MaybeInts {
+        auto type = dyn_cast<RankedTensorType>(op.getData().getType());
+        if (!type || !type.hasStaticShape())
+          return std::nullopt;
+        return Ints{type.getNumElements()};
+      })
+      .Case([&](SplitOp op) { return split(op, value); })
+      .Case([&](TileOp op) { return tile(op); })
+      .Case([&](RangeOp op) { return range(op); })
+      .Case([&](ReduceProdOp op) {
+        return reduce(op, op.getData(), multiplyOrUnknown);
+      })
+      .Case([&](ReduceSumOp op) {
+        return reduce(op, op.getData(), addOrUnknown);
+      })
+      .Case([&](ReduceMaxOp op) {
+        return reduce(op, op.getData(),
+                      [](int64_t a, int64_t b) { return std::max(a, b); });
+      })
+      .Case([&](ReduceMinOp op) {
+        return reduce(op, op.getData(),
+                      [](int64_t a, int64_t b) { return std::min(a, b); });
+      })
+      .Case([&](LessOp op) {
+        return zip(op->getOperands(),
+                   ifKnown([](int64_t a, int64_t b) { return a < b; }));
+      })
+      .Case([&](GreaterOp op) {
+        return zip(op->getOperands(),
+                   ifKnown([](int64_t a, int64_t b) { return a > b; }));
       })
       .Case([&](EqualOp op) {
         return zip(op->getOperands(),

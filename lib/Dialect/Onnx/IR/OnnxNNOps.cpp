@@ -5,9 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "dejavu/Dialect/Onnx/IR/Onnx.h"
-
-#include "mlir/IR/TypeUtilities.h"
+#include "InferenceUtils.h"
 
 using namespace mlir;
 using namespace mlir::onnx;
@@ -20,37 +18,8 @@ LogicalResult MatMulOp::inferResultTypes(Operands, SmallVectorImpl<Type> &types,
                                          std::string &error) {
   if (failed(checkElements(getOperation()->getOperands(), error)))
     return failure();
-  auto a = cast<ShapedType>(getA().getType());
-  auto b = cast<ShapedType>(getB().getType());
-  if (!a.hasRank() || !b.hasRank()) {
-    types.push_back(UnrankedTensorType::get(a.getElementType()));
-    return success();
-  }
-  if (a.getRank() == 0 || b.getRank() == 0) {
-    error = "expected operands of rank 1 or more, found " + describe(a) +
-            " and " + describe(b);
-    return failure();
-  }
-  SmallVector<int64_t> lhs(a.getShape()), rhs(b.getShape());
-  if (lhs.size() == 1)
-    lhs.insert(lhs.begin(), 1);
-  if (rhs.size() == 1)
-    rhs.push_back(1);
-  int64_t rows = lhs[lhs.size() - 2], columns = rhs.back();
-  int64_t inner = lhs.back(), otherInner = rhs[rhs.size() - 2];
-  SmallVector<int64_t> shape(ArrayRef<int64_t>(lhs).drop_back(2));
-  if (!mayEqual(inner, otherInner) ||
-      failed(broadcast(shape, ArrayRef<int64_t>(rhs).drop_back(2)))) {
-    error = "expected shapes that can be multiplied, found " +
-            describe(a.getShape()) + " and " + describe(b.getShape());
-    return failure();
-  }
-  if (a.getRank() > 1)
-    shape.push_back(rows);
-  if (b.getRank() > 1)
-    shape.push_back(columns);
-  types.push_back(RankedTensorType::get(shape, a.getElementType()));
-  return success();
+  return inferMatMul(getA(), getB(), getElementTypeOrSelf(getA()), types,
+                     error);
 }
 
 LogicalResult GemmOp::inferResultTypes(Operands, SmallVectorImpl<Type> &types,
@@ -147,6 +116,10 @@ static LogicalResult readHeads(StringRef name, RankedTensorType type,
 LogicalResult AttentionOp::inferResultTypes(Operands,
                                             SmallVectorImpl<Type> &types,
                                             std::string &error) {
+  for (int64_t window : {getLeftWindowSize(), getRightWindowSize()})
+    if (window < -1)
+      return fail(error, "expected windows of -1 or more, found " +
+                             Twine(window));
   if (!getPastKey() != !getPastValue()) {
     error = "expected past_key and past_value together, found one alone";
     return failure();

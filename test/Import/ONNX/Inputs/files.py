@@ -138,7 +138,7 @@ def old_opset(folder):
 
 @case
 def new_opset(folder):
-    return model(opset=25)
+    return model(opset=29)
 
 
 @case
