@@ -229,8 +229,6 @@ LogicalResult MsAttentionOp::inferResultTypes(Operands,
       failed(checkRank(getPast(), 5, 5, "past", error)) ||
       failed(checkAtMost(getNumResults(), 2, error)))
     return failure();
-  if (getDoRotary())
-    return fail(error, "expected do_rotary 0, found 1");
   SmallVector<int64_t> input = getShape(getInput(), 3),
                        weights = getShape(getWeights(), 2);
   if (!mayEqual(input[2], weights[0]))
@@ -283,9 +281,6 @@ LogicalResult MsAttentionOp::inferResultTypes(Operands,
 LogicalResult
 MsMultiHeadAttentionOp::inferResultTypes(Operands, SmallVectorImpl<Type> &types,
                                          std::string &error) {
-  if (getCacheIndirection())
-    return fail(error,
-                "expected no cache_indirection, which is of beam search");
   if (failed(checkTogether(getPastKey(), "past_key", getPastValue(),
                            "past_value", error)) ||
       failed(checkAtMost(getNumResults(), 4, error)))
@@ -632,8 +627,6 @@ static LogicalResult inferExperts(OpT op, int64_t parts,
   if (failed(checkRank(op.getInput(), 2, 3, "input", error)) ||
       failed(checkRank(op.getRouterProbs(), 2, 2, "router_probs", error)))
     return failure();
-  if (op.getUseSparseMixer())
-    return fail(error, "expected use_sparse_mixer 0, found 1");
   if (op.getSwigluFusion() < 0 || op.getSwigluFusion() > 2)
     return fail(error, "expected swiglu_fusion of 0 to 2, found " +
                            Twine(op.getSwigluFusion()));
