@@ -17,7 +17,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = ROOT / "build/bin"
 MODELS = ROOT / "build/models"
 DOCS = "opt-docs-7m"
-ZOO = [f"opt-zoo/{model}/{flavour}" for model in ("opt", "opt-350m-style")
+GATED = "llama-silu-docs-7m"
+ZOO = [f"zoo/{model}/{flavour}" for model in ("opt", "opt-350m-style")
        for flavour in ("dynamo-opset20", "dynamo-opset23", "legacy-opset17")]
 GRAPHS = [DOCS, *ZOO]
 LIMIT_S = 120
@@ -70,6 +71,11 @@ class Compiled:
         self.weights = pathlib.Path(f"{path}.safetensors")
         self.log = pathlib.Path(f"{path}.log").read_text(encoding="utf-8")
 
+    def coverage(self):
+        """The coverage report of the compilation."""
+        return json.loads(
+            pathlib.Path(f"{self.path}.coverage.json").read_text("utf-8"))
+
     def run_case(self, inputs, folder):
         """Feeds `inputs` (by the names of the model), returns all outputs."""
         case, result = folder / "case.safetensors", folder / "out.safetensors"
@@ -118,7 +124,8 @@ def compiled(tmp_path_factory):
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not (folder / "out.log").exists():
                 done = run(tool("dejavu-compile"), source, "-o",
-                           folder / "out", *flags)
+                           folder / "out", "--coverage-report",
+                           folder / "out.coverage.json", *flags)
                 assert done.returncode == 0, done.stderr
                 (folder / "out.log").write_text(done.stdout + done.stderr,
                                                 encoding="utf-8")

@@ -9,8 +9,9 @@ test/Models/goldens.tar.xz:
   left, then eight steps that are greedy. Cases as dejavu-run takes them:
   `in.NAME`, `out.NAME`, all outputs. Masked positions have position id 1, as
   transformers' generate() has it.
-* opt-docs-7m/greedy.json: 20 prompts cut from tokens.npy at spread offsets, and
-  the 128 ids that follow each greedily (end-of-sequence ids are not heeded).
+* opt-docs-7m/greedy.json, llama-silu-docs-7m/greedy.json: 20 prompts cut from
+  tokens.npy at spread offsets, and the 128 ids that follow each greedily
+  (end-of-sequence ids are not heeded).
   `margin` is the smallest distance of the best logit from the second best on
   the way. A prompt whose margin is under 2e-3 is replaced by the one 97 tokens
   on: where two ids are as good as equal, the order of a summation decides.
@@ -31,8 +32,9 @@ import onnxruntime
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODELS = ROOT / "build/models"
 ARCHIVE = ROOT / "test/Models/goldens.tar.xz"
-ZOO = [f"opt-zoo/{model}/{flavour}" for model in ("opt", "opt-350m-style")
+ZOO = [f"zoo/{model}/{flavour}" for model in ("opt", "opt-350m-style")
        for flavour in ("dynamo-opset20", "dynamo-opset23", "legacy-opset17")]
+TRAINED = ("opt-docs-7m", "llama-silu-docs-7m")
 STEPS = 8
 MARGIN = 2e-3
 
@@ -148,9 +150,10 @@ def main():
             np.savez(data, **arrays)
             files[f"goldens/{model}/{name}.npz"] = data.getvalue()
     tokens = np.load(MODELS / "opt-docs-7m/tokens.npy")
-    text = json.dumps({"onnxruntime": onnxruntime.__version__, "cases":
-                       greedy_cases(Oracle(MODELS / "opt-docs-7m"), tokens)})
-    files["goldens/opt-docs-7m/greedy.json"] = text.encode() + b"\n"
+    for model in TRAINED:
+        text = json.dumps({"onnxruntime": onnxruntime.__version__, "cases":
+                           greedy_cases(Oracle(MODELS / model), tokens)})
+        files[f"goldens/{model}/greedy.json"] = text.encode() + b"\n"
 
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w") as tar:

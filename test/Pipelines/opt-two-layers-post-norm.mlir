@@ -1,9 +1,9 @@
 // The style of OPT 350m: norms behind the residual sums, and projections of the
 // embedding to the hidden size and back.
 
-// RUN: dejavu-import-onnx %models/opt-zoo/opt-350m-style/dynamo-opset20/model.onnx | dejavu-opt --dejavu-raise | FileCheck %s --check-prefixes=CHECK,UNIFORM
-// RUN: dejavu-import-onnx %models/opt-zoo/opt-350m-style/dynamo-opset23/model.onnx | dejavu-opt --dejavu-raise | FileCheck %s --check-prefixes=CHECK,ZERO
-// RUN: dejavu-import-onnx %models/opt-zoo/opt-350m-style/legacy-opset17/model.onnx | dejavu-opt --dejavu-raise | FileCheck %s --check-prefixes=CHECK,UNIFORM
+// RUN: dejavu-import-onnx %models/zoo/opt-350m-style/dynamo-opset20/model.onnx | dejavu-opt --dejavu-raise | FileCheck %s --check-prefixes=CHECK,UNIFORM
+// RUN: dejavu-import-onnx %models/zoo/opt-350m-style/dynamo-opset23/model.onnx | dejavu-opt --dejavu-raise | FileCheck %s --check-prefixes=CHECK,ZERO
+// RUN: dejavu-import-onnx %models/zoo/opt-350m-style/legacy-opset17/model.onnx | dejavu-opt --dejavu-raise | FileCheck %s --check-prefixes=CHECK,UNIFORM
 
 // CHECK-NOT: onnx.
 // CHECK-LABEL: func.func @decode(

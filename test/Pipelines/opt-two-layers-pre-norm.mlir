@@ -3,11 +3,11 @@
 // the tied table of the dynamo exporter, and for what a query without keys
 // gives.
 
-// RUN: dejavu-import-onnx %models/opt-zoo/opt/dynamo-opset20/model.onnx -o %t.20.mlir
+// RUN: dejavu-import-onnx %models/zoo/opt/dynamo-opset20/model.onnx -o %t.20.mlir
 // RUN: dejavu-opt %t.20.mlir --dejavu-raise | FileCheck %s --check-prefixes=CHECK,UNIFORM,TIED
-// RUN: dejavu-import-onnx %models/opt-zoo/opt/dynamo-opset23/model.onnx -o %t.23.mlir
+// RUN: dejavu-import-onnx %models/zoo/opt/dynamo-opset23/model.onnx -o %t.23.mlir
 // RUN: dejavu-opt %t.23.mlir --dejavu-raise | FileCheck %s --check-prefixes=CHECK,ZERO,TIED
-// RUN: dejavu-import-onnx %models/opt-zoo/opt/legacy-opset17/model.onnx -o %t.17.mlir
+// RUN: dejavu-import-onnx %models/zoo/opt/legacy-opset17/model.onnx -o %t.17.mlir
 // RUN: dejavu-opt %t.17.mlir --dejavu-raise | FileCheck %s --check-prefixes=CHECK,UNIFORM
 
 // TIED: dejavu.weight @m.lm_head.weight : tensor<256x64xf32>

@@ -31,7 +31,7 @@ EDITS = {
 def main():
     models, folder = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
     folder.mkdir(parents=True)
-    model = models / "opt-zoo/opt/dynamo-opset20"
+    model = models / "zoo/opt/dynamo-opset20"
     case = {name: array
             for name, array in np.load(model / "decode_b3.npz").items()
             if name.startswith("in.")}

@@ -15,7 +15,7 @@ import numpy as np
 import safetensors.numpy
 
 GRAPHS = ["opt-docs-7m", *(
-    f"opt-zoo/{model}/{flavour}" for model in ("opt", "opt-350m-style")
+    f"zoo/{model}/{flavour}" for model in ("opt", "opt-350m-style")
     for flavour in ("dynamo-opset20", "dynamo-opset23", "legacy-opset17"))]
 CASES = ["prefill_b1", "decode_b1", "decode_b3", "chunk_b2"]
 PADDED = ["padded_prefill", "padded_decode_1", "padded_decode_8"]
