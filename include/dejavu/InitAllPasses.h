@@ -11,6 +11,7 @@
 
 #include "dejavu/Conversion/DejavuToCPU/Passes.h"
 #include "dejavu/Conversion/OnnxToDejavu/Passes.h"
+#include "dejavu/Conversion/OnnxToLinalg/Passes.h"
 #include "dejavu/Dialect/Dejavu/Transforms/Passes.h"
 #include "dejavu/Dialect/Onnx/Transforms/Passes.h"
 #include "dejavu/Pipelines/Pipelines.h"
@@ -21,6 +22,7 @@ inline void registerAllDejavuPasses() {
   registerDejavuTransformsPasses();
   onnx::registerOnnxTransformsPasses();
   registerOnnxToDejavuPasses();
+  registerOnnxToLinalgPasses();
   registerDejavuPipelines();
 }
 } // namespace mlir::dejavu

@@ -8,6 +8,7 @@
 #include "dejavu/Pipelines/Pipelines.h"
 
 #include "dejavu/Conversion/DejavuToCPU/Passes.h"
+#include "dejavu/Conversion/OnnxToLinalg/Passes.h"
 #include "dejavu/Dialect/Dejavu/Transforms/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
@@ -58,6 +59,10 @@ void dejavu::buildSparsifyPipeline(OpPassManager &manager,
 
 void dejavu::buildLowerCPUPipeline(OpPassManager &manager,
                                    const LowerCPUPipelineConfig &config) {
+  // What raise left as it was -> loops over buffers.
+  manager.addPass(createConvertOnnxToLinalgPass());
+  manager.addPass(createBufferizeDensePass());
+
   // dejavu -> kernels.
   manager.addPass(createVerifyRaisedPass());
   ConvertDejavuToCPUPassOptions options;
