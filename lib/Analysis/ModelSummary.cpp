@@ -152,8 +152,8 @@ void Summarizer::visit(SDPAOp op) {
 }
 
 void Summarizer::visit(FFNOp op) {
-  addReads({op.getUpAttr(), op.getUpBiasAttr(), op.getDownAttr(),
-            op.getDownBiasAttr()});
+  addReads({op.getGateAttr(), op.getGateBiasAttr(), op.getUpAttr(),
+            op.getUpBiasAttr(), op.getDownAttr(), op.getDownBiasAttr()});
   std::string reason =
       isExactlySparse(op.getActivation())
           ? summary.isForward ? "many tokens at once need nearly every neuron"
@@ -161,18 +161,28 @@ void Summarizer::visit(FFNOp op) {
           : (stringifyActivation(op.getActivation()) +
              " is not exactly zero for inactive neurons")
                 .str();
-  addMLP({getWeight(op.getUpAttr()).getDimSize(0), op.getActivation(), false,
-          reason});
+  addMLP({getWeight(op.getUpAttr()).getDimSize(0), op.getActivation(),
+          op.getGate().has_value(), false, reason});
 }
 
 void Summarizer::visit(SparseLinearOp op) {
   RankedTensorType weight = getWeight(op.getWeightAttr());
   addReads({op.getWeightAttr(), op.getBiasAttr()});
-  auto up = op.getInput().getDefiningOp<LinearOp>();
-  addMLP(
-      {weight.getDimSize(0), up ? up.getActivation() : std::nullopt, true, ""});
+  int64_t bytesPerNeuron = getRowBytes(weight);
+  Value hidden = op.getInput();
+  // A row of the up projection of a gated MLP goes with that of the down
+  // projection.
+  auto up = hidden.getDefiningOp<GatherLinearOp>();
+  if (up) {
+    addReads({up.getWeightAttr(), up.getBiasAttr()});
+    bytesPerNeuron += getRowBytes(getWeight(up.getWeightAttr()));
+    hidden = up.getFactor();
+  }
+  auto first = hidden.getDefiningOp<LinearOp>();
+  addMLP({weight.getDimSize(0), first ? first.getActivation() : std::nullopt,
+          up != nullptr, true, ""});
   summary.selects.push_back(
-      {getLastLayer(), getRowBytes(weight), weight.getDimSize(0)});
+      {getLastLayer(), bytesPerNeuron, weight.getDimSize(0)});
 }
 
 void Summarizer::visit(LMHeadOp op) {
@@ -204,6 +214,8 @@ FailureOr<ModelSummary> ModelSummary::get(ModuleOp module) {
       summarizer.visit(head);
     else if (auto norm = dyn_cast<NormOp>(op))
       summarizer.addReads({norm.getScaleAttr(), norm.getBiasAttr()});
+    else if (auto table = dyn_cast<RopeTableOp>(op))
+      summarizer.addReads({table.getInvFreqAttr()});
     else if (auto linear = dyn_cast<LinearOp>(op))
       summarizer.addReads({linear.getWeightAttr(), linear.getBiasAttr()});
   });
@@ -242,15 +254,16 @@ DictionaryAttr dejavu::getManifestAttr(MLIRContext *context,
                                number("head_dim", attention->headDim)})));
     if (layer.mlp)
       fields.push_back(b.getNamedAttr(
-          "mlp", b.getDictionaryAttr(
-                     {number("neurons", layer.mlp->neurons),
-                      text("activation",
-                           layer.mlp->activation
-                               ? stringifyActivation(*layer.mlp->activation)
-                               : "none"),
-                      b.getNamedAttr("gated", b.getBoolAttr(false)),
-                      text("sparsity", layer.mlp->isSparse ? "exact" : "dense"),
-                      text("reason", layer.mlp->reason)})));
+          "mlp",
+          b.getDictionaryAttr(
+              {number("neurons", layer.mlp->neurons),
+               text("activation",
+                    layer.mlp->activation
+                        ? stringifyActivation(*layer.mlp->activation)
+                        : "none"),
+               b.getNamedAttr("gated", b.getBoolAttr(layer.mlp->isGated)),
+               text("sparsity", layer.mlp->isSparse ? "exact" : "dense"),
+               text("reason", layer.mlp->reason)})));
     layers.push_back(b.getDictionaryAttr(fields));
   }
   for (const SelectSummary &select : summary.selects)

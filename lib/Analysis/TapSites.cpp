@@ -26,9 +26,10 @@ static std::string getNodeName(Location location) {
 
 /// True for the hidden layer of a sparse MLP, which a dense one does not show.
 static bool isHidden(Operation *op) {
-  return isa<LinearOp>(op) && llvm::any_of(op->getUsers(), [](Operation *user) {
-           return isa<SelectOp>(user);
-         });
+  return isa<GatherLinearOp>(op) ||
+         (isa<LinearOp>(op) &&
+          llvm::any_of(op->getUsers(),
+                       [](Operation *user) { return isa<SelectOp>(user); }));
 }
 
 /// Gives `layer` to what `value` is computed from without passing a

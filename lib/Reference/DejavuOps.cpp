@@ -40,42 +40,13 @@ double mlir::dejavu::reference::activate(Activation activation, double x) {
   return x;
 }
 
+double mlir::dejavu::reference::softcap(double x, double cap) {
+  return cap == 0 ? x : cap * std::tanh(x / cap);
+}
+
 //===----------------------------------------------------------------------===//
 // Helpers
 //===----------------------------------------------------------------------===//
-
-/// Checks that an operand is an activation with the given features.
-static LogicalResult checkRows(Frame &frame, const Tensor &x,
-                               int64_t features) {
-  if (x.getRank() == 3 && x.getDim(2) == features)
-    return success();
-  return frame.fail("expected an activation with " + Twine(features) +
-                    " features, found " + x.describe());
-}
-
-/// Checks that two activations or index tensors have the same batch and tokens.
-static LogicalResult checkSameRows(Frame &frame, const Tensor &a,
-                                   const Tensor &b) {
-  if (a.getRank() >= 2 && b.getRank() >= 2 &&
-      a.getShape().take_front(2) == b.getShape().take_front(2))
-    return success();
-  return frame.fail("expected equal batch and tokens, found " + a.describe() +
-                    " and " + b.describe());
-}
-
-/// A weight that is a vector of `size`; zeros if there is none.
-static FailureOr<Tensor> readVector(Frame &frame, FlatSymbolRefAttr symbol,
-                                    int64_t size) {
-  if (!symbol)
-    return frame.allocate(Element::F32, {size});
-  FailureOr<Tensor> vector = frame.weight(symbol);
-  if (failed(vector))
-    return failure();
-  if (vector->getRank() != 1 || vector->getDim(0) != size)
-    return frame.fail("expected weight '" + symbol.getValue() + "' with " +
-                      Twine(size) + " elements, found " + vector->describe());
-  return vector;
-}
 
 /// A weight that is a matrix; a negative number of rows or columns means any.
 static FailureOr<Tensor> readMatrix(Frame &frame, FlatSymbolRefAttr symbol,
@@ -115,6 +86,18 @@ static FailureOr<Tensor> multiply(Frame &frame, const Tensor &x,
       sum += x.getFloat(i / out * in + k) * weight->getFloat(i % out * in + k);
     result->setFloat(i, activation ? activate(*activation, sum) : sum);
   }
+  return result;
+}
+
+/// `lhs . rhs`, elementwise.
+static FailureOr<Tensor> multiplyElements(Frame &frame, const Tensor &lhs,
+                                          const Tensor &rhs) {
+  if (lhs.getShape() != rhs.getShape())
+    return frame.fail("expected factors of one shape, found " + lhs.describe() +
+                      " and " + rhs.describe());
+  Tensor result(Element::F32, lhs.getShape());
+  for (int64_t i = 0; i < result.size(); ++i)
+    result.setFloat(i, lhs.getFloat(i) * rhs.getFloat(i));
   return result;
 }
 
@@ -167,6 +150,7 @@ static LogicalResult evaluateEmbed(EmbedOp op, Frame &frame) {
   if (failed(table))
     return failure();
   int64_t features = table->getDim(1);
+  double scale = op.getScale().convertToFloat();
   FailureOr<Tensor> result =
       frame.allocate({ids.getDim(0), ids.getDim(1), features});
   if (failed(result))
@@ -179,7 +163,8 @@ static LogicalResult evaluateEmbed(EmbedOp op, Frame &frame) {
                         " with the offset " + Twine(offset) + ", found " +
                         Twine(id));
     for (int64_t k = 0; k < features; ++k)
-      result->setFloat(i * features + k, table->getFloat(row * features + k));
+      result->setFloat(i * features + k,
+                       scale * table->getFloat(row * features + k));
   }
   return frame.result(std::move(result));
 }
@@ -197,13 +182,15 @@ static LogicalResult evaluateResidualAdd(ResidualAddOp op, Frame &frame) {
 
 static LogicalResult evaluateNorm(NormOp op, Frame &frame) {
   const Tensor &x = frame.tensor(op.getInput());
-  int64_t features = x.getShape().back();
+  // A group has statistics of its own, like a row.
+  int64_t features = x.getShape().back() / op.getGroups();
   FailureOr<Tensor> scale = readVector(frame, op.getScaleAttr(), features);
   FailureOr<Tensor> bias = readVector(frame, op.getBiasAttr(), features);
   if (failed(scale) || failed(bias))
     return failure();
   Tensor result(Element::F32, x.getShape());
   double epsilon = op.getEpsilon().convertToFloat();
+  double offset = op.getWeightOffset().convertToFloat();
   for (int64_t first = 0; first < x.size(); first += features) {
     double mean = 0, square = 0;
     if (op.getKind() == NormKind::layer)
@@ -213,11 +200,13 @@ static LogicalResult evaluateNorm(NormOp op, Frame &frame) {
       double centred = x.getFloat(first + i) - mean;
       square += centred * centred / features;
     }
-    for (int64_t i = 0; i < features; ++i)
-      result.setFloat(first + i, (x.getFloat(first + i) - mean) /
-                                         std::sqrt(square + epsilon) *
-                                         scale->getFloat(i) +
-                                     bias->getFloat(i));
+    double root = std::sqrt(square + epsilon);
+    for (int64_t i = 0; i < features; ++i) {
+      double factor = op.getScale() ? scale->getFloat(i) + offset : 1;
+      result.setFloat(first + i,
+                      (x.getFloat(first + i) - mean) / root * factor +
+                          bias->getFloat(i));
+    }
   }
   return frame.set(0, std::move(result));
 }
@@ -241,96 +230,35 @@ static LogicalResult evaluateLMHead(LMHeadOp op, Frame &frame) {
            getSources(shape, getStrides(x.getShape()), from * features));
   if (failed(rows))
     return failure();
-  return frame.result(
-      multiply(frame, *rows, op.getWeightAttr(), op.getBiasAttr()));
+  FailureOr<Tensor> logits =
+      multiply(frame, *rows, op.getWeightAttr(), op.getBiasAttr());
+  if (failed(logits))
+    return failure();
+  double scale = op.getScale().convertToFloat();
+  double cap = op.getSoftcap().convertToFloat();
+  for (int64_t i = 0; i < logits->size(); ++i)
+    logits->setFloat(i, softcap(scale * logits->getFloat(i), cap));
+  return frame.set(0, std::move(*logits));
 }
 
 static LogicalResult evaluateFFN(FFNOp op, Frame &frame) {
-  FailureOr<Tensor> hidden =
-      multiply(frame, frame.tensor(op.getInput()), op.getUpAttr(),
-               op.getUpBiasAttr(), op.getActivation());
+  const Tensor &x = frame.tensor(op.getInput());
+  bool isGated = op.getGate().has_value();
+  FailureOr<Tensor> hidden = multiply(
+      frame, x, isGated ? op.getGateAttr() : op.getUpAttr(),
+      isGated ? op.getGateBiasAttr() : op.getUpBiasAttr(), op.getActivation());
+  if (isGated && succeeded(hidden)) {
+    FailureOr<Tensor> up =
+        multiply(frame, x, op.getUpAttr(), op.getUpBiasAttr());
+    if (failed(up))
+      return failure();
+    hidden = multiplyElements(frame, *hidden, *up);
+  }
   if (failed(hidden))
     return failure();
   return frame.result(multiplyNeurons(frame, *hidden, op.getDownAttr(),
                                       op.getDownBiasAttr(),
                                       [](int64_t, int64_t) { return true; }));
-}
-
-//===----------------------------------------------------------------------===//
-// Attention
-//===----------------------------------------------------------------------===//
-
-static LogicalResult evaluateKVAppend(KVAppendOp op, Frame &frame) {
-  const Cache &cache = frame.cache(op.getCache());
-  const Tensor &key = frame.tensor(op.getKey());
-  const Tensor &value = frame.tensor(op.getValue());
-  int64_t heads = op.getType().getHeads();
-  int64_t features = heads * op.getType().getHeadDim();
-  if (failed(checkRows(frame, key, features)) ||
-      failed(checkRows(frame, value, features)) ||
-      failed(checkSameRows(frame, key, value)))
-    return failure();
-  FailureOr<Tensor> newKeys = splitHeads(frame, key, heads);
-  FailureOr<Tensor> newValues = splitHeads(frame, value, heads);
-  if (failed(newKeys) || failed(newValues))
-    return failure();
-  FailureOr<Tensor> keys = appendSteps(frame, cache.keys, *newKeys);
-  FailureOr<Tensor> values = appendSteps(frame, cache.values, *newValues);
-  if (failed(keys) || failed(values))
-    return failure();
-  return frame.set(0, Cache{std::move(*keys), std::move(*values)});
-}
-
-static LogicalResult evaluateAttention(AttentionOp op, Frame &frame) {
-  const Tensor &query = frame.tensor(op.getQuery());
-  const Cache &cache = frame.cache(op.getCache());
-  const Tensor &starts = frame.tensor(op.getStarts());
-  int64_t kvHeads = cache.keys.getDim(1), size = cache.keys.getDim(3);
-  int64_t batch = query.getDim(0), tokens = query.getDim(1);
-  int64_t steps = cache.keys.getDim(2), heads = query.getDim(2) / size;
-  if (cache.keys.getDim(0) != batch || starts.size() != batch || tokens > steps)
-    return frame.fail("expected a cache and starts for " + Twine(batch) +
-                      " sequences and at least " + Twine(tokens) +
-                      " steps, found " + cache.keys.describe() + " and " +
-                      starts.describe());
-  Tensor result(Element::F32, query.getShape());
-  double scale = op.getScale().convertToFloat();
-  std::vector<double> weights(steps);
-  for (int64_t i = 0; i < batch * tokens * heads; ++i) {
-    int64_t head = i % heads, token = i / heads % tokens;
-    int64_t b = i / heads / tokens;
-    // The place of the first step of this head in keys and values.
-    int64_t base = (b * kvHeads + head / (heads / kvHeads)) * steps * size;
-    int64_t start = std::max<int64_t>(starts.getInt(b), 0);
-    int64_t end = steps - tokens + token + 1;
-    std::fill(weights.begin(), weights.end(), 0.0);
-    double largest = -INFINITY, sum = 0;
-    for (int64_t step = start; step < end; ++step) {
-      for (int64_t d = 0; d < size; ++d)
-        weights[step] += query.getFloat(i * size + d) *
-                         cache.keys.getFloat(base + step * size + d);
-      weights[step] *= scale;
-      largest = std::max(largest, weights[step]);
-    }
-    for (int64_t step = start; step < end; ++step)
-      sum += weights[step] = std::exp(weights[step] - largest);
-    if (start >= end) {
-      // This token is padding itself.
-      if (op.getMaskedRows() == MaskedRows::zero)
-        continue;
-      start = 0, end = sum = steps;
-      std::fill(weights.begin(), weights.end(), 1.0);
-    }
-    for (int64_t d = 0; d < size; ++d) {
-      double mixed = 0;
-      for (int64_t step = start; step < end; ++step)
-        mixed +=
-            weights[step] / sum * cache.values.getFloat(base + step * size + d);
-      result.setFloat(i * size + d, mixed);
-    }
-  }
-  (void)frame.set(1, cache);
-  return frame.set(0, std::move(result));
 }
 
 //===----------------------------------------------------------------------===//
@@ -350,13 +278,48 @@ static LogicalResult evaluateSelect(SelectOp op, Frame &frame) {
   return frame.set(0, std::move(active));
 }
 
+/// Checks that there is an active set for each row of `x`.
+static LogicalResult checkActive(Frame &frame, const ActiveSet &active,
+                                 const Tensor &x) {
+  int64_t rows = x.getDim(0) * x.getDim(1);
+  if (static_cast<int64_t>(active.rows.size()) == rows)
+    return success();
+  return frame.fail("expected an active set for each row of " + x.describe() +
+                    ", found " + Twine(active.rows.size()));
+}
+
+static LogicalResult evaluateGatherLinear(GatherLinearOp op, Frame &frame) {
+  const Tensor &x = frame.tensor(op.getInput());
+  const Tensor &factor = frame.tensor(op.getFactor());
+  const ActiveSet &active = frame.active(op.getActive());
+  int64_t in = x.getDim(2), out = factor.getDim(2);
+  if (failed(checkSameRows(frame, x, factor)) ||
+      failed(checkActive(frame, active, x)))
+    return failure();
+  FailureOr<Tensor> weight = readMatrix(frame, op.getWeightAttr(), out, in);
+  FailureOr<Tensor> bias = readVector(frame, op.getBiasAttr(), out);
+  if (failed(weight) || failed(bias))
+    return failure();
+  Tensor result(Element::F32, factor.getShape());
+  for (auto [row, set] : llvm::enumerate(active.rows))
+    for (int64_t i : set) {
+      if (i < 0 || i >= out)
+        return frame.fail("expected an active set below " + Twine(out) +
+                          ", found " + Twine(i));
+      double sum = bias->getFloat(i);
+      for (int64_t k = 0; k < in; ++k)
+        sum += x.getFloat(row * in + k) * weight->getFloat(i * in + k);
+      int64_t at = static_cast<int64_t>(row) * out + i;
+      result.setFloat(at, sum * factor.getFloat(at));
+    }
+  return frame.set(0, std::move(result));
+}
+
 static LogicalResult evaluateSparseLinear(SparseLinearOp op, Frame &frame) {
   const Tensor &x = frame.tensor(op.getInput());
   const ActiveSet &active = frame.active(op.getActive());
-  int64_t in = x.getDim(2);
-  if (static_cast<int64_t>(active.rows.size()) * in != x.size())
-    return frame.fail("expected an active set for each row of " + x.describe() +
-                      ", found " + Twine(active.rows.size()));
+  if (failed(checkActive(frame, active, x)))
+    return failure();
   return frame.result(
       multiplyNeurons(frame, x, op.getWeightAttr(), op.getBiasAttr(),
                       [&](int64_t row, int64_t i) {
@@ -372,8 +335,7 @@ void mlir::dejavu::reference::addDejavuOps(OpTable &table) {
   table.add(evaluateLinear);
   table.add(evaluateLMHead);
   table.add(evaluateFFN);
-  table.add(evaluateKVAppend);
-  table.add(evaluateAttention);
   table.add(evaluateSelect);
+  table.add(evaluateGatherLinear);
   table.add(evaluateSparseLinear);
 }

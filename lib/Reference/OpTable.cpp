@@ -22,6 +22,7 @@ OpTable::OpTable() {
   addOnnxNNOps(*this);
   addOnnxAttentionOps(*this);
   addDejavuOps(*this);
+  addDejavuAttentionOps(*this);
 }
 
 const OpTable &OpTable::get() {
@@ -118,4 +119,36 @@ FailureOr<Tensor> mlir::dejavu::reference::pick(Frame &frame,
   for (auto [i, source] : llvm::enumerate(sources))
     result->copy(i, from, source);
   return result;
+}
+
+LogicalResult mlir::dejavu::reference::checkRows(Frame &frame, const Tensor &x,
+                                                 int64_t features) {
+  if (x.getRank() == 3 && x.getDim(2) == features)
+    return success();
+  return frame.fail("expected an activation with " + Twine(features) +
+                    " features, found " + x.describe());
+}
+
+LogicalResult mlir::dejavu::reference::checkSameRows(Frame &frame,
+                                                     const Tensor &a,
+                                                     const Tensor &b) {
+  if (a.getRank() >= 2 && b.getRank() >= 2 &&
+      a.getShape().take_front(2) == b.getShape().take_front(2))
+    return success();
+  return frame.fail("expected equal batch and tokens, found " + a.describe() +
+                    " and " + b.describe());
+}
+
+FailureOr<Tensor> mlir::dejavu::reference::readVector(Frame &frame,
+                                                      FlatSymbolRefAttr symbol,
+                                                      int64_t size) {
+  if (!symbol)
+    return frame.allocate(Element::F32, {size});
+  FailureOr<Tensor> vector = frame.weight(symbol);
+  if (failed(vector))
+    return failure();
+  if (vector->getRank() != 1 || vector->getDim(0) != size)
+    return frame.fail("expected weight '" + symbol.getValue() + "' with " +
+                      Twine(size) + " elements, found " + vector->describe());
+  return vector;
 }

@@ -111,6 +111,7 @@ void addOnnxDataOps(OpTable &table);
 void addOnnxNNOps(OpTable &table);
 void addOnnxAttentionOps(OpTable &table);
 void addDejavuOps(OpTable &table);
+void addDejavuAttentionOps(OpTable &table);
 
 //===----------------------------------------------------------------------===//
 // What ops share
@@ -142,6 +143,19 @@ FailureOr<Tensor> appendSteps(Frame &frame, const Tensor &past,
 
 /// An activation function.
 double activate(Activation activation, double x);
+
+/// `cap * tanh(x / cap)`, or `x` if `cap` is 0.
+double softcap(double x, double cap);
+
+/// Checks that an operand is an activation with the given features.
+LogicalResult checkRows(Frame &frame, const Tensor &x, int64_t features);
+
+/// Checks that two activations or index tensors have the same batch and tokens.
+LogicalResult checkSameRows(Frame &frame, const Tensor &a, const Tensor &b);
+
+/// A weight that is a vector of `size`; zeros if there is none.
+FailureOr<Tensor> readVector(Frame &frame, FlatSymbolRefAttr symbol,
+                             int64_t size);
 
 } // namespace mlir::dejavu::reference
 

@@ -52,7 +52,7 @@ reference::ReadWeight reference::readWeightsOf(ModuleOp module) {
             return failure();
           reader->emplace(std::move(*opened));
         }
-        FailureOr<std::vector<float>> values = (*reader)->readF32(weight);
+        FailureOr<std::vector<double>> values = (*reader)->readF64(weight);
         if (failed(values))
           return failure();
         Tensor tensor(*element, type.getShape());

@@ -12,12 +12,13 @@
 
 #include "dejavu/Support/WeightData.h"
 
+#include "WeightRecipe.h"
+
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/Path.h"
 
 #include <algorithm>
 #include <cerrno>
-#include <cmath>
 #include <cstring>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -28,165 +29,6 @@ using namespace mlir::dejavu;
 
 /// Bytes of the largest piece that is held at a time.
 static constexpr int64_t kPanelBytes = 8 << 20;
-
-//===----------------------------------------------------------------------===//
-// Elements
-//===----------------------------------------------------------------------===//
-
-namespace {
-enum class Element { f16, bf16, f32, f64 };
-} // namespace
-
-static std::optional<Element> getElement(Type type) {
-  if (type.isF16())
-    return Element::f16;
-  if (type.isBF16())
-    return Element::bf16;
-  if (type.isF32())
-    return Element::f32;
-  if (type.isF64())
-    return Element::f64;
-  return std::nullopt;
-}
-
-static int64_t getBytes(Element element) {
-  switch (element) {
-  case Element::f16:
-  case Element::bf16:
-    return 2;
-  case Element::f32:
-    return 4;
-  case Element::f64:
-    return 8;
-  }
-  llvm_unreachable("unknown element type");
-}
-
-template <typename T>
-static T loadAs(const char *at) {
-  T value;
-  std::memcpy(&value, at, sizeof(T));
-  return value;
-}
-template <typename T>
-static void storeAs(char *at, T value) {
-  std::memcpy(at, &value, sizeof(T));
-}
-
-/// The element at `at`; every type fits into a double.
-static double load(const char *at, Element element) {
-  switch (element) {
-  case Element::f16:
-    return static_cast<double>(loadAs<_Float16>(at));
-  case Element::bf16:
-    return llvm::bit_cast<float>(static_cast<uint32_t>(loadAs<uint16_t>(at))
-                                 << 16);
-  case Element::f32:
-    return loadAs<float>(at);
-  case Element::f64:
-    return loadAs<double>(at);
-  }
-  llvm_unreachable("unknown element type");
-}
-
-/// Rounds to bfloat16, to nearest, ties to even. The step from double to float
-/// rounds to odd, so that rounding twice is the same as rounding once.
-static uint16_t roundToBF16(double value) {
-  float near = static_cast<float>(value);
-  uint32_t bits = llvm::bit_cast<uint32_t>(near);
-  if (std::isnan(value))
-    return static_cast<uint16_t>((bits >> 16) | 0x40);
-  if (static_cast<double>(near) != value && std::isfinite(near)) {
-    if (std::fabs(static_cast<double>(near)) > std::fabs(value))
-      --bits;
-    bits |= 1;
-  }
-  return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
-}
-
-static void store(char *at, Element element, double value) {
-  switch (element) {
-  case Element::f16:
-    return storeAs(at, static_cast<_Float16>(value));
-  case Element::bf16:
-    return storeAs(at, roundToBF16(value));
-  case Element::f32:
-    return storeAs(at, static_cast<float>(value));
-  case Element::f64:
-    return storeAs(at, value);
-  }
-}
-
-namespace {
-/// A recipe, reduced to one permutation and a chain of element types.
-struct Plan {
-  RankedTensorType stored, type;
-  SmallVector<int64_t> permutation; ///< result dim -> stored dim
-  SmallVector<Element> chain;       ///< stored element first
-
-  bool isTransposed() const {
-    for (auto [i, source] : llvm::enumerate(permutation))
-      if (source != static_cast<int64_t>(i))
-        return true;
-    return false;
-  }
-  int64_t getStoredBytes() const { return getBytes(chain.front()); }
-  int64_t getResultBytes() const { return getBytes(chain.back()); }
-
-  /// Converts `count` elements; the arrays may have any strides, in bytes.
-  void convert(const char *from, int64_t fromStride, char *to, int64_t toStride,
-               int64_t count) const {
-    if (chain.size() == 1) {
-      int64_t bytes = getStoredBytes();
-      for (int64_t i = 0; i < count; ++i)
-        std::memcpy(to + i * toStride, from + i * fromStride, bytes);
-      return;
-    }
-    for (int64_t i = 0; i < count; ++i) {
-      double value = load(from + i * fromStride, chain.front());
-      // Each cast of the recipe rounds.
-      for (size_t step = 1; step + 1 < chain.size(); ++step) {
-        char scratch[8];
-        store(scratch, chain[step], value);
-        value = load(scratch, chain[step]);
-      }
-      store(to + i * toStride, chain.back(), value);
-    }
-  }
-};
-} // namespace
-
-/// What the recipe of `weight` comes to.
-static FailureOr<Plan> makePlan(WeightOp weight) {
-  Plan plan;
-  plan.stored = weight.getStoredType();
-  plan.type = weight.getTensorType();
-  auto first = getElement(plan.stored.getElementType());
-  if (!first)
-    return weight.emitOpError() << "expected elements of f16, bf16, f32 or "
-                                   "f64, found "
-                                << plan.stored;
-  plan.chain.push_back(*first);
-  plan.permutation =
-      llvm::to_vector(llvm::seq<int64_t>(0, plan.stored.getRank()));
-  for (Attribute step :
-       weight.getRecipe().value_or(ArrayAttr::get(weight.getContext(), {}))) {
-    if (auto transpose = dyn_cast<TransposeAttr>(step)) {
-      SmallVector<int64_t> composed;
-      for (int64_t source : transpose.getPermutation())
-        composed.push_back(plan.permutation[source]);
-      plan.permutation = composed;
-      continue;
-    }
-    auto cast = dyn_cast<CastAttr>(step);
-    auto element = cast ? getElement(cast.getElementType()) : std::nullopt;
-    if (!element)
-      return weight.emitOpError()
-             << "recipe step " << step << " is not known to the packer";
-    plan.chain.push_back(*element);
-  }
-  return plan;
-}
 
 //===----------------------------------------------------------------------===//
 // WeightReader
@@ -261,90 +103,185 @@ LogicalResult WeightReader::read(WeightOp weight, int descriptor,
   return success();
 }
 
-LogicalResult WeightReader::stream(WeightOp weight, Consumer consume) {
-  FailureOr<Plan> plan = makePlan(weight);
-  if (failed(plan))
-    return failure();
-  FailureOr<int> file = getFile(weight, weight.getSource().getFile());
-  if (failed(file))
-    return failure();
-  int64_t in = plan->getStoredBytes(), out = plan->getResultBytes();
-  int64_t total = plan->type.getNumElements();
-  std::vector<char> source, result;
+/// The place in scales and zero points that row `row` of a result leads to.
+static std::pair<int64_t, int64_t> getScalePlaces(const WeightRecipe &recipe,
+                                                  int64_t dim, int64_t at) {
+  if (!recipe.isDequantized())
+    return {0, 0};
+  return {recipe.getScalePlace(0, dim, at), recipe.getScalePlace(1, dim, at)};
+}
 
-  if (!plan->isTransposed()) {
-    int64_t step = kPanelBytes / std::max(in, out);
-    for (int64_t at = 0; at < total; at += step) {
-      int64_t count = std::min(step, total - at);
-      source.resize(count * in);
-      if (failed(read(weight, *file, at * in, count * in, source.data())))
+/// In the order of the file, except that whole rows may be taken from anywhere:
+/// a row is what one index of dimension 0 holds.
+LogicalResult WeightReader::streamRows(WeightOp weight,
+                                       const WeightRecipe &recipe, int file,
+                                       Consumer consume) {
+  WeightElement in = recipe.getStoredElement(), out = recipe.getElement();
+  int64_t rows = recipe.type.getDimSize(0);
+  int64_t columns = recipe.type.getNumElements() / std::max<int64_t>(rows, 1);
+  int64_t storedColumns = recipe.stored.getNumElements() /
+                          std::max<int64_t>(recipe.stored.getDimSize(0), 1);
+  int64_t bits = std::max(in.bits * storedColumns, out.bits * columns);
+  int64_t panel = std::clamp<int64_t>(
+      kPanelBytes * 8 / std::max<int64_t>(bits, 1), 1, rows);
+  std::vector<char> source, result;
+  for (int64_t at = 0; at < rows; at += panel) {
+    int64_t count = std::min(panel, rows - at);
+    result.assign(out.getBytes(0, count * columns), 0);
+    for (int64_t row = at; row < at + count;) {
+      // As many rows as lie one behind the other.
+      int64_t first = recipe.getStoredIndex(0, row), run = 1;
+      while (row + run < at + count &&
+             recipe.getStoredIndex(0, row + run) == first + run)
+        ++run;
+      int64_t element = first * storedColumns;
+      source.resize(in.getBytes(element, run * storedColumns));
+      if (failed(read(weight, file, element * in.bits / 8,
+                      static_cast<int64_t>(source.size()), source.data())))
         return failure();
-      if (plan->chain.size() == 1) {
-        if (failed(consume(source)))
-          return failure();
+      int64_t shift = element * in.bits % 8 / in.bits;
+      if (recipe.copiesElements() &&
+          recipe.isWhole(recipe.type.getRank() - 1) && in.bits >= 8) {
+        std::memcpy(result.data() + (row - at) * columns * in.bits / 8,
+                    source.data(), source.size());
+        row += run;
         continue;
       }
-      result.resize(count * out);
-      plan->convert(source.data(), in, result.data(), out, count);
-      if (failed(consume(result)))
-        return failure();
-    }
-    return success();
-  }
-
-  if (plan->type.getRank() == 2) {
-    // A panel of result rows is a range of columns of every stored row.
-    int64_t rows = plan->type.getDimSize(0), columns = plan->type.getDimSize(1);
-    int64_t panel = std::clamp<int64_t>(
-        kPanelBytes / (std::max(in, out) * columns), 1, rows);
-    for (int64_t at = 0; at < rows; at += panel) {
-      int64_t count = std::min(panel, rows - at);
-      source.resize(count * in);
-      result.resize(count * columns * out);
-      for (int64_t column = 0; column < columns; ++column) {
-        if (failed(read(weight, *file, (column * rows + at) * in, count * in,
-                        source.data())))
-          return failure();
-        plan->convert(source.data(), in, result.data() + column * out,
-                      columns * out, count);
+      for (int64_t i = 0; i < run; ++i, ++row) {
+        auto [scale, zero] = getScalePlaces(recipe, 0, row);
+        int64_t from = shift + i * storedColumns, to = (row - at) * columns;
+        for (int64_t column = 0; column < columns; ++column) {
+          if (recipe.type.getRank() == 1) {
+            recipe.convert(source.data(), from, result.data(), to, scale, zero);
+            continue;
+          }
+          auto [moreScale, moreZero] = getScalePlaces(recipe, 1, column);
+          recipe.convert(source.data(), from + recipe.getStoredIndex(1, column),
+                         result.data(), to + column, scale + moreScale,
+                         zero + moreZero);
+        }
       }
-      if (failed(consume(result)))
-        return failure();
     }
-    return success();
+    if (failed(consume(result)))
+      return failure();
   }
+  return success();
+}
 
-  // Any other permutation: the stored tensor is gathered from memory.
-  source.resize(total * in);
-  if (failed(read(weight, *file, 0, total * in, source.data())))
-    return failure();
-  SmallVector<int64_t> strides(plan->stored.getRank(), in);
-  for (int64_t dim = plan->stored.getRank() - 2; dim >= 0; --dim)
-    strides[dim] = strides[dim + 1] * plan->stored.getDimSize(dim + 1);
-  result.resize(total * out);
-  for (int64_t at = 0; at < total; ++at) {
-    int64_t rest = at, offset = 0;
-    for (int64_t dim = plan->type.getRank() - 1; dim >= 0; --dim) {
-      int64_t size = plan->type.getDimSize(dim);
-      offset += rest % size * strides[plan->permutation[dim]];
-      rest /= size;
+/// A transposed matrix: a panel of result rows is a range of columns of every
+/// stored row.
+LogicalResult WeightReader::streamColumns(WeightOp weight,
+                                          const WeightRecipe &recipe, int file,
+                                          Consumer consume) {
+  WeightElement in = recipe.getStoredElement(), out = recipe.getElement();
+  int64_t rows = recipe.type.getDimSize(0), columns = recipe.type.getDimSize(1);
+  int64_t storedColumns = recipe.stored.getDimSize(1);
+  int64_t panel = std::clamp<int64_t>(
+      kPanelBytes * 8 / (std::max(in.bits, out.bits) * columns), 1, rows);
+  std::vector<char> source, result;
+  for (int64_t at = 0; at < rows; at += panel) {
+    int64_t count = std::min(panel, rows - at);
+    int64_t low = recipe.getStoredIndex(0, at), high = low;
+    for (int64_t row = at; row < at + count; ++row) {
+      low = std::min(low, recipe.getStoredIndex(0, row));
+      high = std::max(high, recipe.getStoredIndex(0, row));
     }
-    plan->convert(source.data() + offset, in, result.data() + at * out, out, 1);
+    result.assign(out.getBytes(0, count * columns), 0);
+    for (int64_t column = 0; column < columns; ++column) {
+      int64_t element = recipe.getStoredIndex(1, column) * storedColumns + low;
+      source.resize(in.getBytes(element, high - low + 1));
+      if (failed(read(weight, file, element * in.bits / 8,
+                      static_cast<int64_t>(source.size()), source.data())))
+        return failure();
+      int64_t shift = element * in.bits % 8 / in.bits - low;
+      auto [scale, zero] = getScalePlaces(recipe, 1, column);
+      for (int64_t i = 0; i < count; ++i) {
+        auto [moreScale, moreZero] = getScalePlaces(recipe, 0, at + i);
+        recipe.convert(source.data(), shift + recipe.getStoredIndex(0, at + i),
+                       result.data(), i * columns + column, scale + moreScale,
+                       zero + moreZero);
+      }
+    }
+    if (failed(consume(result)))
+      return failure();
+  }
+  return success();
+}
+
+/// Any other: the stored tensor is gathered from memory.
+LogicalResult WeightReader::gather(WeightOp weight, const WeightRecipe &recipe,
+                                   int file, Consumer consume) {
+  WeightElement in = recipe.getStoredElement(), out = recipe.getElement();
+  int64_t rank = recipe.type.getRank(), total = recipe.type.getNumElements();
+  std::vector<char> source(in.getBytes(0, recipe.stored.getNumElements()));
+  std::vector<char> result(out.getBytes(0, total));
+  if (failed(read(weight, file, 0, static_cast<int64_t>(source.size()),
+                  source.data())))
+    return failure();
+  SmallVector<int64_t> strides(rank, 1);
+  for (int64_t dim = rank - 2; dim >= 0; --dim)
+    strides[dim] = strides[dim + 1] * recipe.stored.getDimSize(dim + 1);
+  for (int64_t at = 0; at < total; ++at) {
+    int64_t rest = at, from = 0, scale = 0, zero = 0;
+    for (int64_t dim = rank - 1; dim >= 0; --dim) {
+      int64_t index = rest % recipe.type.getDimSize(dim);
+      rest /= recipe.type.getDimSize(dim);
+      from +=
+          recipe.getStoredIndex(dim, index) * strides[recipe.permutation[dim]];
+      auto [moreScale, moreZero] = getScalePlaces(recipe, dim, index);
+      scale += moreScale, zero += moreZero;
+    }
+    recipe.convert(source.data(), from, result.data(), at, scale, zero);
   }
   return consume(result);
 }
 
-FailureOr<std::vector<float>> WeightReader::readF32(WeightOp weight) {
-  std::vector<float> values;
-  auto element = getElement(weight.getTensorType().getElementType());
-  values.reserve(weight.getTensorType().getNumElements());
+LogicalResult WeightReader::stream(WeightOp weight, Consumer consume) {
+  FailureOr<WeightRecipe> recipe =
+      WeightRecipe::get(weight, [&](WeightOp other) { return readF32(other); });
+  if (failed(recipe))
+    return failure();
+  FailureOr<int> file = getFile(weight, weight.getSource().getFile());
+  if (failed(file))
+    return failure();
+  // Pieces of packed elements would have to meet within a byte.
+  int64_t rank = recipe->type.getRank();
+  if (recipe->type.getNumElements() == 0)
+    return success();
+  if (recipe->getElement().bits < 8)
+    return gather(weight, *recipe, *file, consume);
+  if (rank == 2 && recipe->isTransposed())
+    return streamColumns(weight, *recipe, *file, consume);
+  bool isRows =
+      !recipe->isTransposed() && (rank <= 2 || !recipe->isDequantized());
+  for (int64_t dim = 1; dim < rank && rank > 2; ++dim)
+    isRows &= recipe->isWhole(dim);
+  if (isRows)
+    return streamRows(weight, *recipe, *file, consume);
+  return gather(weight, *recipe, *file, consume);
+}
+
+FailureOr<std::vector<double>> WeightReader::readF64(WeightOp weight) {
+  std::vector<double> values;
+  FailureOr<WeightElement> element =
+      WeightElement::get(weight.getTensorType().getElementType());
+  int64_t total = weight.getTensorType().getNumElements();
+  values.reserve(total);
   LogicalResult done = stream(weight, [&](ArrayRef<char> piece) {
-    int64_t bytes = getBytes(*element);
-    for (size_t at = 0; at < piece.size(); at += bytes)
-      values.push_back(static_cast<float>(load(piece.data() + at, *element)));
+    int64_t count = static_cast<int64_t>(piece.size()) * 8 / element->bits;
+    count = std::min(count, total - static_cast<int64_t>(values.size()));
+    for (int64_t i = 0; i < count; ++i)
+      values.push_back(loadElement(piece.data(), i, *element));
     return success();
   });
   if (failed(done))
     return failure();
   return values;
+}
+
+FailureOr<std::vector<float>> WeightReader::readF32(WeightOp weight) {
+  FailureOr<std::vector<double>> values = readF64(weight);
+  if (failed(values))
+    return failure();
+  return std::vector<float>(values->begin(), values->end());
 }

@@ -31,13 +31,17 @@ func.func @load_weight() -> (tensor<3x2xf32>, tensor<2x2xf16>) {
 // CHECK-LABEL: @embed
 // CHECK-NEXT: tensor<1x2x2xf32> {{\[\[\[}}1, 2], [5, 6]]]
 // CHECK-NEXT: tensor<1x2x2xf32> {{\[\[\[}}3, 4], [1, 2]]]
-func.func @embed() -> (tensor<1x2x2xf32>, tensor<1x2x2xf32>) {
+// CHECK-NEXT: tensor<1x2x2xf32> {{\[\[\[}}0.5, 1], [2.5, 3]]]
+func.func @embed() -> (tensor<1x2x2xf32>, tensor<1x2x2xf32>,
+                       tensor<1x2x2xf32>) {
   %ids = arith.constant dense<[[0, 2]]> : tensor<1x2xi64>
   %0 = dejavu.embed %ids, @m32 : tensor<1x2xi64> -> tensor<1x2x2xf32>
   %shifted = arith.constant dense<[[0, -1]]> : tensor<1x2xi64>
   %1 = dejavu.embed %shifted, @m32 {offset = 1 : i64}
       : tensor<1x2xi64> -> tensor<1x2x2xf32>
-  return %0, %1 : tensor<1x2x2xf32>, tensor<1x2x2xf32>
+  %2 = dejavu.embed %ids, @m32 {scale = 5.0e-1 : f32}
+      : tensor<1x2xi64> -> tensor<1x2x2xf32>
+  return %0, %1, %2 : tensor<1x2x2xf32>, tensor<1x2x2xf32>, tensor<1x2x2xf32>
 }
 
 // [1, 3] has mean 2 and variance 1; the mean of the squares of [1, 7] is 25.
@@ -52,6 +56,25 @@ func.func @norm() -> (tensor<1x1x2xf32>, tensor<1x1x2xf32>, tensor<1x1x2xf32>) {
   %1 = dejavu.norm rms %y, @v12 {epsilon = 0.0 : f32} : tensor<1x1x2xf32>
   %2 = dejavu.residual_add %x, %y : tensor<1x1x2xf32>
   return %0, %1, %2 : tensor<1x1x2xf32>, tensor<1x1x2xf32>, tensor<1x1x2xf32>
+}
+
+// Two groups of two features share a scale. An offset of 1 makes [2, 3] of it.
+// CHECK-LABEL: @norm_variants
+// CHECK-NEXT: tensor<1x1x4xf32> {{\[\[\[}}0.2, 2.8, -1.4, 0.4]]]
+// CHECK-NEXT: tensor<1x1x4xf32> {{\[\[\[}}-1, 1, 1, -1]]]
+// CHECK-NEXT: tensor<1x1x2xf32> {{\[\[\[}}-2, 3]]]
+func.func @norm_variants() -> (tensor<1x1x4xf32>, tensor<1x1x4xf32>,
+                               tensor<1x1x2xf32>) {
+  %x = arith.constant dense<[[[1.0, 7.0, -7.0, 1.0]]]> : tensor<1x1x4xf32>
+  %0 = dejavu.norm rms %x, @v12 {epsilon = 0.0 : f32, groups = 2 : i64}
+      : tensor<1x1x4xf32>
+  %y = arith.constant dense<[[[1.0, 3.0, 9.0, 5.0]]]> : tensor<1x1x4xf32>
+  %1 = dejavu.norm layer %y {epsilon = 0.0 : f32, groups = 2 : i64}
+      : tensor<1x1x4xf32>
+  %z = arith.constant dense<[[[1.0, 3.0]]]> : tensor<1x1x2xf32>
+  %2 = dejavu.norm layer %z, @v12
+      {epsilon = 0.0 : f32, weight_offset = 1.0 : f32} : tensor<1x1x2xf32>
+  return %0, %1, %2 : tensor<1x1x4xf32>, tensor<1x1x4xf32>, tensor<1x1x2xf32>
 }
 
 // CHECK-LABEL: @linear
@@ -73,8 +96,9 @@ func.func @linear() -> (tensor<1x2x3xf32>, tensor<1x2x3xf32>,
 // CHECK-NEXT: tensor<1x1x2xf32> {{\[\[\[}}0.841345, 2.99595]]]
 // CHECK-NEXT: tensor<1x1x2xf32> {{\[\[\[}}0.841192, 2.99636]]]
 // CHECK-NEXT: tensor<1x1x2xf32> {{\[\[\[}}0.731059, 2.85772]]]
+// CHECK-NEXT: tensor<1x1x2xf32> {{\[\[\[}}0.845796, 2.98193]]]
 func.func @activations() -> (tensor<1x1x2xf32>, tensor<1x1x2xf32>,
-                             tensor<1x1x2xf32>) {
+                             tensor<1x1x2xf32>, tensor<1x1x2xf32>) {
   %x = arith.constant dense<[[[1.0, 0.0]]]> : tensor<1x1x2xf32>
   %0 = dejavu.linear %x, @m22 activation = gelu
       : tensor<1x1x2xf32> -> tensor<1x1x2xf32>
@@ -82,15 +106,19 @@ func.func @activations() -> (tensor<1x1x2xf32>, tensor<1x1x2xf32>,
       : tensor<1x1x2xf32> -> tensor<1x1x2xf32>
   %2 = dejavu.linear %x, @m22 activation = silu
       : tensor<1x1x2xf32> -> tensor<1x1x2xf32>
-  return %0, %1, %2 : tensor<1x1x2xf32>, tensor<1x1x2xf32>, tensor<1x1x2xf32>
+  %3 = dejavu.linear %x, @m22 activation = quick_gelu
+      : tensor<1x1x2xf32> -> tensor<1x1x2xf32>
+  return %0, %1, %2, %3 : tensor<1x1x2xf32>, tensor<1x1x2xf32>,
+      tensor<1x1x2xf32>, tensor<1x1x2xf32>
 }
 
 // CHECK-LABEL: @lm_head
 // CHECK-NEXT: tensor<2x2x2xf32> {{\[\[\[}}1, 3], [2, 4]], {{\[\[}}3, 7], [0, 0]]]
 // CHECK-NEXT: tensor<2x1x2xf32> {{\[\[\[}}7, 10]], {{\[\[}}5, 6]]]
 // CHECK-NEXT: tensor<2x0x2xf32>
+// CHECK-NEXT: tensor<2x2x2xf32> {{\[\[\[}}0.924234, 1.8103], [1.52319, 1.92806]], {{\[\[}}1.8103, 1.99636], [0, 0]]]
 func.func @lm_head() -> (tensor<2x2x2xf32>, tensor<2x?x2xf32>,
-                         tensor<2x?x2xf32>) {
+                         tensor<2x?x2xf32>, tensor<2x2x2xf32>) {
   %x = arith.constant dense<[[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0], [0.0, 0.0]]]>
       : tensor<2x2x2xf32>
   %0 = dejavu.lm_head %x, @m22 : tensor<2x2x2xf32> -> tensor<2x2x2xf32>
@@ -99,7 +127,11 @@ func.func @lm_head() -> (tensor<2x2x2xf32>, tensor<2x?x2xf32>,
       : tensor<2x2x2xf32> -> tensor<2x?x2xf32>
   %all = arith.constant 2 : index
   %2 = dejavu.lm_head %x, @m22 from %all : tensor<2x2x2xf32> -> tensor<2x?x2xf32>
-  return %0, %1, %2 : tensor<2x2x2xf32>, tensor<2x?x2xf32>, tensor<2x?x2xf32>
+  // 2 tanh(x / 2) of [1, 3], [2, 4], [3, 7] and [0, 0].
+  %3 = dejavu.lm_head %x, @m22 {scale = 1.0 : f32, softcap = 2.0 : f32}
+      : tensor<2x2x2xf32> -> tensor<2x2x2xf32>
+  return %0, %1, %2, %3 : tensor<2x2x2xf32>, tensor<2x?x2xf32>,
+      tensor<2x?x2xf32>, tensor<2x2x2xf32>
 }
 
 // The hidden layer is [0, 2, 4] for the first token and nothing for the second.
@@ -125,5 +157,43 @@ func.func @ffn() -> (tensor<1x2x2xf32>, tensor<1x2x2xf32>,
       : tensor<1x2x3xf32>, !dejavu.active<neuron, 3> -> tensor<1x2x2xf32>
   return %0, %1, %s, %2, %3 : tensor<1x2x2xf32>, tensor<1x2x2xf32>,
       !dejavu.active<neuron, 3>, tensor<1x2x2xf32>, tensor<1x2x2xf32>
+}
+
+// The gate gives [0, 2, 4] for the first token and nothing for the second, the
+// other factor is [0, 2, 4] + [1, 2, 3].
+// CHECK-LABEL: @gated
+// CHECK-NEXT: tensor<1x2x2xf32> {{\[\[\[}}169, 206], [5, 6]]]
+// CHECK-NEXT: tensor<1x2x3xf32> {{\[\[\[}}0, 8, 28], [0, 0, 0]]]
+// CHECK-NEXT: tensor<1x2x2xf32> {{\[\[\[}}169, 206], [5, 6]]]
+// CHECK-NEXT: tensor<1x2x3xf32> {{\[\[\[}}0, 2, 12], [0, 0, 0]]]
+func.func @gated() -> (tensor<1x2x2xf32>, tensor<1x2x3xf32>, tensor<1x2x2xf32>,
+                       tensor<1x2x3xf32>) {
+  %x = arith.constant dense<[[[2.0, -1.0], [1.0, -1.0]]]> : tensor<1x2x2xf32>
+  %0 = dejavu.ffn relu %x, gate = @m32 up = @m32, @v123 down = @m32, @v56
+      : tensor<1x2x2xf32>
+  %g = dejavu.linear %x, @m32 activation = relu
+      : tensor<1x2x2xf32> -> tensor<1x2x3xf32>
+  %s = dejavu.select exact %g : tensor<1x2x3xf32> -> !dejavu.active<neuron, 3>
+  %h = dejavu.gather_linear %x, %s, @m32, @v123 times %g
+      : tensor<1x2x2xf32>, !dejavu.active<neuron, 3> -> tensor<1x2x3xf32>
+  %1 = dejavu.sparse_linear %h, %s, @m32, @v56
+      : tensor<1x2x3xf32>, !dejavu.active<neuron, 3> -> tensor<1x2x2xf32>
+  // A row that is not in the set is not read: [NaN, 1].
+  %2 = dejavu.gather_linear %x, %s, @nan times %g
+      : tensor<1x2x2xf32>, !dejavu.active<neuron, 3> -> tensor<1x2x3xf32>
+  return %0, %h, %1, %2 : tensor<1x2x2xf32>, tensor<1x2x3xf32>,
+      tensor<1x2x2xf32>, tensor<1x2x3xf32>
+}
+
+// Cosines, then sines, of 0, 1 and 2.
+// CHECK-LABEL: @rope_table
+// CHECK-NEXT: tensor<1x2x4xf32> {{\[\[\[}}1, 1, 0, 0], [0.540302, -0.416147, 0.841471, 0.909297]]]
+// CHECK-NEXT: tensor<1x2x4xf32> {{\[\[\[}}0.5, 0.5, 0, 0], [0.270151, -0.208073, 0.420735, 0.454649]]]
+func.func @rope_table() -> (tensor<1x2x4xf32>, tensor<1x2x4xf32>) {
+  %p = arith.constant dense<[[0, 1]]> : tensor<1x2xi64>
+  %0 = dejavu.rope_table %p, @v12 : tensor<1x2xi64> -> tensor<1x2x4xf32>
+  %1 = dejavu.rope_table %p, @v12 {scale = 0.5 : f32}
+      : tensor<1x2xi64> -> tensor<1x2x4xf32>
+  return %0, %1 : tensor<1x2x4xf32>, tensor<1x2x4xf32>
 }
 }

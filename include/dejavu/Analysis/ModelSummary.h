@@ -30,6 +30,7 @@ struct AttentionSummary {
 struct MLPSummary {
   int64_t neurons;
   std::optional<Activation> activation;
+  bool isGated;
   bool isSparse;
   std::string reason; ///< why it is dense, if it is
 };

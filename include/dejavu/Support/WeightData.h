@@ -7,7 +7,9 @@
 //
 // Reads the weights of a module from the model's files and applies their
 // recipes. The packer streams, the reference interpreter loads: both see the
-// same bytes. Memory is bounded: a transpose is done in panels of output rows.
+// same bytes. Memory is bounded for vectors and matrices: a transpose is done
+// in panels of output rows. Tensors of other ranks are held whole if they are
+// transposed or dequantized.
 //
 //===----------------------------------------------------------------------===//
 
@@ -22,6 +24,8 @@
 #include <vector>
 
 namespace mlir::dejavu {
+
+class WeightRecipe;
 
 /// Reads weights of one module. Files are opened at their first use.
 class WeightReader {
@@ -44,8 +48,10 @@ public:
   /// silently if `consume` does.
   LogicalResult stream(WeightOp weight, Consumer consume);
 
-  /// All elements of `weight`, rounded as its type says, as f32.
+  /// All elements of `weight`, rounded as its type says. Integers beyond 2^53
+  /// (2^24 in f32) are rounded further.
   FailureOr<std::vector<float>> readF32(WeightOp weight);
+  FailureOr<std::vector<double>> readF64(WeightOp weight);
 
 private:
   explicit WeightReader(std::string folder) : folder(std::move(folder)) {}
@@ -55,6 +61,14 @@ private:
   /// Reads exactly `bytes` at `offset` within the range of `weight`.
   LogicalResult read(WeightOp weight, int descriptor, int64_t offset,
                      int64_t bytes, char *into);
+
+  // Ways through the file.
+  LogicalResult streamRows(WeightOp weight, const WeightRecipe &recipe,
+                           int file, Consumer consume);
+  LogicalResult streamColumns(WeightOp weight, const WeightRecipe &recipe,
+                              int file, Consumer consume);
+  LogicalResult gather(WeightOp weight, const WeightRecipe &recipe, int file,
+                       Consumer consume);
 
   std::string folder;
   llvm::StringMap<int> descriptors;

@@ -76,19 +76,29 @@ getTensorsAttr(Builder &b, TypeRange types,
   return b.getArrayAttr(tensors);
 }
 
-/// Erases the weights that no op uses, and numbers the others.
+/// Numbers the weights that ops use, makes those private that only recipes of
+/// others use, and erases the rest.
 static llvm::DenseMap<StringAttr, int64_t> numberWeights(ModuleOp module) {
-  llvm::DenseSet<StringAttr> used;
-  for (auto function : module.getOps<func::FuncOp>())
-    function.walk([&](Operation *op) {
-      for (NamedAttribute attribute : op->getAttrs())
-        if (auto symbol = dyn_cast<FlatSymbolRefAttr>(attribute.getValue()))
-          used.insert(symbol.getAttr());
+  auto getUses = [](Operation *op) {
+    llvm::DenseSet<StringAttr> uses;
+    op->walk([&](Operation *each) {
+      each->getAttrDictionary().walk(
+          [&](FlatSymbolRefAttr symbol) { uses.insert(symbol.getAttr()); });
     });
+    return uses;
+  };
+  llvm::DenseSet<StringAttr> used, read;
+  for (auto function : module.getOps<func::FuncOp>())
+    used.insert_range(getUses(function));
+  for (auto weight : module.getOps<WeightOp>())
+    if (used.contains(weight.getSymNameAttr()))
+      read.insert_range(getUses(weight));
   llvm::DenseMap<StringAttr, int64_t> numbers;
   for (auto weight : llvm::make_early_inc_range(module.getOps<WeightOp>())) {
     if (used.contains(weight.getSymNameAttr()))
       numbers.try_emplace(weight.getSymNameAttr(), numbers.size());
+    else if (read.contains(weight.getSymNameAttr()))
+      weight.setPrivate();
     else
       weight.erase();
   }
@@ -107,6 +117,8 @@ static LogicalResult checkWeights(ModuleOp module) {
         named.insert(symbol.getAttr());
   });
   for (auto weight : module.getOps<WeightOp>()) {
+    if (weight.isPrivate())
+      continue;
     RankedTensorType type = weight.getTensorType();
     Type element = type.getElementType();
     bool isKnown =

@@ -59,6 +59,8 @@ static std::vector<PackedTensor> placeTensors(ModuleOp module) {
   std::vector<PackedTensor> tensors;
   int64_t at = 0, paddings = 0;
   for (auto weight : module.getOps<WeightOp>()) {
+    if (weight.isPrivate()) // scales that only recipes read
+      continue;
     if (int64_t gap = llvm::alignTo(at, kAlignment) - at) {
       tensors.push_back({WeightOp(), "__padding_" + std::to_string(paddings++),
                          at, at + gap});
@@ -104,11 +106,18 @@ FailureOr<std::string> dejavu::packWeights(ModuleOp module,
   if (failed(reader))
     return failure();
   std::vector<PackedTensor> tensors = placeTensors(module);
-  for (PackedTensor &tensor : tensors)
-    if (tensor.weight && (StringRef(tensor.name).starts_with("__padding_") ||
-                          tensor.name == "__metadata__"))
+  for (PackedTensor &tensor : tensors) {
+    if (!tensor.weight)
+      continue;
+    RankedTensorType type = tensor.weight.getTensorType();
+    if (type.getElementTypeBitWidth() < 8)
+      return tensor.weight.emitOpError()
+             << "expected elements of whole bytes, found " << type;
+    if (StringRef(tensor.name).starts_with("__padding_") ||
+        tensor.name == "__metadata__")
       return tensor.weight.emitOpError()
              << "expected another name: this one belongs to the packed file";
+  }
   std::string header = makeHeader(tensors);
   char length[8];
   llvm::support::endian::write64le(length, header.size());

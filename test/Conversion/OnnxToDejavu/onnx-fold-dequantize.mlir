@@ -12,7 +12,7 @@ dejavu.weight @points : tensor<8xui8> from <"m", offset = 320, length = 8>
 // CHECK-DAG: as tensor<64x64xi8> via [#dejavu.dequantize<scales = @row.view, axis = 0, block_size = 1>]
 // CHECK-DAG: dejavu.weight @packed.view : tensor<8x64xui4>
 // CHECK-DAG: dejavu.weight @points.view : tensor<8x2xui4>
-// CHECK-DAG: via [#dejavu.dequantize<scales = @scales.view, zero_points = @points.view, axis = 1, block_size = 32>]
+// CHECK-DAG: via [#dejavu.dequantize<scales = @scales.view zero_points = @points.view, axis = 1, block_size = 32>]
 // CHECK-DAG: via [#dejavu.dequantize<scales = @scales.view, axis = 1, block_size = 32, zero_point = 8>]
 
 // CHECK-LABEL: func.func @blocks(

@@ -4,6 +4,8 @@
 dejavu.weight @w1 : tensor<32x8xf32> from <"m", offset = 0, length = 1024>
 dejavu.weight @b1 : tensor<32xf32> from <"m", offset = 1024, length = 128>
 dejavu.weight @w2 : tensor<32x8xf32> from <"m", offset = 1152, length = 1024>
+dejavu.weight @w0 : tensor<32x8xf32> from <"m", offset = 0, length = 1024>
+dejavu.weight @b0 : tensor<32xf32> from <"m", offset = 1024, length = 128>
 dejavu.weight @b2 : tensor<8xf32> from <"m", offset = 2176, length = 32>
 
 // The hidden layer is computed for all neurons; its zeros say which rows of
@@ -37,6 +39,32 @@ func.func @prefill(%x: tensor<?x?x8xf32>) -> tensor<?x?x8xf32>
     attributes {dejavu.entry = #dejavu.entry<prefill>} {
   // CHECK: dejavu.ffn relu
   // REMARK-DAG: [Analysis] sparsity {{.*}} Function=prefill | Remark="MLP stays dense in prefill
+  %f = dejavu.ffn relu %x, up = @w1, @b1 down = @w2, @b2 : tensor<?x?x8xf32>
+  return %f : tensor<?x?x8xf32>
+}
+
+// The gate decides: rows of the up projection are skipped as well.
+// CHECK-LABEL: func.func @gated(
+// CHECK-SAME: %[[X:.*]]: tensor<?x1x8xf32>
+func.func @gated(%x: tensor<?x1x8xf32>) -> tensor<?x1x8xf32>
+    attributes {dejavu.entry = #dejavu.entry<decode>} {
+  // CHECK: %[[G:.*]] = dejavu.linear %[[X]], @w0, @b0 activation = relu : tensor<?x1x8xf32> -> tensor<?x1x32xf32>
+  // CHECK: %[[S:.*]] = dejavu.select exact %[[G]] : tensor<?x1x32xf32> -> <neuron, 32>
+  // CHECK: %[[H:.*]] = dejavu.gather_linear %[[X]], %[[S]], @w1, @b1 times %[[G]]
+  // CHECK: dejavu.sparse_linear %[[H]], %[[S]], @w2, @b2
+  // REMARK-DAG: [Passed] sparsity {{.*}} Function=gated | Remark="MLP is exactly sparse: rows of the up and down projections of inactive neurons are not read"
+  %f = dejavu.ffn relu %x, gate = @w0, @b0 up = @w1, @b1 down = @w2, @b2 : tensor<?x1x8xf32>
+  // CHECK: dejavu.ffn silu %{{.*}}, gate = @w0
+  // REMARK-DAG: [Missed] sparsity {{.*}} Function=gated | Remark="MLP stays dense: silu is not exactly zero for inactive neurons"
+  %g = dejavu.ffn silu %f, gate = @w0 up = @w1 down = @w2 : tensor<?x1x8xf32>
+  return %g : tensor<?x1x8xf32>
+}
+
+// CHECK-LABEL: func.func @forward(
+func.func @forward(%x: tensor<?x?x8xf32>) -> tensor<?x?x8xf32>
+    attributes {dejavu.entry = #dejavu.entry<forward>} {
+  // CHECK: dejavu.ffn relu
+  // REMARK-DAG: [Missed] sparsity {{.*}} Function=forward | Remark="MLP stays dense: only the decoder form
   %f = dejavu.ffn relu %x, up = @w1, @b1 down = @w2, @b2 : tensor<?x?x8xf32>
   return %f : tensor<?x?x8xf32>
 }

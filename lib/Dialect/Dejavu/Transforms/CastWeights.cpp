@@ -17,6 +17,18 @@ namespace mlir::dejavu {
 using namespace mlir;
 using namespace mlir::dejavu;
 
+/// The weights that stay as they are: scales and zero points that recipes read,
+/// and what is loaded as a tensor, whose type other ops rely on.
+static llvm::DenseSet<StringAttr> findKept(ModuleOp module) {
+  llvm::DenseSet<StringAttr> kept;
+  for (auto weight : module.getOps<WeightOp>())
+    weight->getAttrDictionary().walk(
+        [&](FlatSymbolRefAttr symbol) { kept.insert(symbol.getAttr()); });
+  module.walk(
+      [&](LoadWeightOp load) { kept.insert(load.getWeightAttr().getAttr()); });
+  return kept;
+}
+
 namespace {
 struct CastWeights : dejavu::impl::CastWeightsPassBase<CastWeights> {
   using CastWeightsPassBase::CastWeightsPassBase;
@@ -27,13 +39,10 @@ struct CastWeights : dejavu::impl::CastWeightsPassBase<CastWeights> {
       wanted = Float16Type::get(&getContext());
     else if (type == WeightType::bf16)
       wanted = BFloat16Type::get(&getContext());
-    // Dense functions take weights as they are.
-    llvm::DenseSet<StringAttr> loaded;
-    getOperation().walk([&](LoadWeightOp load) {
-      loaded.insert(load.getWeightAttr().getAttr());
-    });
+    llvm::DenseSet<StringAttr> kept = findKept(getOperation());
     for (auto weight : getOperation().getOps<WeightOp>()) {
-      if (loaded.contains(weight.getSymNameAttr()))
+      if (kept.contains(weight.getSymNameAttr()) ||
+          !isa<FloatType>(weight.getTensorType().getElementType()))
         continue;
       RankedTensorType tensor = weight.getTensorType();
       // Vectors are read as f32 by every kernel.

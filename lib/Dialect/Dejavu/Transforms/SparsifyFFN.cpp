@@ -26,20 +26,27 @@ static remark::RemarkOpts remarkOptions(func::FuncOp function) {
       .function(function.getName());
 }
 
-/// Replaces `ffn` by the up projection, its exact active set and the gathered
-/// down projection.
+/// Replaces `ffn` by what decides which neurons are active (the up projection,
+/// or the gate), their exact set, and products that gather.
 static void makeExact(IRRewriter &rewriter, FFNOp ffn, int64_t neurons) {
   rewriter.setInsertionPoint(ffn);
+  Location loc = ffn.getLoc();
+  bool isGated = ffn.getGate().has_value();
   auto type = cast<RankedTensorType>(ffn.getType());
   auto hiddenType = RankedTensorType::get(
       {type.getDimSize(0), type.getDimSize(1), neurons}, type.getElementType());
-  Value hidden = LinearOp::create(rewriter, ffn.getLoc(), hiddenType,
-                                  ffn.getInput(), ffn.getUpAttr(),
-                                  ffn.getUpBiasAttr(), ffn.getActivationAttr());
-  Value active =
-      SelectOp::create(rewriter, ffn.getLoc(),
-                       ActiveType::get(ffn.getContext(), Unit::neuron, neurons),
-                       SelectKind::exact, hidden);
+  Value hidden =
+      LinearOp::create(rewriter, loc, hiddenType, ffn.getInput(),
+                       isGated ? ffn.getGateAttr() : ffn.getUpAttr(),
+                       isGated ? ffn.getGateBiasAttr() : ffn.getUpBiasAttr(),
+                       ffn.getActivationAttr());
+  Value active = SelectOp::create(
+      rewriter, loc, ActiveType::get(ffn.getContext(), Unit::neuron, neurons),
+      SelectKind::exact, hidden);
+  if (isGated)
+    hidden = GatherLinearOp::create(rewriter, loc, hiddenType, ffn.getInput(),
+                                    active, ffn.getUpAttr(),
+                                    ffn.getUpBiasAttr(), hidden);
   rewriter.replaceOpWithNewOp<SparseLinearOp>(
       ffn, type, hidden, active, ffn.getDownAttr(), ffn.getDownBiasAttr());
 }
@@ -63,6 +70,12 @@ struct SparsifyFFN : dejavu::impl::SparsifyFFNPassBase<SparsifyFFN> {
                      .str();
           continue;
         }
+        if (entry && entry.getValue() == Entry::forward) {
+          remark::missed(ffn.getLoc(), remarkOptions(function))
+              << "MLP stays dense: only the decoder form, which computes one "
+                 "token at a time, skips neurons";
+          continue;
+        }
         if (!entry || entry.getValue() != Entry::decode) {
           remark::analysis(ffn.getLoc(), remarkOptions(function))
               << "MLP stays dense in prefill: the tokens of a prompt need "
@@ -76,8 +89,11 @@ struct SparsifyFFN : dejavu::impl::SparsifyFFNPassBase<SparsifyFFN> {
           return signalPassFailure();
         }
         remark::passed(ffn.getLoc(), remarkOptions(function))
-            << "MLP is exactly sparse: rows of the down projection of "
-               "inactive neurons are not read";
+            << (Twine("MLP is exactly sparse: rows of the ") +
+                (ffn.getGate() ? "up and down projections"
+                               : "down projection") +
+                " of inactive neurons are not read")
+                   .str();
         makeExact(rewriter, ffn, up.getTensorType().getDimSize(0));
       }
     }

@@ -147,11 +147,15 @@ def Dejavu_DequantizeAttr : Dejavu_Attr<"Dequantize", "dequantize"> {
     `(x - zero_point) * scale`, where scale and zero point are weights of the
     same rank: one element for each `blockSize` elements along `axis`, and one
     for each index of the other dimensions (or 1 there: the same for all).
-    Without `zeroPoints` the zero point is `zeroPoint`.
+    Elements beyond the last block that `axis` needs are padding. Without
+    `zeroPoints` the zero point is `zeroPoint`. Elements of less than eight bits
+    are packed without gaps, the first one in the lowest bits.
 
     ```mlir
     #dejavu.dequantize<scales = @w.scales, axis = 1, block_size = 32,
                        zero_point = 8>
+    #dejavu.dequantize<scales = @w.scales zero_points = @w.zeros, axis = 1,
+                       block_size = 32>
     ```
   }];
   let parameters = (ins
@@ -160,7 +164,7 @@ def Dejavu_DequantizeAttr : Dejavu_Attr<"Dequantize", "dequantize"> {
       "int64_t":$axis, "int64_t":$blockSize,
       DefaultValuedParameter<"int64_t", "0">:$zeroPoint);
   let assemblyFormat = [{
-    `<` `scales` `=` $scales (`,` `zero_points` `=` $zeroPoints^)? `,`
+    `<` `scales` `=` $scales (`zero_points` `=` $zeroPoints^)? `,`
     `axis` `=` $axis `,` `block_size` `=` $blockSize
     (`,` `zero_point` `=` $zeroPoint^)? `>`
   }];

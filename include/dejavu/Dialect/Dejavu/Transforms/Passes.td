@@ -33,6 +33,28 @@ def SparsifyFFNPass : Pass<"dejavu-sparsify-ffn", "::mlir::ModuleOp"> {
         -> tensor<?x1x256xf32>
     ```
 
+    and a gated one
+
+    ```mlir
+    %f = dejavu.ffn relu %m, gate = @w0 up = @w1 down = @w2
+        : tensor<?x1x256xf32>
+    ```
+
+    becomes, with the rows of the up projection skipped as well,
+
+    ```mlir
+    %g = dejavu.linear %m, @w0 activation = relu
+        : tensor<?x1x256xf32> -> tensor<?x1x1024xf32>
+    %s = dejavu.select exact %g
+        : tensor<?x1x1024xf32> -> !dejavu.active<neuron, 1024>
+    %h = dejavu.gather_linear %m, %s, @w1 times %g
+        : tensor<?x1x256xf32>, !dejavu.active<neuron, 1024>
+        -> tensor<?x1x1024xf32>
+    %f = dejavu.sparse_linear %h, %s, @w2
+        : tensor<?x1x1024xf32>, !dejavu.active<neuron, 1024>
+        -> tensor<?x1x256xf32>
+    ```
+
     Other activations stay dense, and a remark says so. `@prefill` stays dense
     too: over the tokens of a prompt nearly every neuron is active for some
     token, so a dense product reads no more and runs faster.
@@ -44,9 +66,9 @@ def CastWeightsPass : Pass<"dejavu-cast-weights", "::mlir::ModuleOp"> {
   let summary = "Store matrices in another floating-point type";
   let description = [{
     Appends a cast to the recipe of every weight of rank 2 whose elements are
-    not of the wanted type already. Vectors (biases, norms) keep theirs: they
-    are few bytes. So do weights that dense functions get (those of a
-    `dejavu.load_weight`). Arithmetic stays in f32.
+    not of the wanted type already. Vectors (biases, norms) become f32: they
+    are few bytes. Arithmetic stays in f32. Integers, the scales that recipes
+    read and what a `dejavu.load_weight` loads stay as they are.
 
     ```mlir
     dejavu.weight @w : tensor<8x8xf32> from #dejavu.source<"f", offset = 0, length = 256>
