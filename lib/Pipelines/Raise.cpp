@@ -34,9 +34,10 @@ void dejavu::buildRaisePipeline(OpPassManager &manager) {
 
   // From the leaves to the blocks.
   manager.addPass(createRaiseLinearPass());
-  OpPassManager &leaves = manager.nest<func::FuncOp>();
-  leaves.addPass(createRaiseNormPass());
-  leaves.addPass(createRaiseEmbedPass());
+  manager.addPass(createRaiseNormPass());
+  manager.nest<func::FuncOp>().addPass(createRaiseEmbedPass());
+  // Behind the norms of queries and keys, before the attention that they go to.
+  manager.addPass(createRaiseRopePass());
   manager.addPass(createRaiseAttentionPass());
   manager.addPass(createRaiseFFNPass());
   manager.nest<func::FuncOp>().addPass(createRaiseResidualPass());

@@ -66,11 +66,23 @@ static void raise(IRRewriter &rewriter, onnx::GatherOp gather) {
       rewriter.getF32Type());
   if (resultType != gather.getType())
     return;
-  rewriter.setInsertionPoint(gather);
-  rewriter.replaceOpWithNewOp<EmbedOp>(gather, resultType, indices,
-                                       table.getWeightAttr(),
-                                       rewriter.getI64IntegerAttr(offset),
-                                       /*scale=*/FloatAttr());
+  // A product with a number scales the table.
+  Operation *last = gather;
+  FloatAttr scale;
+  if (auto mul = gather->hasOneUse()
+                     ? dyn_cast<onnx::MulOp>(*gather->user_begin())
+                     : onnx::MulOp())
+    if (std::optional<double> number =
+            getConstantFloat(getOtherOperand(mul, gather));
+        number && mul.getType() == resultType) {
+      scale = rewriter.getF32FloatAttr(*number);
+      last = mul;
+    }
+  rewriter.setInsertionPoint(last);
+  Value embed = EmbedOp::create(rewriter, gather.getLoc(), resultType, indices,
+                                table.getWeightAttr(),
+                                rewriter.getI64IntegerAttr(offset), scale);
+  rewriter.replaceAllUsesWith(last->getResult(0), embed);
 }
 
 namespace {

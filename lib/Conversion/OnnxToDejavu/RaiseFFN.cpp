@@ -4,12 +4,18 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// Starts from each linear layer and looks at what computes its input element
+// by element. If that starts from one linear layer, or from two (or two parts
+// of one), and is an activation that is known, or the product of one and the
+// other, the layers make an MLP.
+//
+//===----------------------------------------------------------------------===//
 
 #include "dejavu/Conversion/OnnxToDejavu/Passes.h"
 
-#include "Utils.h"
-
-#include "mlir/IR/PatternMatch.h"
+#include "ActivationMatcher.h"
+#include "Lanes.h"
 
 namespace mlir::dejavu {
 #define GEN_PASS_DEF_RAISEFFNPASS
@@ -19,52 +25,11 @@ namespace mlir::dejavu {
 using namespace mlir;
 using namespace mlir::dejavu;
 
-namespace {
-/// An activation function in the graph.
-struct ActivationMatch {
-  Activation kind;
-  Value input, output;
-  /// How often the function itself uses its input.
-  int64_t inputUses;
-};
-} // namespace
-
-/// The product or power that squares `value`, its only user.
-static Operation *findSquare(Value value) {
-  if (value.use_empty())
-    return nullptr;
-  Operation *user = *value.user_begin();
-  if (!llvm::all_of(value.getUsers(), [&](Operation *u) { return u == user; }))
-    return nullptr;
-  if (auto mul = dyn_cast<onnx::MulOp>(user))
-    return mul.getA() == mul.getB() ? user : nullptr;
-  auto pow = dyn_cast<onnx::PowOp>(user);
-  bool squares =
-      pow && pow.getX() == value &&
-      (getConstantFloat(pow.getY()) == 2.0 || getConstantInt(pow.getY()) == 2);
-  return squares ? user : nullptr;
-}
-
-/// The activation function whose core is `op`; nothing if `op` is none.
-static std::optional<ActivationMatch> matchActivation(Operation *op) {
-  if (auto relu = dyn_cast<onnx::ReluOp>(op)) {
-    if (Operation *square = findSquare(relu))
-      return ActivationMatch{Activation::relu2, relu.getX(),
-                             square->getResult(0), 1};
-    return ActivationMatch{Activation::relu, relu.getX(), relu, 1};
-  }
-  if (auto gelu = dyn_cast<onnx::GeluOp>(op)) {
-    bool tanh = gelu.getApproximate() == onnx::GeluApproximation::Tanh;
-    return ActivationMatch{tanh ? Activation::gelu_tanh : Activation::gelu,
-                           gelu.getX(), gelu, 1};
-  }
-  auto sigmoid = dyn_cast<onnx::SigmoidOp>(op);
-  if (!sigmoid || !sigmoid->hasOneUse())
-    return std::nullopt;
-  auto product = dyn_cast<onnx::MulOp>(*sigmoid->user_begin());
-  if (!product || getOtherOperand(product, sigmoid) != sigmoid.getX())
-    return std::nullopt;
-  return ActivationMatch{Activation::silu, sigmoid.getX(), product, 2};
+/// An op that makes an activation function what it is.
+static bool isCore(Operation *op) {
+  return isa<onnx::ReluOp, onnx::GeluOp, onnx::SigmoidOp, onnx::TanhOp,
+             onnx::ErfOp, onnx::SwishOp, onnx::SoftplusOp, onnx::MishOp,
+             onnx::HardSwishOp, onnx::EluOp, onnx::LeakyReluOp>(op);
 }
 
 namespace {
@@ -73,63 +38,166 @@ struct RaiseFFN : dejavu::impl::RaiseFFNPassBase<RaiseFFN> {
     func::FuncOp function = getMain(getOperation());
     if (!function)
       return;
+    SymbolicShapes shapes(function);
     WeightTable weights(getOperation());
     IRRewriter rewriter(&getContext());
-    SmallVector<Operation *> cores;
-    for (Operation &op : function.front()) {
-      if (!isa<onnx::ReluOp, onnx::GeluOp, onnx::SigmoidOp, onnx::TanhOp,
-               onnx::ErfOp>(op))
+    LaneBuilder lanes(rewriter, shapes, weights);
+
+    // Why the MLP that a core belongs to was not raised.
+    llvm::DenseMap<Operation *, std::string> reasons;
+    llvm::DenseSet<Operation *> raised;
+    SmallVector<LinearOp> layers(function.front().getOps<LinearOp>());
+    for (LinearOp down : layers) {
+      auto slice = ElementwiseSlice::get(down.getInput());
+      if (llvm::none_of(slice.ops, isCore))
         continue;
-      // What has heads is no MLP but belongs to an attention.
-      auto type = dyn_cast<RankedTensorType>(op.getResult(0).getType());
-      if (type && type.getRank() <= 3)
-        cores.push_back(&op);
+      std::string reason = raise(rewriter, lanes, weights, down, slice);
+      for (Operation *op : slice.ops) {
+        if (reason.empty())
+          raised.insert(op);
+        else
+          reasons[op] = reason;
+      }
     }
-    for (Operation *core : cores) {
-      std::string reason = raise(rewriter, weights, core);
+    for (Operation &op : function.front()) {
+      // What has heads is no MLP but belongs to an attention.
+      auto type = op.getNumResults() == 1
+                      ? dyn_cast<RankedTensorType>(op.getResult(0).getType())
+                      : RankedTensorType();
+      if (!isCore(&op) || raised.contains(&op) || !type || type.getRank() > 3)
+        continue;
+      auto known = reasons.find(&op);
+      std::string reason =
+          known != reasons.end() ? known->second : explain(&op, lanes);
       if (!reason.empty())
-        reportNotRaised(core, "MLP", reason);
+        reportNotRaised(&op, "MLP", reason);
     }
     eraseDeadOps(function);
   }
 
 private:
-  /// Raises the MLP around `core`, or says why not.
-  std::string raise(IRRewriter &rewriter, WeightTable &weights,
-                    Operation *core) {
-    std::optional<ActivationMatch> match = matchActivation(core);
+  /// Raises the MLP that ends in `down`, or says why not.
+  std::string raise(IRRewriter &rewriter, LaneBuilder &lanes,
+                    WeightTable &weights, LinearOp down,
+                    const ElementwiseSlice &slice);
+
+  /// Why a core that leads to no linear layer is no part of an MLP. Nothing
+  /// if it leads to an output of the function, as a pooler does.
+  std::string explain(Operation *core, LaneBuilder &lanes);
+
+  /// Why the leaves of a slice are not those of an MLP, or nothing.
+  static std::string checkLeaves(LaneBuilder &lanes,
+                                 const ElementwiseSlice &slice);
+};
+} // namespace
+
+std::string RaiseFFN::checkLeaves(LaneBuilder &lanes,
+                                  const ElementwiseSlice &slice) {
+  for (Value leaf : slice.leaves) {
+    Value source = lanes.getProvenance().getSource(leaf);
+    auto linear = source.getDefiningOp<LinearOp>();
+    if (!linear || linear.getActivation())
+      return "the activation's input is not the result of a linear layer";
+  }
+  for (Value leaf : slice.leaves)
+    for (Operation *user : leaf.getUsers())
+      if (!slice.ops.contains(user))
+        return "the up projection has another use";
+  return "";
+}
+
+std::string RaiseFFN::raise(IRRewriter &rewriter, LaneBuilder &lanes,
+                            WeightTable &weights, LinearOp down,
+                            const ElementwiseSlice &slice) {
+  if (std::string reason = checkLeaves(lanes, slice); !reason.empty())
+    return reason;
+  for (Operation *op : slice.ops)
+    for (Operation *user : op->getUsers())
+      if (user != down && !slice.ops.contains(user))
+        return "the neurons have more than one use";
+  if (!down.getInput().hasOneUse())
+    return "the neurons have more than one use";
+
+  Activation activation;
+  unsigned gate = 0;
+  bool isGated = slice.leaves.size() == 2;
+  if (isGated) {
+    auto match = matchGatedActivation(slice);
     if (!match)
+      return "what is computed from both projections is no product with an "
+             "activation that is known";
+    std::tie(activation, gate) = *match;
+  } else {
+    std::optional<Activation> match = matchActivation(slice);
+    if (!match) {
+      Operation *core = *llvm::find_if(slice.ops, isCore);
       return (core->getName().getStringRef() +
               " is no activation that is known")
           .str();
-    auto up = match->input.getDefiningOp<LinearOp>();
-    if (!up || up.getActivation())
-      return "the activation's input is not the result of a linear layer";
-    if (std::distance(match->input.use_begin(), match->input.use_end()) !=
-        match->inputUses)
-      return "the up projection has another use";
-    if (!match->output.hasOneUse())
-      return "the neurons have more than one use";
-    auto down = dyn_cast<LinearOp>(*match->output.user_begin());
-    if (!down)
-      return ("the neurons go into " +
-              match->output.user_begin()->getName().getStringRef() +
-              " and not into a linear layer")
-          .str();
-    if (down.getType() != up.getInput().getType())
-      return "input and result differ in features";
-
-    rewriter.setInsertionPoint(down);
-    auto ffn = FFNOp::create(
-        rewriter, core->getLoc(), down.getType(),
-        ActivationAttr::get(&getContext(), match->kind), up.getInput(),
-        /*gate=*/FlatSymbolRefAttr(), /*gate_bias=*/FlatSymbolRefAttr(),
-        up.getWeightAttr(), up.getBiasAttr(),
-        weights.getTransposed(down.getWeightAttr()), down.getBiasAttr());
-    rewriter.replaceOp(down, ffn);
-    remark::passed(ffn.getLoc(), getRemarkOptions(ffn))
-        << ("MLP is raised: " + stringifyActivation(match->kind)).str();
-    return "";
+    }
+    activation = *match;
   }
-};
-} // namespace
+
+  SmallVector<LinearOp, 2> projections;
+  for (Value leaf : slice.leaves) {
+    std::optional<LaneMap> map = lanes.getMap(leaf);
+    Value projection;
+    if (map && (*map)->getForm() == "btl")
+      projection = lanes.getActivation(*map);
+    auto linear =
+        projection ? projection.getDefiningOp<LinearOp>() : LinearOp();
+    if (!linear)
+      return "the up projection is cut in a way that is not known";
+    projections.push_back(linear);
+  }
+  LinearOp up = projections[isGated ? 1 - gate : 0];
+  LinearOp gateLinear = isGated ? projections[gate] : LinearOp();
+  if (isGated && gateLinear.getInput() != up.getInput())
+    return "gate and up projection have different inputs";
+  if (down.getType() != up.getInput().getType())
+    return "input and result differ in features";
+
+  rewriter.setInsertionPoint(down);
+  Operation *core = *llvm::find_if(slice.ops, isCore);
+  auto ffn = lanes.create<FFNOp>(
+      core->getLoc(), down.getType(),
+      ActivationAttr::get(&getContext(), activation), up.getInput(),
+      isGated ? gateLinear.getWeightAttr() : FlatSymbolRefAttr(),
+      isGated ? gateLinear.getBiasAttr() : FlatSymbolRefAttr(),
+      up.getWeightAttr(), up.getBiasAttr(),
+      weights.getTransposed(down.getWeightAttr()), down.getBiasAttr());
+  // `down` stays, dead: others may look for it.
+  rewriter.replaceAllUsesWith(down, ffn);
+  remark::passed(ffn.getLoc(), getRemarkOptions(ffn))
+      << ("MLP is raised: " + stringifyActivation(activation) +
+          (isGated ? ", gated" : ""))
+             .str();
+  return "";
+}
+
+std::string RaiseFFN::explain(Operation *core, LaneBuilder &lanes) {
+  auto slice = ElementwiseSlice::get(core->getResult(0));
+  std::string reason = checkLeaves(lanes, slice);
+  // Forward, as far as ops are elementwise.
+  Value value = core->getResult(0);
+  while (true) {
+    if (value.use_empty())
+      return "";
+    Operation *user = *value.user_begin();
+    bool isOne = llvm::all_of(value.getUsers(),
+                              [&](Operation *other) { return other == user; });
+    if (isOne && isElementwise(user)) {
+      value = user->getResult(0);
+      continue;
+    }
+    if (isOne && user->hasTrait<OpTrait::IsTerminator>())
+      return "";
+    if (!reason.empty())
+      return reason;
+    if (!isOne)
+      return "the neurons have more than one use";
+    return ("the neurons go into " + user->getName().getStringRef() +
+            " and not into a linear layer")
+        .str();
+  }
+}

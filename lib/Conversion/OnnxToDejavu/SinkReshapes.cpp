@@ -13,7 +13,7 @@
 
 #include "dejavu/Conversion/OnnxToDejavu/Passes.h"
 
-#include "Utils.h"
+#include "ActivationMatcher.h"
 
 #include "dejavu/Analysis/SymbolicShapes.h"
 #include "mlir/IR/PatternMatch.h"
@@ -27,11 +27,8 @@ using namespace mlir;
 using namespace mlir::dejavu;
 
 /// Ops that work element by element and so do not care for the rank.
-static bool isElementwise(Operation *op) {
-  return isa<onnx::AddOp, onnx::SubOp, onnx::MulOp, onnx::DivOp, onnx::PowOp,
-             onnx::MaxOp, onnx::MinOp, onnx::NegOp, onnx::SqrtOp, onnx::ErfOp,
-             onnx::ReluOp, onnx::SigmoidOp, onnx::TanhOp, onnx::GeluOp,
-             onnx::CastOp, onnx::IdentityOp>(op);
+static bool isRowwise(Operation *op) {
+  return isElementwise(op) || isa<onnx::CastOp>(op);
 }
 
 namespace {
@@ -49,9 +46,19 @@ struct SinkReshapes : dejavu::impl::OnnxSinkReshapesPassBase<SinkReshapes> {
         visitReshape(rewriter, shapes, reshape);
       else if (auto gemm = dyn_cast<onnx::GemmOp>(op))
         visitGemm(rewriter, shapes, gemm);
-      else if (auto norm = dyn_cast<onnx::LayerNormalizationOp>(op))
-        visitNorm(rewriter, shapes, norm);
-      else if (isElementwise(&op))
+      else if (auto matmul = dyn_cast<onnx::MatMulOp>(op))
+        visitMatMul(rewriter, shapes, matmul);
+      else if (auto layer = dyn_cast<onnx::LayerNormalizationOp>(op))
+        visitNorm(rewriter, shapes, layer);
+      else if (auto rms = dyn_cast<onnx::RMSNormalizationOp>(op))
+        visitNorm(rewriter, shapes, rms);
+      else if (auto rms = dyn_cast<onnx::SimplifiedLayerNormalizationOp>(op))
+        visitNorm(rewriter, shapes, rms);
+      else if (auto mean = dyn_cast<onnx::ReduceMeanOp>(op))
+        visitMean(rewriter, shapes, mean);
+      else if (isa<onnx::SplitOp, onnx::SliceOp>(op))
+        visitCut(rewriter, shapes, &op);
+      else if (isRowwise(&op))
         visitElementwise(rewriter, shapes, &op);
     }
     eraseDeadOps(function);
@@ -66,9 +73,35 @@ private:
       return;
     }
     const SymbolicShapes::Dims *dims = shapes.getShape(reshape.getData());
-    if (dims && dims->size() == 3 &&
-        shapes.hasShape(reshape, {(*dims)[0] * (*dims)[1], (*dims)[2]}))
+    if (!dims || dims->size() < 3)
+      return;
+    DimExpr features = 1;
+    for (const DimExpr &dim : ArrayRef<DimExpr>(*dims).drop_front(2))
+      features = features * dim;
+    if (!shapes.hasShape(reshape, {(*dims)[0] * (*dims)[1], features}))
+      return;
+    if (dims->size() == 3) {
       deepForms[reshape] = reshape.getData();
+      return;
+    }
+    // Heads are merged in the same step.
+    std::optional<int64_t> size = features.getConstant();
+    auto type = cast<RankedTensorType>(reshape.getData().getType());
+    if (!size)
+      return;
+    auto shapeType = RankedTensorType::get({3}, rewriter.getI64Type());
+    Value shape = track(
+        shapes,
+        onnx::ConstantOp::create(
+            rewriter, reshape.getLoc(), shapeType,
+            DenseElementsAttr::get(shapeType, ArrayRef<int64_t>{0, 0, *size})));
+    deepForms[reshape] =
+        track(shapes, onnx::ReshapeOp::create(
+                          rewriter, reshape.getLoc(),
+                          RankedTensorType::get(
+                              {type.getDimSize(0), type.getDimSize(1), *size},
+                              type.getElementType()),
+                          reshape.getData(), shape));
   }
 
   /// Gemm with a matrix and a bias that are the same for all rows is a MatMul
@@ -77,8 +110,9 @@ private:
                  onnx::GemmOp gemm) {
     Value deep = deepForms.lookup(gemm.getA());
     Value bias = gemm.getC();
-    bool plainBias = !bias || (gemm.getBeta().isExactlyValue(1.0) &&
-                               isVector(bias.getType()));
+    bool plainBias =
+        !bias || (gemm.getBeta().isExactlyValue(1.0) &&
+                  (isVector(bias.getType()) || isRow(bias.getType())));
     if (!deep || gemm.getTransA() || !gemm.getAlpha().isExactlyValue(1.0) ||
         !plainBias)
       return;
@@ -103,20 +137,93 @@ private:
     deepForms[gemm] = result;
   }
 
-  void visitNorm(IRRewriter &rewriter, SymbolicShapes &shapes,
-                 onnx::LayerNormalizationOp norm) {
+  /// A product with a matrix of its own.
+  void visitMatMul(IRRewriter &rewriter, SymbolicShapes &shapes,
+                   onnx::MatMulOp matmul) {
+    Value deep = deepForms.lookup(matmul.getA());
+    if (!deep || !isMatrix(matmul.getB().getType()) ||
+        !isMatrix(matmul.getType()))
+      return;
+    deepForms[matmul] = track(
+        shapes, onnx::MatMulOp::create(rewriter, matmul.getLoc(),
+                                       getDeepType(deep, matmul.getType()),
+                                       deep, matmul.getB()));
+  }
+
+  template <typename NormTy>
+  void visitNorm(IRRewriter &rewriter, SymbolicShapes &shapes, NormTy norm) {
     Value deep = deepForms.lookup(norm.getX());
     if (!deep || (norm.getAxis() != -1 && norm.getAxis() != 1) ||
-        norm->getNumResults() != 1 || !isMatrix(norm.getY().getType()) ||
-        !isVector(norm.getScale().getType()) ||
-        (norm.getB() && !isVector(norm.getB().getType())))
+        norm->getNumResults() != 1 || !isMatrix(norm.getY().getType()))
       return;
+    for (Value parameter : norm->getOperands().drop_front())
+      if (!isVector(parameter.getType()))
+        return;
     Operation *copy = rewriter.clone(*norm);
     copy->setOperand(0, deep);
     copy->getResult(0).setType(
         cast<RankedTensorType>(getDeepType(deep, norm.getY().getType())));
-    cast<onnx::LayerNormalizationOp>(copy).setAxis(-1);
+    cast<NormTy>(copy).setAxis(-1);
     deepForms[norm.getY()] = track(shapes, copy);
+  }
+
+  /// The mean over the features, which stay as a dimension of one.
+  void visitMean(IRRewriter &rewriter, SymbolicShapes &shapes,
+                 onnx::ReduceMeanOp mean) {
+    Value deep = deepForms.lookup(mean.getData());
+    std::optional<int64_t> axis =
+        mean.getAxes() ? getConstantInt(mean.getAxes()) : std::nullopt;
+    if (!deep || !axis || (*axis != -1 && *axis != 1) ||
+        mean.getKeepdims() == 0 || !isMatrix(mean.getType()))
+      return;
+    auto axesType = cast<RankedTensorType>(mean.getAxes().getType());
+    Value last =
+        track(shapes, onnx::ConstantOp::create(
+                          rewriter, mean.getLoc(), axesType,
+                          DenseElementsAttr::get(axesType, int64_t(-1))));
+    Operation *copy = rewriter.clone(*mean);
+    copy->setOperands({deep, last});
+    copy->getResult(0).setType(
+        cast<RankedTensorType>(getDeepType(deep, mean.getType())));
+    deepForms[mean] = track(shapes, copy);
+  }
+
+  /// Parts of the features.
+  void visitCut(IRRewriter &rewriter, SymbolicShapes &shapes, Operation *op) {
+    Value deep = deepForms.lookup(op->getOperand(0));
+    if (!deep || !llvm::all_of(op->getResultTypes(), isMatrix))
+      return;
+    if (auto split = dyn_cast<onnx::SplitOp>(op)) {
+      if (split.getAxis() != -1 && split.getAxis() != 1)
+        return;
+    } else {
+      auto slice = cast<onnx::SliceOp>(op);
+      std::optional<int64_t> axis =
+          slice.getAxes() ? getConstantInt(slice.getAxes()) : std::nullopt;
+      if (!axis || (*axis != -1 && *axis != 1))
+        return;
+    }
+    Operation *copy = rewriter.clone(*op);
+    copy->setOperand(0, deep);
+    if (auto split = dyn_cast<onnx::SplitOp>(copy)) {
+      split.setAxis(-1);
+    } else {
+      auto slice = cast<onnx::SliceOp>(copy);
+      auto axesType = cast<RankedTensorType>(slice.getAxes().getType());
+      auto last = DenseElementsAttr::get(
+          axesType, APInt(axesType.getElementTypeBitWidth(), -1, true));
+      rewriter.setInsertionPoint(copy);
+      slice.getAxesMutable().assign(
+          track(shapes, onnx::ConstantOp::create(rewriter, op->getLoc(),
+                                                 axesType, last)));
+      rewriter.setInsertionPointAfter(copy);
+    }
+    for (auto [from, to] :
+         llvm::zip_equal(op->getResults(), copy->getResults())) {
+      to.setType(cast<RankedTensorType>(getDeepType(deep, from.getType())));
+      deepForms[from] = to;
+    }
+    shapes.update(copy);
   }
 
   /// Operands are deep, or broadcast along rows: at most vectors of features.
@@ -130,7 +237,7 @@ private:
           return;
         deepOperand = deep;
         operands.push_back(deep);
-      } else if (isVector(operand.getType())) {
+      } else if (isVector(operand.getType()) || isRow(operand.getType())) {
         operands.push_back(operand);
       } else {
         return;
@@ -154,6 +261,12 @@ private:
   static bool isVector(Type type) {
     auto tensor = dyn_cast<RankedTensorType>(type);
     return tensor && tensor.getRank() <= 1;
+  }
+
+  /// A matrix of one row, which broadcasts along rows.
+  static bool isRow(Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    return tensor && tensor.getRank() == 2 && tensor.getDimSize(0) == 1;
   }
 
   static bool isMatrix(Type type) {

@@ -73,18 +73,40 @@ public:
   /// made once, with a recipe, and `name` comes back if it is transposed twice.
   FlatSymbolRefAttr getTransposed(FlatSymbolRefAttr name);
 
+  /// The weight that has some rows (indices along the first dimension) of the
+  /// weight `name`, which it is itself if that is all of them in order.
+  FlatSymbolRefAttr getRows(FlatSymbolRefAttr name, ArrayRef<int64_t> rows);
+
+  /// The weight with the elements of `name` in another shape; null if that is
+  /// not to be had without moving elements.
+  FlatSymbolRefAttr getReshaped(FlatSymbolRefAttr name,
+                                ArrayRef<int64_t> shape);
+
 private:
+  /// The weight that `change` makes of a copy of `weight`, once for each
+  /// content. A null name says that there is none.
+  FlatSymbolRefAttr getCopy(WeightOp weight, const llvm::Twine &name,
+                            bool keepsName,
+                            llvm::function_ref<void(WeightOp)> change);
+
   SymbolTable symbols;
   /// Symbols by what they hold: source, stored type and recipe.
   llvm::DenseMap<Attribute, FlatSymbolRefAttr> byContents;
 };
 
-/// The weight that `value` loads, with dimensions as in `value`: null if it is
-/// none. A transpose between the two is looked through.
+/// The matrix that `value` loads, with the last two dimensions of `value`, all
+/// others being one: null if it is none. Transposes, casts to f32's own type
+/// and changes of shape between the two are looked through.
 FlatSymbolRefAttr matchWeight(Value value, WeightTable &weights);
 
-/// The vector of `size` elements that `value` loads: null if it is none.
-FlatSymbolRefAttr matchVector(Value value, int64_t size);
+/// The weight of shape `shape` whose elements are those of `value`: null if it
+/// is none. Ops that only change the shape are looked through.
+FlatSymbolRefAttr matchReshapedWeight(Value value, ArrayRef<int64_t> shape,
+                                      WeightTable &weights);
+
+/// The vector of `size` elements that `value` loads: null if it is none. All
+/// dimensions of `value` but the last may be one.
+FlatSymbolRefAttr matchVector(Value value, int64_t size, WeightTable &weights);
 
 } // namespace mlir::dejavu
 

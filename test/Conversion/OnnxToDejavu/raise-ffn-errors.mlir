@@ -32,12 +32,35 @@ func.func @main(%x: tensor<?x?x8xf32>, %h: tensor<?x?x32xf32>)
   // REMARK: MLP is not raised: onnx.Tanh is no activation that is known
   %11 = dejavu.linear %x, @w1 : tensor<?x?x8xf32> -> tensor<?x?x32xf32>
   %12 = onnx.Tanh(%11) : (tensor<?x?x32xf32>) -> tensor<?x?x32xf32>
+  %13 = dejavu.linear %12, @w2 : tensor<?x?x32xf32> -> tensor<?x?x8xf32>
 
-  // REMARK: MLP is not raised: the neurons go into func.return and not into a linear layer
-  %13 = dejavu.linear %x, @w1 : tensor<?x?x8xf32> -> tensor<?x?x32xf32>
-  %14 = onnx.Relu(%13) : (tensor<?x?x32xf32>) -> tensor<?x?x32xf32>
-  %15 = onnx.Add(%12, %6) : (tensor<?x?x32xf32>, tensor<?x?x32xf32>) -> tensor<?x?x32xf32>
-  %16 = dejavu.residual_add %4, %7 : tensor<?x?x8xf32>
+  // REMARK: MLP is not raised: the neurons go into onnx.Softmax and not into a linear layer
+  %14 = dejavu.linear %x, @w1 : tensor<?x?x8xf32> -> tensor<?x?x32xf32>
+  %15 = onnx.Relu(%14) : (tensor<?x?x32xf32>) -> tensor<?x?x32xf32>
+  %16 = onnx.Softmax(%15) : (tensor<?x?x32xf32>) -> tensor<?x?x32xf32>
+
+  // REMARK: MLP is not raised: what is computed from both projections is no product with an activation that is known
+  %17 = dejavu.linear %x, @w1 : tensor<?x?x8xf32> -> tensor<?x?x32xf32>
+  %18 = dejavu.linear %x, @w1 : tensor<?x?x8xf32> -> tensor<?x?x32xf32>
+  %19 = onnx.Relu(%17) : (tensor<?x?x32xf32>) -> tensor<?x?x32xf32>
+  %20 = onnx.Add(%19, %18) : (tensor<?x?x32xf32>, tensor<?x?x32xf32>) -> tensor<?x?x32xf32>
+  %21 = dejavu.linear %20, @w2 : tensor<?x?x32xf32> -> tensor<?x?x8xf32>
+
+  // REMARK: MLP is not raised: gate and up projection have different inputs
+  %22 = dejavu.linear %13, @w1 : tensor<?x?x8xf32> -> tensor<?x?x32xf32>
+  %23 = dejavu.linear %x, @w1 : tensor<?x?x8xf32> -> tensor<?x?x32xf32>
+  %24 = onnx.Relu(%22) : (tensor<?x?x32xf32>) -> tensor<?x?x32xf32>
+  %25 = onnx.Mul(%24, %23) : (tensor<?x?x32xf32>, tensor<?x?x32xf32>) -> tensor<?x?x32xf32>
+  %26 = dejavu.linear %25, @w2 : tensor<?x?x32xf32> -> tensor<?x?x8xf32>
+
+  // What leads to an output is no MLP, and nothing is said of it.
+  // REMARK-NOT: MLP is not raised
+  %27 = dejavu.linear %x, @w1 : tensor<?x?x8xf32> -> tensor<?x?x32xf32>
+  %28 = onnx.Tanh(%27) : (tensor<?x?x32xf32>) -> tensor<?x?x32xf32>
+  %29 = dejavu.residual_add %4, %7 : tensor<?x?x8xf32>
+  %30 = dejavu.residual_add %21, %26 : tensor<?x?x8xf32>
+  %31 = dejavu.residual_add %29, %30 : tensor<?x?x8xf32>
+  %32 = onnx.Add(%16, %6) : (tensor<?x?x32xf32>, tensor<?x?x32xf32>) -> tensor<?x?x32xf32>
   // CHECK: return
-  return %1, %16, %2, %15, %10, %14 : tensor<?x?x8xf32>, tensor<?x?x8xf32>, tensor<?x?x32xf32>, tensor<?x?x32xf32>, tensor<?x?x4xf32>, tensor<?x?x32xf32>
+  return %1, %31, %2, %32, %10, %28 : tensor<?x?x8xf32>, tensor<?x?x8xf32>, tensor<?x?x32xf32>, tensor<?x?x32xf32>, tensor<?x?x4xf32>, tensor<?x?x32xf32>
 }

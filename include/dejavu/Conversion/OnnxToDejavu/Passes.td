@@ -190,9 +190,18 @@ def RaiseLinearPass : Pass<"raise-linear", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::dejavu::DejavuDialect"];
 }
 
-def RaiseNormPass : Pass<"raise-norm", "::mlir::func::FuncOp"> {
+def RaiseNormPass : Pass<"raise-norm", "::mlir::ModuleOp"> {
   let summary = "Raise normalisation over the features to norm";
   let description = [{
+    The operators of layer and RMS norms, and what exporters compose them of:
+    mean, difference, square, square root and quotient in their spellings, with
+    or without a scale (that one may be added to) and a bias.
+
+    Norms over the features of each head become norms in groups of the
+    activation whose heads were split, and what splits the heads moves behind
+    them. A scale that has elements of its own for each head is a product of its
+    own.
+
     ```mlir
     %n = onnx.LayerNormalization(%x, %scale, %bias) {epsilon = 1.0e-5 : f32}
         : (tensor<?x?x8xf32>, tensor<8xf32>, tensor<8xf32>) -> tensor<?x?x8xf32>
@@ -211,7 +220,8 @@ def RaiseEmbedPass : Pass<"raise-embed", "::mlir::func::FuncOp"> {
   let summary = "Raise lookups in a table to embed";
   let description = [{
     `Gather` of rows of a weight by [batch, tokens] indices; a constant that is
-    added to the indices becomes the offset.
+    added to the indices becomes the offset, and one that the rows are
+    multiplied by the scale.
 
     ```mlir
     %1 = onnx.Add(%positions, %two) : (tensor<?x?xi64>, tensor<i64>) -> tensor<?x?xi64>
@@ -274,11 +284,44 @@ def RaiseAttentionPass : Pass<"raise-attention", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::dejavu::DejavuDialect"];
 }
 
-def RaiseFFNPass : Pass<"raise-ffn", "::mlir::ModuleOp"> {
-  let summary = "Raise a linear layer, an activation and a linear layer to ffn";
+def RaiseRopePass : Pass<"raise-rope", "::mlir::ModuleOp"> {
+  let summary = "Raise rotary position embeddings to rope";
   let description = [{
-    Activations are ReLU, squared ReLU, GELU in both forms and SiLU. The down
-    projection of `dejavu.ffn` is neuron-major, so its recipe transposes.
+    A rotated query or key is linear in an activation and in factors that depend
+    on positions alone. The analysis LaneProvenance tells for each of its lanes
+    which lanes of both make it; if that is a rotation of pairs, half apart or
+    side by side, of all features of a head or the first ones, it becomes
+    `dejavu.rope` of the activation, and what splits the heads moves behind it.
+
+    Where the factors are the cosines and sines of positions times a vector of
+    frequencies, their table is `dejavu.rope_table`, and else they are joined.
+
+    ```mlir
+    %y = onnx.Mul(%q, %cos) : (tensor<?x4x?x16xf32>, tensor<?x1x?x16xf32>) -> tensor<?x4x?x16xf32>
+    ...
+    %r = onnx.Add(%y, %z) : (tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>) -> tensor<?x4x?x16xf32>
+    ```
+
+    becomes
+
+    ```mlir
+    %t = dejavu.rope_table %positions, @inv_freq : tensor<?x?xi64> -> tensor<?x?x16xf32>
+    %r = dejavu.rope %x, %t heads = 4 : tensor<?x?x64xf32>, tensor<?x?x16xf32>
+    ```
+
+    A remark of category `raise` says for each that is not raised why not.
+  }];
+  let dependentDialects = ["::mlir::dejavu::DejavuDialect"];
+}
+
+def RaiseFFNPass : Pass<"raise-ffn", "::mlir::ModuleOp"> {
+  let summary = "Raise linear layers around an activation to ffn";
+  let description = [{
+    Activations are ReLU, squared ReLU, GELU in three forms and SiLU. Which one
+    it is, and whether its result is multiplied by another projection, is found
+    by evaluating the ops between the layers on numbers, whatever they are. The
+    projections may be parts of one packed layer, whose weight is then cut. The
+    down projection of `dejavu.ffn` is neuron-major, so its recipe transposes.
 
     ```mlir
     %1 = dejavu.linear %x, @w1, @b1 : tensor<?x?x8xf32> -> tensor<?x?x32xf32>
