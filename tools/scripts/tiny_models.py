@@ -42,6 +42,8 @@ def sized(**settings):
     return {**common, **settings}
 
 
+HALF = {"rope_type": "default", "rope_theta": 10000.0,
+        "partial_rotary_factor": 0.5}
 GQA = {"num_key_value_heads": 2}
 GEMMA = {**GQA, "head_dim": 16, "hidden_activation": "gelu_pytorch_tanh"}
 PHI3 = {"pad_token_id": 0, "original_max_position_embeddings": 128}
@@ -105,9 +107,7 @@ FAMILIES = {
         layer_types=["sliding_attention", "full_attention"])),
     "qwen2": Family("Qwen2Config", sized(**GQA, tie_word_embeddings=True)),
     "qwen3": Family("Qwen3Config", sized(**GQA, head_dim=32)),
-    "phi": Family("PhiConfig", sized(rope_parameters={
-        "rope_type": "default", "rope_theta": 10000.0,
-        "partial_rotary_factor": 0.5})),
+    "phi": Family("PhiConfig", sized(rope_parameters=HALF)),
     "phi3": Family("Phi3Config", sized(
         **GQA, **PHI3, sliding_window=None)),
     "phi3-window": Family("Phi3Config", sized(
@@ -124,9 +124,7 @@ FAMILIES = {
         **GEMMA, sliding_window=WINDOW, query_pre_attn_scalar=24,
         layer_types=["sliding_attention", "full_attention"])),
     "nemotron": Family("NemotronConfig", sized(
-        **GQA, head_dim=16, hidden_act="relu2", rope_parameters={
-            "rope_type": "default", "rope_theta": 10000.0,
-            "partial_rotary_factor": 0.5})),
+        **GQA, head_dim=16, hidden_act="relu2", rope_parameters=HALF)),
     "stablelm": Family("StableLmConfig", sized(
         **GQA, use_qkv_bias=True, rope_parameters={
             "rope_type": "default", "rope_theta": 10000.0,
@@ -169,6 +167,18 @@ FAMILIES = {
     "qwen2_moe": Family("Qwen2MoeConfig", sized(
         **GQA, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=32,
         shared_expert_intermediate_size=64)),
+    # Wider heads: GroupQueryAttention of ONNX Runtime rotates no fewer than 16
+    # values of each.
+    "llama-wide": Family("LlamaConfig", sized(
+        num_attention_heads=2, num_key_value_heads=1)),
+    "mistral-wide": Family("MistralConfig", sized(
+        num_attention_heads=2, num_key_value_heads=1, head_dim=32,
+        sliding_window=WINDOW)),
+    "phi-wide": Family("PhiConfig", sized(
+        num_attention_heads=2, rope_parameters=HALF)),
+    "nemotron-wide": Family("NemotronConfig", sized(
+        num_attention_heads=2, num_key_value_heads=1, head_dim=32,
+        hidden_act="relu2", rope_parameters=HALF)),
     # Decoders without a cache: logits of all tokens.
     "gpt2-nocache": Family("GPT2Config", OLD_NAMES, cache=False),
     "opt-nocache": Family("OPTConfig", {
