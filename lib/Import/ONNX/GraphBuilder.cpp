@@ -197,16 +197,17 @@ FailureOr<Type> GraphBuilder::convertType(const proto::ValueInfoProto &value,
   SmallVector<int64_t> shape;
   int64_t product = 8;
   for (const auto &dim : tensor.shape().dim()) {
-    if (!dim.has_dim_value()) {
+    int64_t size = dim.dim_value();
+    // torch.export names some sizes by their own digits: "2".
+    if (!dim.has_dim_value() &&
+        (StringRef(dim.dim_param()).getAsInteger(10, size) || size < 0)) {
       shape.push_back(ShapedType::kDynamic);
       continue;
     }
-    shape.push_back(dim.dim_value());
-    if (dim.dim_value() < 0)
-      return fail("expected no negative dimension, found " +
-                  Twine(dim.dim_value()));
-    if (dim.dim_value() != 0 &&
-        __builtin_mul_overflow(product, dim.dim_value(), &product))
+    shape.push_back(size);
+    if (size < 0)
+      return fail("expected no negative dimension, found " + Twine(size));
+    if (size != 0 && __builtin_mul_overflow(product, size, &product))
       return fail("size of shape " + onnx::describe(shape) +
                   " does not fit 63 bits");
   }

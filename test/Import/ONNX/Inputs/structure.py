@@ -31,6 +31,12 @@ def dims(folder):
 
 
 @case
+def numerals(folder):
+    return model(inputs=[value("X", ["batch", "12", "-3", "2x"])],
+                 outputs=[value("Y", ["batch", "12", None, "007"])])
+
+
+@case
 def unranked(folder):
     return model(inputs=[value("X", None)], outputs=[value("Y", [1, "n"])])
 
