@@ -478,12 +478,15 @@ std::optional<SymbolicShapes::Dims> SymbolicShapes::inferShape(Operation *op) {
         return dims;
       })
       .Case([&](onnx::RangeOp range) -> Result {
+        const Dims *start = getContents(range.getStart());
         const Dims *limit = getContents(range.getLimit());
-        if (getNumber(getContents(range.getStart())) != 0 ||
-            getNumber(getContents(range.getDelta())) != 1 || !limit ||
-            limit->size() != 1 || !limit->front().isNonNegative())
+        if (!start || start->size() != 1 || !limit || limit->size() != 1 ||
+            getNumber(getContents(range.getDelta())) != 1)
           return std::nullopt;
-        return Dims{limit->front()};
+        DimExpr count = limit->front() - start->front();
+        if (!count.isNonNegative())
+          return std::nullopt;
+        return Dims{count};
       })
       .Case([&](onnx::ConstantOfShapeOp fill) -> Result {
         const Dims *dims = getContents(fill.getInput());

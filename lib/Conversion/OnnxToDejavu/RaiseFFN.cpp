@@ -82,7 +82,7 @@ private:
                     const ElementwiseSlice &slice);
 
   /// Why a core that leads to no linear layer is no part of an MLP. Nothing
-  /// if it leads to an output of the function, as a pooler does.
+  /// if it leads to an output of the function, or is the tanh of a pooler.
   std::string explain(Operation *core, LaneBuilder &lanes);
 
   /// Why the leaves of a slice are not those of an MLP, or nothing.
@@ -193,7 +193,7 @@ std::string RaiseFFN::explain(Operation *core, LaneBuilder &lanes) {
     if (isOne && user->hasTrait<OpTrait::IsTerminator>())
       return "";
     if (!reason.empty())
-      return reason;
+      return isa<onnx::TanhOp>(core) ? "" : reason;
     if (!isOne)
       return "the neurons have more than one use";
     return ("the neurons go into " + user->getName().getStringRef() +

@@ -18,3 +18,17 @@ func.func @main(%i: tensor<?x?xi64>) -> (tensor<?x?x8xf32>, tensor<?x?x8xf32>, t
   %4 = onnx.Gather(%t, %3) {axis = -2 : i64} : (tensor<66x8xf32>, tensor<?x?xi64>) -> tensor<?x?x8xf32>
   return %0, %2, %4 : tensor<?x?x8xf32>, tensor<?x?x8xf32>, tensor<?x?x8xf32>
 }
+
+// Gemma's embeddings are multiplied by the root of their size.
+// CHECK-LABEL: func.func @scaled(
+// CHECK-SAME: %[[I:.*]]: tensor<?x?xi64>
+func.func @scaled(%ids: tensor<?x?xi64>) -> tensor<?x?x4xf32> {
+  %t = dejavu.load_weight @scaled_table : tensor<16x4xf32>
+  %two = onnx.Constant dense<2.0> : tensor<f32>
+  // CHECK: %[[E:.*]] = dejavu.embed %[[I]], @scaled_table {scale = 2.000000e+00 : f32} :
+  %0 = onnx.Gather(%t, %ids) : (tensor<16x4xf32>, tensor<?x?xi64>) -> tensor<?x?x4xf32>
+  %1 = onnx.Mul(%two, %0) : (tensor<f32>, tensor<?x?x4xf32>) -> tensor<?x?x4xf32>
+  // CHECK: return %[[E]]
+  return %1 : tensor<?x?x4xf32>
+}
+dejavu.weight @scaled_table : tensor<16x4xf32> from <"m", offset = 0, length = 256>
