@@ -40,13 +40,15 @@ static bool isWorthThreads(RankedTensorType weight) {
 }
 
 /// `_256x1024_f32_bias_relu`.
-static std::string nameProduct(RankedTensorType weight, bool hasBias,
-                               std::optional<Activation> activation = {}) {
+static std::string nameProduct(RankedTensorType weight,
+                               const Epilogue &epilogue) {
   return ("_" + Twine(weight.getDimSize(0)) + "x" +
           Twine(weight.getDimSize(1)) + "_" +
-          nameElement(weight.getElementType()) + (hasBias ? "_bias" : "") +
-          (activation ? "_" + stringifyActivation(*activation) : StringRef()))
+          nameElement(weight.getElementType()) + epilogue.getName())
       .str();
+}
+static std::string nameProduct(RankedTensorType weight, bool hasBias) {
+  return nameProduct(weight, Epilogue{hasBias, std::nullopt});
 }
 
 /// Calls `body` with groups of rows 0 .. rows - 1: as many groups of `size` as
@@ -72,15 +74,21 @@ struct DotGenerator {
   KernelBuilder &b;
   Value input, weight, bias, result;
   int64_t in;
-  std::optional<Activation> activation;
+  Epilogue epilogue;
+  /// Rows that multiply the result, or null. May be the result's.
+  Value factor;
 
   /// Accumulators of one dot product. It fixes the order of the sum.
   static constexpr int64_t kAccumulators = 2;
 
   /// Results [row, row + numRows) x [out, out + numOuts).
   void generate(Value out, int64_t numOuts, Value row, int64_t numRows);
+  /// Results `outs` of one row, which need not be neighbours.
+  void gather(ArrayRef<Value> outs, Value row);
 
 private:
+  /// The sums for all pairs: those of a row are neighbours.
+  SmallVector<Value> sum(ArrayRef<Value> outs, ArrayRef<Value> rows);
   /// Adds lanes [column, column + active) to accumulator `which` of all dot
   /// products.
   void step(SmallVectorImpl<Value> &sums, ArrayRef<Value> outs,
@@ -104,15 +112,10 @@ void DotGenerator::step(SmallVectorImpl<Value> &sums, ArrayRef<Value> outs,
   }
 }
 
-void DotGenerator::generate(Value out, int64_t numOuts, Value row,
-                            int64_t numRows) {
+SmallVector<Value> DotGenerator::sum(ArrayRef<Value> outs,
+                                     ArrayRef<Value> rows) {
   int64_t lanes = b.getLanes(), stride = lanes * kAccumulators;
-  SmallVector<Value> outs, rows;
-  for (int64_t i = 0; i < numOuts; ++i)
-    outs.push_back(b.offset(out, i));
-  for (int64_t i = 0; i < numRows; ++i)
-    rows.push_back(b.offset(row, i));
-
+  int64_t numOuts = outs.size(), numRows = rows.size();
   SmallVector<Value> sums(numOuts * numRows * kAccumulators, b.splat(0, lanes));
   int64_t main = in / stride * stride;
   if (main > 0)
@@ -127,9 +130,8 @@ void DotGenerator::generate(Value out, int64_t numOuts, Value row,
   for (int64_t at = main, i = 0; at < in; at += lanes, ++i)
     step(sums, outs, rows, b.index(at), std::min(lanes, in - at), i);
 
-  auto type = VectorType::get({numOuts}, b.getF32Type());
-  for (int64_t r = 0; r < numRows; ++r) {
-    SmallVector<Value> dots;
+  SmallVector<Value> dots;
+  for (int64_t r = 0; r < numRows; ++r)
     for (int64_t o = 0; o < numOuts; ++o) {
       int64_t at = (o * numRows + r) * kAccumulators;
       Value sum = sums[at];
@@ -137,12 +139,42 @@ void DotGenerator::generate(Value out, int64_t numOuts, Value row,
         sum = arith::AddFOp::create(b, sum, sums[at + i]);
       dots.push_back(b.reduceAdd(sum));
     }
-    Value vector = vector::FromElementsOp::create(b, type, dots);
+  return dots;
+}
+
+void DotGenerator::generate(Value out, int64_t numOuts, Value row,
+                            int64_t numRows) {
+  SmallVector<Value> outs, rows;
+  for (int64_t i = 0; i < numOuts; ++i)
+    outs.push_back(b.offset(out, i));
+  for (int64_t i = 0; i < numRows; ++i)
+    rows.push_back(b.offset(row, i));
+  SmallVector<Value> dots = sum(outs, rows);
+  auto type = VectorType::get({numOuts}, b.getF32Type());
+  for (int64_t r = 0; r < numRows; ++r) {
+    Value vector = vector::FromElementsOp::create(
+        b, type, ArrayRef(dots).slice(r * numOuts, numOuts));
     if (bias)
       vector = arith::AddFOp::create(
           b, vector, vector::LoadOp::create(b, type, bias, ValueRange{out}));
-    vector::StoreOp::create(b, b.activate(activation, vector), result,
-                            ValueRange{rows[r], out});
+    vector = epilogue.apply(b, vector);
+    if (factor)
+      vector = arith::MulFOp::create(
+          b, vector,
+          vector::LoadOp::create(b, type, factor, ValueRange{rows[r], out}));
+    vector::StoreOp::create(b, vector, result, ValueRange{rows[r], out});
+  }
+}
+
+void DotGenerator::gather(ArrayRef<Value> outs, Value row) {
+  for (auto [out, dot] : llvm::zip_equal(outs, sum(outs, row))) {
+    Value value = dot;
+    if (bias)
+      value = arith::AddFOp::create(
+          b, value, memref::LoadOp::create(b, bias, ValueRange{out}));
+    value = arith::MulFOp::create(
+        b, value, memref::LoadOp::create(b, factor, ValueRange{row, out}));
+    memref::StoreOp::create(b, value, result, ValueRange{row, out});
   }
 }
 
@@ -164,6 +196,23 @@ static void dispatch(KernelBuilder &b, Value at, ArrayRef<int64_t> counts,
   body(which, at);
 }
 
+/// Outputs and rows of one block, so that its accumulators fit.
+static constexpr int64_t kOuts = 4, kRows = 4;
+
+/// Generates results [first, first + numOuts) of all rows.
+static void generateBlock(DotGenerator &dots, Value first, int64_t numOuts,
+                          Value rows) {
+  KernelBuilder &b = dots.b;
+  int64_t outsOfGroup =
+      b.getTarget().getAccumulators() / (kRows * DotGenerator::kAccumulators);
+  forRowGroups(b, rows, kRows, [&](Value row, int64_t numRows) {
+    int64_t step = numRows == 1 ? numOuts : outsOfGroup;
+    for (int64_t i = 0; i < numOuts; i += step)
+      dots.generate(b.offset(first, i), std::min(step, numOuts - i), row,
+                    numRows);
+  });
+}
+
 func::FuncOp cpu::getLinearKernel(KernelLibrary &library,
                                   ArrayRef<LinearSpec> specs) {
   MLIRContext *context = library.getContext();
@@ -174,50 +223,140 @@ func::FuncOp cpu::getLinearKernel(KernelLibrary &library,
   for (const LinearSpec &spec : specs) {
     int64_t out = spec.weight.getDimSize(0);
     types.push_back(getWeightType(spec.weight));
-    if (spec.hasBias)
+    if (spec.epilogue.hasBias)
       types.push_back(MemRefType::get({out}, Float32Type::get(context)));
     types.push_back(getRowsType(context, out));
-    name += nameProduct(spec.weight, spec.hasBias, spec.activation);
+    name += nameProduct(spec.weight, spec.epilogue);
     isParallel |= isWorthThreads(spec.weight);
   }
   types.push_back(IndexType::get(context));
   return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
-    // Outputs and rows of one block, so that its accumulators fit.
-    constexpr int64_t kOuts = 4, kRows = 4;
-    int64_t outsOfGroup =
-        b.getTarget().getAccumulators() / (kRows * DotGenerator::kAccumulators);
     Value rows = args.back();
     SmallVector<DotGenerator> products;
     SmallVector<int64_t> blocks;
     size_t next = 1;
     for (const LinearSpec &spec : specs) {
       Value weight = args[next++];
-      Value bias = spec.hasBias ? args[next++] : Value();
+      Value bias = spec.epilogue.hasBias ? args[next++] : Value();
       products.push_back(
-          {b, args[0], weight, bias, args[next++], in, spec.activation});
+          {b, args[0], weight, bias, args[next++], in, spec.epilogue, Value()});
       blocks.push_back(spec.weight.getDimSize(0) / kOuts);
     }
-    auto block = [&](DotGenerator &dots, Value first, int64_t numOuts) {
-      forRowGroups(b, rows, kRows, [&](Value row, int64_t numRows) {
-        int64_t step = numRows == 1 ? numOuts : outsOfGroup;
-        for (int64_t i = 0; i < numOuts; i += step)
-          dots.generate(b.offset(first, i), std::min(step, numOuts - i), row,
-                        numRows);
-      });
-    };
     if (int64_t total = std::accumulate(blocks.begin(), blocks.end(), 0LL))
       b.forAll(b.index(total), isParallel, [&](Value at) {
         dispatch(b, at, blocks, [&](size_t which, Value i) {
           // A range without blocks is never reached.
-          block(products[which], arith::MulIOp::create(b, i, b.index(kOuts)),
-                blocks[which] > 0 ? kOuts : 1);
+          generateBlock(products[which],
+                        arith::MulIOp::create(b, i, b.index(kOuts)),
+                        blocks[which] > 0 ? kOuts : 1, rows);
         });
       });
     for (auto [spec, dots, count] : llvm::zip_equal(specs, products, blocks))
       for (int64_t rest = count * kOuts; rest < spec.weight.getDimSize(0);
            ++rest)
-        block(dots, b.index(rest), 1);
+        generateBlock(dots, b.index(rest), 1, rows);
   });
+}
+
+func::FuncOp cpu::getGatedLinearKernel(KernelLibrary &library,
+                                       const LinearSpec &gate,
+                                       const LinearSpec &up) {
+  MLIRContext *context = library.getContext();
+  int64_t out = gate.weight.getDimSize(0), in = gate.weight.getDimSize(1);
+  std::string name = "gated" + nameProduct(gate.weight, gate.epilogue) +
+                     nameProduct(up.weight, up.epilogue);
+  SmallVector<Type> types{getRowsType(context, in)};
+  for (const LinearSpec *spec : {&gate, &up}) {
+    types.push_back(getWeightType(spec->weight));
+    if (spec->epilogue.hasBias)
+      types.push_back(MemRefType::get({out}, Float32Type::get(context)));
+  }
+  types.append({getRowsType(context, out), IndexType::get(context)});
+  return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
+    Value rows = args.back(), result = args[args.size() - 2];
+    size_t next = 1;
+    auto take = [&](const LinearSpec &spec, Value factor) {
+      Value weight = args[next++];
+      Value bias = spec.epilogue.hasBias ? args[next++] : Value();
+      return DotGenerator{b,      args[0], weight,        bias,
+                          result, in,      spec.epilogue, factor};
+    };
+    // What the gate made is multiplied by the thread that has just made it.
+    DotGenerator first = take(gate, Value()), second = take(up, result);
+    auto generate = [&](Value at, int64_t numOuts) {
+      generateBlock(first, at, numOuts, rows);
+      generateBlock(second, at, numOuts, rows);
+    };
+    if (int64_t blocks = out / kOuts)
+      b.forAll(b.index(blocks), isWorthThreads(gate.weight), [&](Value i) {
+        generate(arith::MulIOp::create(b, i, b.index(kOuts)), kOuts);
+      });
+    for (int64_t rest = out / kOuts * kOuts; rest < out; ++rest)
+      generate(b.index(rest), 1);
+  });
+}
+
+func::FuncOp cpu::getGatherLinearKernel(KernelLibrary &library,
+                                        RankedTensorType weight, bool hasBias) {
+  MLIRContext *context = library.getContext();
+  int64_t out = weight.getDimSize(0), in = weight.getDimSize(1);
+  Type i32 = IntegerType::get(context, 32);
+  Type rowsType = getRowsType(context, out);
+  SmallVector<Type> types{getRowsType(context, in),
+                          MemRefType::get({ShapedType::kDynamic, out}, i32),
+                          MemRefType::get({ShapedType::kDynamic}, i32),
+                          getWeightType(weight)};
+  if (hasBias)
+    types.push_back(MemRefType::get({out}, Float32Type::get(context)));
+  types.append({rowsType, rowsType, IndexType::get(context)});
+  return library.get(
+      "gather_linear" + nameProduct(weight, hasBias), types,
+      [&](KernelBuilder &b, ValueRange args) {
+        Value rows = args.back(), result = args[args.size() - 2];
+        DotGenerator dots{
+            b,      args[0], args[3],    hasBias ? args[4] : Value(),
+            result, in,      Epilogue(), args[args.size() - 3]};
+        auto getCount = [&](Value row) -> Value {
+          Value count = memref::LoadOp::create(b, args[2], ValueRange{row});
+          return arith::IndexCastUIOp::create(b, b.getIndexType(), count);
+        };
+        auto getIndex = [&](Value row, Value at) -> Value {
+          Value index = memref::LoadOp::create(b, args[1], ValueRange{row, at});
+          return arith::IndexCastUIOp::create(b, b.getIndexType(), index);
+        };
+        SmallVector<Value> most =
+            b.fold(b.index(0), rows, 1, b.index(0),
+                   [&](Value row, ValueRange carried) {
+                     b.forEachVector(out, [&](Value column, int64_t active) {
+                       b.storeVector(b.splat(0, b.getLanes()), result,
+                                     {row, column}, active);
+                     });
+                     return SmallVector<Value>{arith::MaxUIOp::create(
+                         b, carried.front(), getCount(row))};
+                   });
+        // Blocks of each row's set, the same numbers at once: rows have sets
+        // of their own, and some have fewer blocks.
+        Value blocks =
+            arith::CeilDivUIOp::create(b, most.front(), b.index(kOuts));
+        b.forAll(blocks, isWorthThreads(weight), [&](Value block) {
+          Value first = arith::MulIOp::create(b, block, b.index(kOuts));
+          b.loop(b.index(0), rows, 1, [&](Value row) {
+            Value count = getCount(row), end = b.offset(first, kOuts);
+            Value isFull =
+                arith::CmpIOp::create(b, arith::CmpIPredicate::ule, end, count);
+            auto choice = scf::IfOp::create(b, isFull, /*withElseRegion=*/true);
+            OpBuilder::InsertionGuard guard(b);
+            b.setInsertionPointToStart(choice.thenBlock());
+            SmallVector<Value> outs;
+            for (int64_t i = 0; i < kOuts; ++i)
+              outs.push_back(getIndex(row, b.offset(first, i)));
+            dots.gather(outs, row);
+            b.setInsertionPointToStart(choice.elseBlock());
+            b.loop(first, count, 1,
+                   [&](Value at) { dots.gather(getIndex(row, at), row); });
+          });
+        });
+      });
 }
 
 //===----------------------------------------------------------------------===//

@@ -22,11 +22,13 @@ static StringRef nameRows(bool parallel) {
 }
 
 func::FuncOp cpu::getEmbedKernel(KernelLibrary &library, RankedTensorType table,
-                                 bool parallel) {
+                                 llvm::APFloat scale, bool parallel) {
   int64_t features = table.getDimSize(1);
+  bool isScaled = !scale.isExactlyValue(1.0);
   std::string name =
       ("embed_" + Twine(table.getDimSize(0)) + "x" + Twine(features) + "_" +
-       nameElement(table.getElementType()) + nameRows(parallel))
+       nameElement(table.getElementType()) +
+       (isScaled ? "_scale" + nameNumber(scale) : "") + nameRows(parallel))
           .str();
   MLIRContext *context = library.getContext();
   auto index = IndexType::get(context);
@@ -42,6 +44,9 @@ func::FuncOp cpu::getEmbedKernel(KernelLibrary &library, RankedTensorType table,
           at = arith::AddIOp::create(b, at, args[2]);
           b.forEachVector(features, [&](Value column, int64_t active) {
             Value value = b.loadVector(args[1], {at, column}, active);
+            if (isScaled)
+              value = arith::MulFOp::create(
+                  b, value, b.splat(scale.convertToFloat(), b.getLanes()));
             b.storeVector(value, args[3], {row, column}, active);
           });
         });
@@ -132,30 +137,31 @@ static Value clearTail(KernelBuilder &b, Value value, int64_t active) {
   return arith::MulFOp::create(b, value, mask);
 }
 
-func::FuncOp cpu::getNormKernel(KernelLibrary &library, NormKind kind,
-                                int64_t features, bool hasBias,
-                                llvm::APFloat epsilon, bool parallel) {
-  SmallString<16> digits;
-  epsilon.bitcastToAPInt().toStringUnsigned(digits, 16);
+func::FuncOp cpu::getNormKernel(KernelLibrary &library, const NormSpec &spec,
+                                bool parallel) {
+  int64_t features = spec.features;
+  bool isShifted = spec.hasScale && !spec.weightOffset.isZero();
   std::string name =
-      (stringifyNormKind(kind) + "_norm_" + Twine(features) +
-       (hasBias ? "_bias" : "") + "_eps" + digits + nameRows(parallel))
+      (stringifyNormKind(spec.kind) + "_norm_" + Twine(features) +
+       (spec.hasScale ? "" : "_plain") + (spec.hasBias ? "_bias" : "") +
+       (isShifted ? "_offset" + nameNumber(spec.weightOffset) : "") + "_eps" +
+       nameNumber(spec.epsilon) + nameRows(parallel))
           .str();
   MLIRContext *context = library.getContext();
   Type rows = getRowsType(context, features);
   Type vector = MemRefType::get({features}, Float32Type::get(context));
-  SmallVector<Type> types{rows, vector};
-  if (hasBias)
-    types.push_back(vector);
+  SmallVector<Type> types{rows};
+  types.append(spec.hasScale + spec.hasBias, vector);
   types.append({rows, IndexType::get(context)});
   return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
-    Value input = args[0], scale = args[1];
-    Value bias = hasBias ? args[2] : Value();
+    Value input = args[0];
+    Value scale = spec.hasScale ? args[1] : Value();
+    Value bias = spec.hasBias ? args[1 + spec.hasScale] : Value();
     Value result = args[args.size() - 2];
     b.forAll(args.back(), parallel, [&](Value row) {
       Value count = b.f32(static_cast<double>(features));
       Value mean;
-      if (kind == NormKind::layer) {
+      if (spec.kind == NormKind::layer) {
         Value sum = sumRow(b, input, row, features,
                            [&](Value x, int64_t, Value sum) -> Value {
                              return arith::AddFOp::create(b, sum, x);
@@ -175,13 +181,20 @@ func::FuncOp cpu::getNormKernel(KernelLibrary &library, NormKind kind,
           b, arith::AddFOp::create(
                  b, variance,
                  arith::ConstantOp::create(
-                     b, FloatAttr::get(b.getF32Type(), epsilon))));
+                     b, FloatAttr::get(b.getF32Type(), spec.epsilon))));
       Value factor =
           b.broadcast(arith::DivFOp::create(b, b.f32(1), root), b.getLanes());
       b.forEachVector(features, [&](Value column, int64_t active) {
         Value x = centre(b.loadVector(input, {row, column}, active));
         x = arith::MulFOp::create(b, x, factor);
-        x = arith::MulFOp::create(b, x, b.loadVector(scale, column, active));
+        if (scale) {
+          Value weight = b.loadVector(scale, column, active);
+          if (isShifted)
+            weight = arith::AddFOp::create(
+                b, weight,
+                b.splat(spec.weightOffset.convertToFloat(), b.getLanes()));
+          x = arith::MulFOp::create(b, x, weight);
+        }
         if (bias)
           x = arith::AddFOp::create(b, x, b.loadVector(bias, column, active));
         b.storeVector(x, result, {row, column}, active);
@@ -190,27 +203,76 @@ func::FuncOp cpu::getNormKernel(KernelLibrary &library, NormKind kind,
   });
 }
 
+std::string Epilogue::getName() const {
+  std::string name = hasBias ? "_bias" : "";
+  if (scale != 1)
+    name += "_scale" + nameNumber(llvm::APFloat(scale));
+  if (softcap != 0)
+    name += "_cap" + nameNumber(llvm::APFloat(softcap));
+  if (activation)
+    name += "_" + stringifyActivation(*activation).str();
+  return name;
+}
+
+Value Epilogue::apply(KernelBuilder &b, Value vector) const {
+  int64_t lanes = cast<VectorType>(vector.getType()).getDimSize(0);
+  if (scale != 1)
+    vector = arith::MulFOp::create(b, vector, b.splat(scale, lanes));
+  return b.activate(activation, b.softcap(softcap, vector));
+}
+
 func::FuncOp cpu::getEpilogueKernel(KernelLibrary &library, int64_t features,
-                                    bool hasBias,
-                                    std::optional<Activation> activation) {
-  std::string name =
-      ("epilogue_" + Twine(features) + (hasBias ? "_bias" : "") +
-       (activation ? "_" + stringifyActivation(*activation) : StringRef()))
-          .str();
+                                    const Epilogue &epilogue) {
+  std::string name = ("epilogue_" + Twine(features) + epilogue.getName()).str();
   MLIRContext *context = library.getContext();
   SmallVector<Type> types{getRowsType(context, features)};
-  if (hasBias)
+  if (epilogue.hasBias)
     types.push_back(MemRefType::get({features}, Float32Type::get(context)));
   types.push_back(IndexType::get(context));
   return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
     b.forAll(args.back(), /*parallel=*/true, [&](Value row) {
       b.forEachVector(features, [&](Value column, int64_t active) {
         Value x = b.loadVector(args[0], {row, column}, active);
-        if (hasBias)
+        if (epilogue.hasBias)
           x = arith::AddFOp::create(b, x,
                                     b.loadVector(args[1], column, active));
-        b.storeVector(b.activate(activation, x), args[0], {row, column},
-                      active);
+        b.storeVector(epilogue.apply(b, x), args[0], {row, column}, active);
+      });
+    });
+  });
+}
+
+func::FuncOp cpu::getGateKernel(KernelLibrary &library, int64_t features,
+                                bool hasBias, bool hasFactorBias,
+                                Activation activation) {
+  std::string name =
+      ("gate_" + Twine(features) + (hasBias ? "_bias" : "") +
+       (hasFactorBias ? "_upbias" : "") + "_" + stringifyActivation(activation))
+          .str();
+  MLIRContext *context = library.getContext();
+  Type rows = getRowsType(context, features);
+  Type vector = MemRefType::get({features}, Float32Type::get(context));
+  SmallVector<Type> types{rows};
+  types.append(hasBias, vector);
+  types.push_back(rows);
+  types.append(hasFactorBias, vector);
+  types.push_back(IndexType::get(context));
+  return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
+    Value bias = hasBias ? args[1] : Value();
+    Value factors = args[1 + hasBias];
+    Value factorBias = hasFactorBias ? args[2 + hasBias] : Value();
+    b.forAll(args.back(), /*parallel=*/true, [&](Value row) {
+      b.forEachVector(features, [&](Value column, int64_t active) {
+        auto load = [&](Value values, Value shift) -> Value {
+          Value x = b.loadVector(values, {row, column}, active);
+          return shift ? arith::AddFOp::create(
+                             b, x, b.loadVector(shift, column, active))
+                             .getResult()
+                       : x;
+        };
+        Value x = b.activate(activation, load(args[0], bias));
+        x = arith::MulFOp::create(b, x, load(factors, factorBias));
+        b.storeVector(x, args[0], {row, column}, active);
       });
     });
   });

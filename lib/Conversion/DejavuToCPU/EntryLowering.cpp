@@ -326,7 +326,8 @@ int64_t EntryLowering::getNodeNumber(Operation *op) {
 LogicalResult EntryLowering::lower(Operation *op) {
   return TypeSwitch<Operation *, LogicalResult>(op)
       .Case<EmbedOp, ResidualAddOp, NormOp, LinearOp, LMHeadOp, FFNOp,
-            KVAppendOp, AttentionOp, SelectOp, SparseLinearOp, LoadWeightOp,
+            KVAppendOp, AttentionOp, SDPAOp, RopeTableOp, RopeOp, SelectOp,
+            GatherLinearOp, SparseLinearOp, LoadWeightOp,
             bufferization::ToBufferOp, bufferization::ToTensorOp, func::CallOp,
             func::ReturnOp>([&](auto op) { return lower(op); })
       .Default([](Operation *op) {
@@ -344,7 +345,7 @@ LogicalResult EntryLowering::run() {
       sites[site.value] = number;
   if (isPrefill)
     for (auto weight : module.getOps<WeightOp>())
-      if (weight.getTensorType().getRank() == 2)
+      if (weight.getTensorType().getRank() == 2 && !weight.isPrivate())
         if (MemRefType type = getGemmScratchType(weight.getTensorType()))
           bytesFixed = std::max<int64_t>(bytesFixed, type.getNumElements() * 4);
   bytesFixed = llvm::alignTo(bytesFixed, kAlignment);

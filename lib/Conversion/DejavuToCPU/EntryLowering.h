@@ -86,7 +86,11 @@ private:
   LogicalResult lower(FFNOp op);
   LogicalResult lower(KVAppendOp op);
   LogicalResult lower(AttentionOp op);
+  LogicalResult lower(SDPAOp op);
+  LogicalResult lower(RopeTableOp op);
+  LogicalResult lower(RopeOp op);
   LogicalResult lower(SelectOp op);
+  LogicalResult lower(GatherLinearOp op);
   LogicalResult lower(SparseLinearOp op);
   LogicalResult lower(LoadWeightOp op);
   LogicalResult lower(bufferization::ToBufferOp op);
@@ -154,11 +158,18 @@ private:
 
   void multiply(Value input, FlatSymbolRefAttr weight, bool transposed,
                 Value result, Value rows);
-  void addBiasAndActivate(Value values, FlatSymbolRefAttr bias,
-                          std::optional<Activation> activation, Value rows);
+  void applyEpilogue(Value values, FlatSymbolRefAttr bias,
+                     const Epilogue &epilogue, Value rows);
   void lowerLinear(Value input, FlatSymbolRefAttr weight,
-                   FlatSymbolRefAttr bias, std::optional<Activation> activation,
+                   FlatSymbolRefAttr bias, const Epilogue &epilogue,
                    Value result, Value rows);
+  /// The hidden layer of an MLP.
+  void lowerHidden(FFNOp op, Value hidden, Value rows);
+  Value getCheckedIds(Value ids);
+  /// The rows of an i64 tensor [batch, tokens] one behind the other, and how
+  /// many there are.
+  FailureOr<Value> getIds(Value ids, Operation *user, Extent &extent);
+  Value getConstants(ArrayRef<float> values);
   Value getCache(Field field, Value handle) {
     return point.getTableArray(
         field, cacheNumbers.lookup(handle),

@@ -178,6 +178,16 @@ Value KernelBuilder::reduceMax(Value vector) {
   });
 }
 
+Value KernelBuilder::softcap(float cap, Value vector) {
+  if (cap == 0)
+    return vector;
+  int64_t lanes = cast<VectorType>(vector.getType()).getDimSize(0);
+  Value limit = splat(cap, lanes);
+  Value ratio = arith::DivFOp::create(*this, vector, limit);
+  return arith::MulFOp::create(*this, math::TanhOp::create(*this, ratio),
+                               limit);
+}
+
 Value KernelBuilder::activate(std::optional<Activation> activation,
                               Value vector) {
   if (!activation)
@@ -276,4 +286,10 @@ std::string cpu::nameElement(Type type) {
   std::string name;
   llvm::raw_string_ostream(name) << type;
   return name;
+}
+
+std::string cpu::nameNumber(const llvm::APFloat &number) {
+  SmallString<16> digits;
+  number.bitcastToAPInt().toStringUnsigned(digits, 16);
+  return digits.str().str();
 }

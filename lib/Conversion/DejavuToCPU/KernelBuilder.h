@@ -86,6 +86,8 @@ public:
   Value reduceAdd(Value vector);
   /// Greatest lane; NaN if there is one.
   Value reduceMax(Value vector);
+  /// `cap * tanh(x / cap)`, lane by lane; x if the cap is 0.
+  Value softcap(float cap, Value vector);
   /// The activation function, lane by lane.
   Value activate(std::optional<Activation> activation, Value vector);
 
@@ -124,6 +126,8 @@ MemRefType getRowsType(MLIRContext *context, int64_t columns);
 MemRefType getWeightType(RankedTensorType tensor);
 /// `f32`, `f16`, `bf16`.
 std::string nameElement(Type type);
+/// The bits of a number, for the name of a kernel that depends on it.
+std::string nameNumber(const llvm::APFloat &number);
 
 } // namespace mlir::dejavu::cpu
 

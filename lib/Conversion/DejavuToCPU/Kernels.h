@@ -22,9 +22,10 @@ namespace mlir::dejavu::cpu {
 //===--- ElementwiseKernels.cpp
 //--------------------------------------------===//
 
-/// (ids : memref<? x i64>, table, offset, result, rows)
+/// (ids : memref<? x i64>, table, offset, result, rows): rows of the table,
+/// times `scale`.
 func::FuncOp getEmbedKernel(KernelLibrary &library, RankedTensorType table,
-                            bool parallel);
+                            llvm::APFloat scale, bool parallel);
 /// (given : memref<? x i64>, indices : memref<? x i64>, offset, size, count,
 /// node : i64): indices = given + offset, where negative ones count from the
 /// end. What is not in 0 .. size - 1 then fails the call, and becomes 0.
@@ -32,14 +33,53 @@ func::FuncOp getIndicesKernel(KernelLibrary &library);
 /// (lhs, rhs, result, rows)
 func::FuncOp getAddKernel(KernelLibrary &library, int64_t features,
                           bool parallel);
-/// (input, scale, [bias], result, rows)
-func::FuncOp getNormKernel(KernelLibrary &library, NormKind kind,
-                           int64_t features, bool hasBias,
-                           llvm::APFloat epsilon, bool parallel);
-/// (values, [bias], rows): values = activation(values + bias), in place.
+/// What a norm kernel depends on.
+struct NormSpec {
+  NormKind kind;
+  int64_t features; ///< of one group
+  bool hasScale, hasBias;
+  llvm::APFloat epsilon;
+  llvm::APFloat weightOffset; ///< added to the scale
+};
+/// (input, [scale], [bias], result, rows)
+func::FuncOp getNormKernel(KernelLibrary &library, const NormSpec &spec,
+                           bool parallel);
+
+/// What comes behind a product: activation(cap(scale * (x + bias))).
+struct Epilogue {
+  bool hasBias = false;
+  std::optional<Activation> activation;
+  float scale = 1;
+  float softcap = 0; ///< no cap if 0
+
+  bool isNothing() const {
+    return !hasBias && !activation && scale == 1 && softcap == 0;
+  }
+  /// The ending of a kernel's name.
+  std::string getName() const;
+  /// All of it but the bias.
+  Value apply(KernelBuilder &b, Value vector) const;
+};
+/// (values, [bias], rows): the epilogue, in place.
 func::FuncOp getEpilogueKernel(KernelLibrary &library, int64_t features,
-                               bool hasBias,
-                               std::optional<Activation> activation);
+                               const Epilogue &epilogue);
+/// (values, [bias], factors, [bias of the factors], rows):
+/// values = activation(values + bias) * (factors + bias), in place.
+func::FuncOp getGateKernel(KernelLibrary &library, int64_t features,
+                           bool hasBias, bool hasFactorBias,
+                           Activation activation);
+
+//===--- RopeKernels.cpp
+//---------------------------------------------------===//
+
+/// (positions : memref<? x i64>, frequencies, result, rows)
+func::FuncOp getRopeTableKernel(KernelLibrary &library, int64_t features,
+                                llvm::APFloat scale);
+/// (input, table, period, result, rows): row r has the angles of row r modulo
+/// `period` of the table.
+func::FuncOp getRopeKernel(KernelLibrary &library, int64_t features,
+                           int64_t heads, int64_t rotated, bool interleaved,
+                           bool parallel);
 
 //===--- DecodeKernels.cpp
 //-------------------------------------------------===//
@@ -47,13 +87,21 @@ func::FuncOp getEpilogueKernel(KernelLibrary &library, int64_t features,
 /// One product of a linear kernel.
 struct LinearSpec {
   RankedTensorType weight; ///< [out, in]
-  bool hasBias;
-  std::optional<Activation> activation;
+  Epilogue epilogue;
 };
 /// (input, {weight, [bias], result}..., rows): rows of the weights as dot
 /// products with the same input, all in one parallel loop.
 func::FuncOp getLinearKernel(KernelLibrary &library,
                              ArrayRef<LinearSpec> specs);
+/// (input, gate, [bias], up, [bias], result, rows): epilogue(input * gate^T)
+/// times input * up^T, where the up projection has a bias at most.
+func::FuncOp getGatedLinearKernel(KernelLibrary &library,
+                                  const LinearSpec &gate, const LinearSpec &up);
+/// (input, indices, counts, weight [out, in], [bias], factor, result, rows):
+/// for the features of an active set input * weight^T + bias, times the factor;
+/// 0 for the others.
+func::FuncOp getGatherLinearKernel(KernelLibrary &library,
+                                   RankedTensorType weight, bool hasBias);
 /// (input, weight [in, out], [bias], result, rows): rows of the weight scaled
 /// and summed.
 func::FuncOp getRowSumKernel(KernelLibrary &library, RankedTensorType weight,
@@ -73,13 +121,31 @@ MemRefType getCacheType(KVCacheType cache);
 /// (key, value, keys, values, past, tokens, rows)
 func::FuncOp getKVAppendKernel(KernelLibrary &library, KVCacheType cache,
                                bool parallel);
-/// (query, keys, values, starts : memref<? x i64>, scratch, result, past,
-/// tokens, rows)
-func::FuncOp getAttentionKernel(KernelLibrary &library, KVCacheType cache,
-                                int64_t features, llvm::APFloat scale,
-                                MaskedRows maskedRows);
-/// Scratch of an attention kernel for one row, and its type.
-MemRefType getAttentionScratchType(KernelLibrary &library, KVCacheType cache);
+/// What an attention kernel depends on.
+struct AttentionSpec {
+  KVCacheType cache;
+  int64_t features; ///< of the queries
+  llvm::APFloat scale, softcap;
+  MaskedRows maskedRows;
+  std::optional<int64_t> window;
+  bool hasSlopes;
+};
+/// (query, keys, values, starts : memref<? x i64>, result, past, tokens, rows,
+/// [slopes : memref<heads x f32>])
+func::FuncOp getAttentionKernel(KernelLibrary &library,
+                                const AttentionSpec &spec);
+
+/// What an attention kernel without a cache depends on.
+struct SDPASpec {
+  int64_t heads, kvHeads, headDim, valueDim;
+  llvm::APFloat scale, softcap;
+  MaskedRows maskedRows;
+  bool causal;
+  /// memref [batch, heads, queries, keys] of i1 or f32, or null.
+  MemRefType mask;
+};
+/// (query, keys, values, result, batch, queries, keys, [mask])
+func::FuncOp getSDPAKernel(KernelLibrary &library, const SDPASpec &spec);
 
 //===--- GemmKernels.cpp
 //---------------------------------------------------===//

@@ -9,49 +9,65 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace mlir::dejavu;
 using namespace mlir::dejavu::cpu;
 
+/// The ids or positions of the function, which the runtime has checked; null
+/// for any other tensor.
+Value EntryLowering::getCheckedIds(Value ids) {
+  auto argument = dyn_cast<BlockArgument>(ids);
+  if (!argument || entry == Entry::forward || argument.getArgNumber() > 1)
+    return {};
+  auto type = MemRefType::get({ShapedType::kDynamic},
+                              IntegerType::get(module.getContext(), 64));
+  return point.getArray(argument.getArgNumber() == 0 ? Field::ids
+                                                     : Field::positions,
+                        type, point.getRows());
+}
+
+FailureOr<Value> EntryLowering::getIds(Value ids, Operation *user,
+                                       Extent &extent) {
+  KernelBuilder &b = point.getBuilder();
+  extent = getExtent(Value());
+  if (Value checked = getCheckedIds(ids))
+    return checked;
+  FailureOr<Value> given = getTensor(ids, user);
+  if (failed(given))
+    return failure();
+  extent = makeExtent(memref::DimOp::create(b, *given, int64_t(0)),
+                      memref::DimOp::create(b, *given, int64_t(1)));
+  Value flat = memref::ReinterpretCastOp::create(
+      b, MemRefType::get({ShapedType::kDynamic}, b.getI64Type()), *given,
+      OpFoldResult(b.getIndexAttr(0)), ArrayRef<OpFoldResult>{extent.rows},
+      ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
+  return flat;
+}
+
 LogicalResult EntryLowering::lower(EmbedOp op) {
   KernelBuilder &b = point.getBuilder();
-  auto type = MemRefType::get({ShapedType::kDynamic}, b.getI64Type());
   RankedTensorType table = getType(op.getTableAttr());
-  Value offset = b.index(op.getOffset()), ids, rows;
-  auto argument = dyn_cast<BlockArgument>(op.getIds());
-  if (argument && entry != Entry::forward) {
-    // The runtime has checked these.
-    if (argument.getArgNumber() > 1)
-      return op.emitOpError()
-             << "expected the ids or the positions of the function as indices";
-    rows = point.getRows();
-    ids = point.getArray(argument.getArgNumber() == 0 ? Field::ids
-                                                      : Field::positions,
-                         type, rows);
-    allocateResult(op, getExtent(Value()));
-  } else {
-    FailureOr<Value> given = getTensor(op.getIds(), op);
-    if (failed(given))
-      return failure();
-    Extent extent = makeExtent(memref::DimOp::create(b, *given, int64_t(0)),
-                               memref::DimOp::create(b, *given, int64_t(1)));
-    rows = extent.rows;
-    Value raw = memref::ReinterpretCastOp::create(
-        b, type, *given, OpFoldResult(b.getIndexAttr(0)),
-        ArrayRef<OpFoldResult>{rows},
-        ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
-    ids = allocateOwn(type, rows, op, Value());
+  Value offset = b.index(op.getOffset());
+  Extent extent;
+  FailureOr<Value> ids = getIds(op.getIds(), op, extent);
+  if (failed(ids))
+    return failure();
+  if (!getCheckedIds(op.getIds())) {
+    auto type = MemRefType::get({ShapedType::kDynamic}, b.getI64Type());
+    Value raw = *ids;
+    ids = allocateOwn(type, extent.rows, op, Value());
     Value node =
         arith::ConstantOp::create(b, b.getI64IntegerAttr(getNodeNumber(op)));
-    point.call(getIndicesKernel(library),
-               {raw, ids, offset, b.index(table.getDimSize(0)), rows, node});
+    point.call(
+        getIndicesKernel(library),
+        {raw, *ids, offset, b.index(table.getDimSize(0)), extent.rows, node});
     offset = b.index(0);
-    allocateResult(op, extent);
   }
-  point.call(
-      getEmbedKernel(library, table, isPrefill),
-      {ids, getWeight(op.getTableAttr()), offset, memory.lookup(op), rows});
+  Value result = allocateResult(op, extent);
+  point.call(getEmbedKernel(library, table, op.getScale(), isPrefill),
+             {*ids, getWeight(op.getTableAttr()), offset, result, extent.rows});
   return success();
 }
 
@@ -62,16 +78,59 @@ LogicalResult EntryLowering::lower(ResidualAddOp op) {
   return success();
 }
 
+/// Rows of which each is cut into `parts` rows.
+static Value splitRows(KernelBuilder &b, Value memref, Value rows,
+                       int64_t parts) {
+  if (parts == 1)
+    return memref;
+  int64_t features = cast<MemRefType>(memref.getType()).getDimSize(1) / parts;
+  return memref::ReinterpretCastOp::create(
+      b, getRowsType(b.getContext(), features), memref,
+      OpFoldResult(b.getIndexAttr(0)),
+      ArrayRef<OpFoldResult>{rows, b.getIndexAttr(features)},
+      ArrayRef<OpFoldResult>{b.getIndexAttr(features), b.getIndexAttr(1)});
+}
+
 LogicalResult EntryLowering::lower(NormOp op) {
-  FlatSymbolRefAttr bias = op.getBiasAttr();
-  SmallVector<Value> arguments{memory.lookup(op.getInput()),
-                               getWeight(op.getScaleAttr())};
-  if (bias)
-    arguments.push_back(getWeight(bias));
-  arguments.append({allocateResult(op), getRows(op)});
-  point.call(getNormKernel(library, op.getKind(), getFeatures(op.getType()),
-                           bias != nullptr, op.getEpsilon(), isPrefill),
-             arguments);
+  KernelBuilder &b = point.getBuilder();
+  FlatSymbolRefAttr scale = op.getScaleAttr(), bias = op.getBiasAttr();
+  int64_t groups = op.getGroups();
+  Value result = allocateResult(op), rows = getRows(op);
+  if (groups > 1)
+    rows = arith::MulIOp::create(b, rows, b.index(groups));
+  SmallVector<Value> arguments{
+      splitRows(b, memory.lookup(op.getInput()), rows, groups)};
+  for (FlatSymbolRefAttr weight : {scale, bias})
+    if (weight)
+      arguments.push_back(getWeight(weight));
+  arguments.append({splitRows(b, result, rows, groups), rows});
+  NormSpec spec{op.getKind(),     getFeatures(op.getType()) / groups,
+                scale != nullptr, bias != nullptr,
+                op.getEpsilon(),  op.getWeightOffset()};
+  point.call(getNormKernel(library, spec, isPrefill), arguments);
+  return success();
+}
+
+LogicalResult EntryLowering::lower(RopeTableOp op) {
+  Extent extent;
+  FailureOr<Value> positions = getIds(op.getPositions(), op, extent);
+  if (failed(positions))
+    return failure();
+  point.call(
+      getRopeTableKernel(library, getFeatures(op.getType()), op.getScale()),
+      {*positions, getWeight(op.getInvFreqAttr()), allocateResult(op, extent),
+       extent.rows});
+  return success();
+}
+
+LogicalResult EntryLowering::lower(RopeOp op) {
+  auto table = cast<RankedTensorType>(op.getTable().getType());
+  Extent angles = getExtent(op.getTable());
+  Value result = allocateResult(op);
+  point.call(getRopeKernel(library, getFeatures(op.getType()), op.getHeads(),
+                           getFeatures(table), op.getInterleaved(), isPrefill),
+             {memory.lookup(op.getInput()), memory.lookup(op.getTable()),
+              angles.rows, result, getRows(op)});
   return success();
 }
 
@@ -94,18 +153,106 @@ LogicalResult EntryLowering::lower(AttentionOp op) {
   Value starts = point.getArray(
       Field::starts, MemRefType::get({ShapedType::kDynamic}, b.getI64Type()),
       point.get(Field::batch));
-  MemRefType scratchType = getAttentionScratchType(library, cache);
-  Value scratch = allocateBytes(
-      scratchType.getDimSize(1) * scratchType.getDimSize(2) * sizeof(float),
-      scratchType, point.getRows(), op, Value(), getExtent(Value()));
-  Value query = memory.lookup(op.getQuery());
-  point.call(getAttentionKernel(library, cache, getFeatures(op.getType(0)),
-                                op.getScale(), op.getMaskedRows()),
-             {query, getCache(Field::keys, op.getCache()),
-              getCache(Field::values, op.getCache()), starts, scratch,
-              allocateResult(op.getResult()), point.get(Field::past),
-              point.get(Field::tokens), point.getRows()});
+  std::optional<int64_t> window;
+  if (op.getWindow())
+    window = static_cast<int64_t>(*op.getWindow());
+  AttentionSpec spec{cache,
+                     getFeatures(op.getType(0)),
+                     op.getScale(),
+                     op.getSoftcap(),
+                     op.getMaskedRows(),
+                     window,
+                     op.getAlibi().has_value()};
+  SmallVector<Value> arguments{memory.lookup(op.getQuery()),
+                               getCache(Field::keys, op.getCache()),
+                               getCache(Field::values, op.getCache()),
+                               starts,
+                               allocateResult(op.getResult()),
+                               point.get(Field::past),
+                               point.get(Field::tokens),
+                               point.getRows()};
+  if (std::optional<ArrayRef<float>> slopes = op.getAlibi())
+    arguments.push_back(getConstants(*slopes));
+  point.call(getAttentionKernel(library, spec), arguments);
   cacheNumbers[op.getNewCache()] = cacheNumbers.lookup(op.getCache());
+  return success();
+}
+
+/// Constants in the object file; equal ones are the same.
+Value EntryLowering::getConstants(ArrayRef<float> values) {
+  KernelBuilder &b = point.getBuilder();
+  auto size = static_cast<int64_t>(values.size());
+  auto data = DenseElementsAttr::get(
+      RankedTensorType::get({size}, b.getF32Type()), values);
+  auto type = MemRefType::get({size}, b.getF32Type());
+  StringAttr name;
+  int64_t number = 0;
+  for (auto global : module.getOps<memref::GlobalOp>()) {
+    if (global.getInitialValueAttr() == data)
+      name = global.getSymNameAttr();
+    ++number;
+  }
+  if (!name) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToEnd(module.getBody());
+    name = b.getStringAttr("dejavu_constants_" + Twine(number));
+    memref::GlobalOp::create(b, name, b.getStringAttr("private"), type, data,
+                             /*constant=*/true, /*alignment=*/IntegerAttr());
+  }
+  return memref::GetGlobalOp::create(b, type, name.getValue());
+}
+
+LogicalResult EntryLowering::lower(SDPAOp op) {
+  KernelBuilder &b = point.getBuilder();
+  int64_t heads = op.getHeads(), kvHeads = op.getKvHeads();
+  Extent queries = getExtent(op.getQuery()), keys = getExtent(op.getKey());
+  Extent values = getExtent(op.getValue());
+  auto isEqual = [&](Value lhs, Value rhs) -> Value {
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, lhs, rhs);
+  };
+  auto both = [&](Value lhs, Value rhs) -> Value {
+    return arith::AndIOp::create(b, lhs, rhs);
+  };
+  Value fits = both(isEqual(queries.batch, keys.batch),
+                    both(isEqual(keys.batch, values.batch),
+                         isEqual(keys.tokens, values.tokens)));
+  SmallVector<Value> arguments{memory.lookup(op.getQuery()),
+                               memory.lookup(op.getKey()),
+                               memory.lookup(op.getValue()),
+                               allocateResult(op, queries),
+                               queries.batch,
+                               queries.tokens,
+                               keys.tokens};
+  MemRefType maskType;
+  if (op.getMask()) {
+    FailureOr<Value> mask = getTensor(op.getMask(), op);
+    if (failed(mask))
+      return failure();
+    maskType = cast<MemRefType>(mask->getType());
+    arguments.push_back(*mask);
+    Value sizes[] = {queries.batch, b.index(heads), queries.tokens,
+                     keys.tokens};
+    for (int64_t dim = 0; dim < 4; ++dim) {
+      Value size = memref::DimOp::create(b, *mask, dim);
+      fits = both(fits, arith::OrIOp::create(b, isEqual(size, b.index(1)),
+                                             isEqual(size, sizes[dim])));
+    }
+  }
+  SDPASpec spec{heads,
+                kvHeads,
+                getFeatures(op.getQuery().getType()) / heads,
+                getFeatures(op.getValue().getType()) / kvHeads,
+                op.getScale(),
+                op.getSoftcap(),
+                op.getMaskedRows(),
+                op.getCausal(),
+                maskType};
+  func::FuncOp kernel = getSDPAKernel(library, spec);
+  point.require(fits);
+  auto branch = scf::IfOp::create(b, fits, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  point.call(kernel, arguments);
   return success();
 }
 

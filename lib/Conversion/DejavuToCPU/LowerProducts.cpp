@@ -25,33 +25,31 @@ void EntryLowering::multiply(Value input, FlatSymbolRefAttr weight,
   point.callChecked(getGemmKernel(library, type, transposed), arguments);
 }
 
-void EntryLowering::addBiasAndActivate(Value values, FlatSymbolRefAttr bias,
-                                       std::optional<Activation> activation,
-                                       Value rows) {
-  if (!bias && !activation)
+void EntryLowering::applyEpilogue(Value values, FlatSymbolRefAttr bias,
+                                  const Epilogue &epilogue, Value rows) {
+  if (epilogue.isNothing())
     return;
   int64_t features = cast<MemRefType>(values.getType()).getDimSize(1);
   SmallVector<Value> arguments{values};
   if (bias)
     arguments.push_back(getWeight(bias));
   arguments.push_back(rows);
-  point.call(getEpilogueKernel(library, features, bias != nullptr, activation),
-             arguments);
+  point.call(getEpilogueKernel(library, features, epilogue), arguments);
 }
 
 void EntryLowering::lowerLinear(Value input, FlatSymbolRefAttr weight,
                                 FlatSymbolRefAttr bias,
-                                std::optional<Activation> activation,
-                                Value result, Value rows) {
+                                const Epilogue &epilogue, Value result,
+                                Value rows) {
   if (isPrefill) {
     multiply(input, weight, /*transposed=*/true, result, rows);
-    return addBiasAndActivate(result, bias, activation, rows);
+    return applyEpilogue(result, bias, epilogue, rows);
   }
   SmallVector<Value> arguments{input, getWeight(weight)};
   if (bias)
     arguments.push_back(getWeight(bias));
   arguments.append({result, rows});
-  LinearSpec spec{getType(weight), bias != nullptr, activation};
+  LinearSpec spec{getType(weight), epilogue};
   point.call(getLinearKernel(library, spec), arguments);
 }
 
@@ -73,7 +71,8 @@ LogicalResult EntryLowering::lower(LinearOp op) {
     return success();
   Value input = memory.lookup(op.getInput());
   if (isPrefill) {
-    lowerLinear(input, op.getWeightAttr(), op.getBiasAttr(), op.getActivation(),
+    Epilogue epilogue{op.getBias().has_value(), op.getActivation()};
+    lowerLinear(input, op.getWeightAttr(), op.getBiasAttr(), epilogue,
                 allocateResult(op), getRows(op));
     return success();
   }
@@ -82,8 +81,8 @@ LogicalResult EntryLowering::lower(LinearOp op) {
   SmallVector<Value> arguments{input};
   for (LinearOp each : getLinearGroup(op)) {
     FlatSymbolRefAttr bias = each.getBiasAttr();
-    specs.push_back(
-        {getType(each.getWeightAttr()), bias != nullptr, each.getActivation()});
+    specs.push_back({getType(each.getWeightAttr()),
+                     Epilogue{bias != nullptr, each.getActivation()}});
     arguments.push_back(getWeight(each.getWeightAttr()));
     if (bias)
       arguments.push_back(getWeight(bias));
@@ -94,17 +93,54 @@ LogicalResult EntryLowering::lower(LinearOp op) {
   return success();
 }
 
+void EntryLowering::lowerHidden(FFNOp op, Value hidden, Value rows) {
+  Value input = memory.lookup(op.getInput());
+  FlatSymbolRefAttr gate = op.getGateAttr(), up = op.getUpAttr();
+  FlatSymbolRefAttr gateBias = op.getGateBiasAttr(),
+                    upBias = op.getUpBiasAttr();
+  Activation activation = op.getActivation();
+  if (!gate)
+    return lowerLinear(input, up, upBias,
+                       Epilogue{upBias != nullptr, activation}, hidden, rows);
+  if (isPrefill) {
+    int64_t neurons = getType(up).getDimSize(0);
+    Value factors = allocateScratch(neurons, op, op.getInput());
+    multiply(input, gate, /*transposed=*/true, hidden, rows);
+    multiply(input, up, /*transposed=*/true, factors, rows);
+    SmallVector<Value> arguments{hidden};
+    if (gateBias)
+      arguments.push_back(getWeight(gateBias));
+    arguments.push_back(factors);
+    if (upBias)
+      arguments.push_back(getWeight(upBias));
+    arguments.push_back(rows);
+    point.call(getGateKernel(library, neurons, gateBias != nullptr,
+                             upBias != nullptr, activation),
+               arguments);
+    return;
+  }
+  SmallVector<Value> arguments{input, getWeight(gate)};
+  if (gateBias)
+    arguments.push_back(getWeight(gateBias));
+  arguments.push_back(getWeight(up));
+  if (upBias)
+    arguments.push_back(getWeight(upBias));
+  arguments.append({hidden, rows});
+  LinearSpec gateSpec{getType(gate), Epilogue{gateBias != nullptr, activation}};
+  LinearSpec upSpec{getType(up), Epilogue{upBias != nullptr, std::nullopt}};
+  point.call(getGatedLinearKernel(library, gateSpec, upSpec), arguments);
+}
+
 LogicalResult EntryLowering::lower(FFNOp op) {
   int64_t neurons = getType(op.getUpAttr()).getDimSize(0);
   Value hidden = allocateScratch(neurons, op, op.getInput());
   Value rows = getRows(op.getInput());
-  lowerLinear(memory.lookup(op.getInput()), op.getUpAttr(), op.getUpBiasAttr(),
-              op.getActivation(), hidden, rows);
+  lowerHidden(op, hidden, rows);
   Value result = allocateResult(op);
   FlatSymbolRefAttr bias = op.getDownBiasAttr();
   if (isPrefill) {
     multiply(hidden, op.getDownAttr(), /*transposed=*/false, result, rows);
-    addBiasAndActivate(result, bias, std::nullopt, rows);
+    applyEpilogue(result, bias, Epilogue{bias != nullptr, std::nullopt}, rows);
     return success();
   }
   SmallVector<Value> arguments{hidden, getWeight(op.getDownAttr())};
@@ -120,14 +156,17 @@ LogicalResult EntryLowering::lower(FFNOp op) {
 LogicalResult EntryLowering::lower(LMHeadOp op) {
   Value input = memory.lookup(op.getInput());
   bool isDirect = ownsLogits(op);
+  Epilogue epilogue{op.getBias().has_value(), std::nullopt,
+                    op.getScale().convertToFloat(),
+                    op.getSoftcap().convertToFloat()};
   MemRefType type = getRowsType(module.getContext(), getFeatures(op.getType()));
   if (!op.getFrom() || entry != Entry::prefill) {
     Value logits = isDirect
                        ? point.getArray(Field::logits, type, point.getRows())
                        : allocateResult(op);
     memory[op] = logits;
-    lowerLinear(input, op.getWeightAttr(), op.getBiasAttr(), std::nullopt,
-                logits, getRows(op.getInput()));
+    lowerLinear(input, op.getWeightAttr(), op.getBiasAttr(), epilogue, logits,
+                getRows(op.getInput()));
     return success();
   }
   // Of each sequence only the tokens from logits_from on.
@@ -158,10 +197,22 @@ LogicalResult EntryLowering::lower(LMHeadOp op) {
     point.callChecked(getGemmKernel(library, weight, /*transposed=*/true),
                       arguments);
   });
-  if (FlatSymbolRefAttr bias = op.getBiasAttr())
-    point.call(
-        getEpilogueKernel(library, weight.getDimSize(0), true, std::nullopt),
-        {logits, getWeight(bias), part.rows});
+  applyEpilogue(logits, op.getBiasAttr(), epilogue, part.rows);
+  return success();
+}
+
+LogicalResult EntryLowering::lower(GatherLinearOp op) {
+  ActiveSet set = activeSets.lookup(op.getActive());
+  SmallVector<Value> arguments{memory.lookup(op.getInput()), set.indices,
+                               set.counts, getWeight(op.getWeightAttr())};
+  FlatSymbolRefAttr bias = op.getBiasAttr();
+  if (bias)
+    arguments.push_back(getWeight(bias));
+  arguments.append({memory.lookup(op.getFactor()), allocateResult(op),
+                    getRows(op.getInput())});
+  point.call(getGatherLinearKernel(library, getType(op.getWeightAttr()),
+                                   bias != nullptr),
+             arguments);
   return success();
 }
 
