@@ -26,9 +26,29 @@ SHAPES = {
                               head_dim=80, neurons=101, norm="rms"),
     "wide heads": Shape(vocab=16, features=64, heads=1, kv_heads=1,
                         head_dim=257, neurons=64, masked_rows="zero"),
+    # What families add to OPT.
+    "llama": Shape(vocab=41, features=96, heads=6, kv_heads=2, head_dim=20,
+                   neurons=130, norm="rms", bias=False, gated=True,
+                   activation="silu", rope="half", rotated=20),
+    "odd llama": Shape(vocab=7, features=33, heads=4, kv_heads=1, head_dim=7,
+                       neurons=35, norm="rms", gated=True, rope="interleaved",
+                       rotated=6, rope_scale=1.25, head_norms=True, window=3),
+    "gemma": Shape(features=48, heads=4, kv_heads=4, head_dim=80, neurons=96,
+                   norm="rms", bias=False, gated=True, activation="gelu_tanh",
+                   rope="half", rotated=80, window=9, softcap=5.0,
+                   head_norms=True, weight_offset=1.0, embed_scale=7.0,
+                   logit_cap=3.0, logit_scale=0.5),
+    "neox": Shape(features=64, heads=4, kv_heads=4, head_dim=16, neurons=96,
+                  activation="gelu", rope="half", rotated=6, norm_scale=False),
+    "bloom": Shape(features=64, heads=6, kv_heads=2, head_dim=12, alibi=True,
+                   softcap=2.0, activation="relu2", gated=True, window=20,
+                   masked_rows="zero"),
     # Above the size from which threads share a weight.
     "threads": Shape(vocab=1003, features=259, heads=4, kv_heads=4,
                      head_dim=32, neurons=517, layers=1),
+    "gated threads": Shape(vocab=37, features=259, heads=8, kv_heads=2,
+                           head_dim=32, neurons=517, layers=1, gated=True,
+                           rope="half", rotated=32),
 }
 
 # batch, tokens, past, starts: decode if there is one token and a past.
@@ -106,23 +126,26 @@ def test_shapes_in_the_interpreter(name, tmp_path):
     sparse = tmp_path / "sparse.mlir"
     succeed(tool("dejavu-opt"), toy.write(tmp_path), "--dejavu-sparsify", "-o",
             sparse)
-    assert "dejavu.sparse_linear" in sparse.read_text()
+    is_exact = toy.shape.activation in ("relu", "relu2")
+    assert ("dejavu.sparse_linear" in sparse.read_text()) == is_exact
     oracle = Program(program.path, tool("dejavu-interpret"), sparse)
     for case in CASES:
         inputs = toy.inputs(*case)
         assert_close(program.run(inputs), oracle.run(inputs), case)
 
 
+@pytest.mark.parametrize("name", ("more than a tile", "odd llama", "gemma"))
 @pytest.mark.parametrize("lanes", (4, 8, 16))
-def test_vector_sizes(lanes, tmp_path):
-    toy = Toy(SHAPES["more than a tile"])
+def test_vector_sizes(lanes, name, tmp_path):
+    toy = Toy(SHAPES[name])
     program = compile_toy(toy, tmp_path, lanes=lanes)
     for case in CASES:
         compare(program, toy, case)
 
 
 @pytest.mark.parametrize("activation",
-                         ("relu", "relu2", "gelu", "gelu_tanh", "silu"))
+                         ("relu", "relu2", "gelu", "gelu_tanh", "silu",
+                          "quick_gelu"))
 def test_activations(activation, tmp_path):
     toy = Toy(Shape(activation=activation))
     program = compile_toy(toy, tmp_path)
@@ -132,7 +155,8 @@ def test_activations(activation, tmp_path):
 
 @pytest.mark.parametrize("dtype", ("f16", "bf16"))
 @pytest.mark.parametrize("name", ("one of everything", "odd",
-                                  "more than a tile", "threads"))
+                                  "more than a tile", "threads",
+                                  "odd llama"))
 def test_narrow_weights(name, dtype, tmp_path):
     toy = Toy(SHAPES[name])
     program = compile_toy(toy, tmp_path, "--weights", dtype)
@@ -141,7 +165,8 @@ def test_narrow_weights(name, dtype, tmp_path):
 
 
 @pytest.mark.parametrize("sparsity", ("dense", "exact"))
-@pytest.mark.parametrize("name", ("odd", "more than a tile", "threads"))
+@pytest.mark.parametrize("name", ("odd", "more than a tile", "threads",
+                                  "odd llama", "bloom", "gated threads"))
 def test_a_row_is_the_same_in_every_batch(name, sparsity, tmp_path):
     """In decode, to the last bit."""
     toy = Toy(SHAPES[name])
@@ -189,6 +214,26 @@ def test_inactive_rows_are_not_read(tmp_path):
     assert np.isnan(dense.run(inputs)["logits"]).all()
 
 
+def test_inactive_rows_of_a_gated_mlp_are_not_read(tmp_path):
+    """NaN in the rows of both projections that no row of the batch needs."""
+    toy = Toy(Shape(layers=1, gated=True))
+    inputs = toy.inputs(3, 1, 9)
+    dead = np.arange(toy.shape.neurons) % 3 != 0
+    toy.weights["gate0"][dead] = 0
+    toy.weights["gate_bias0"][dead] = -1
+    clean = compile_toy(toy, tmp_path / "clean").run(inputs)
+    assert np.isfinite(clean["logits"]).all()
+    for word in ("up", "up_bias", "down"):
+        poison = Toy(Shape(layers=1, gated=True))
+        poison.weights = {k: v.copy() for k, v in toy.weights.items()}
+        poison.weights[f"{word}0"][dead] = np.nan
+        poisoned = compile_toy(poison, tmp_path / word).run(inputs)
+        for name, value in clean.items():
+            np.testing.assert_array_equal(poisoned[name], value, err_msg=name)
+    dense = compile_toy(poison, tmp_path / "dense", "--sparsity", "dense")
+    assert np.isnan(dense.run(inputs)["logits"]).all()
+
+
 def test_a_nan_is_active(tmp_path):
     """A NaN in a neuron reaches the output: it is not zero."""
     toy = Toy(Shape(layers=1))
@@ -221,6 +266,16 @@ def test_calls_of_generated_code(activation, dtype, tmp_path):
     assert not other and "dnnl_sgemm" in needed
 
 
+def test_calls_for_angles(tmp_path):
+    """Rotary embedding needs libm on top: large angles want it."""
+    compile_toy(Toy(SHAPES["llama"]), tmp_path, "--dump-code",
+                tmp_path / "code")
+    needed = symbols(tmp_path / "code/model.o", "--undefined-only")
+    other = {s for s in needed
+             if not s.startswith(("__kmpc_", "dejavu_rt_"))} - ALLOWED
+    assert other <= {"cosf", "sinf", "sincosf"}
+
+
 def test_code_does_not_grow_with_layers(tmp_path):
     """Layers of one shape share kernels: what grows are calls."""
     functions = []
@@ -244,18 +299,30 @@ def test_unused_weights_are_not_packed(tmp_path):
         np.testing.assert_array_equal(packed[name], toy.weights[name])
 
 
-def test_sites_are_the_same_dense_and_exact(tmp_path):
-    taps = []
+@pytest.mark.parametrize("gated", (False, True))
+def test_sites_are_the_same_dense_and_exact(gated, tmp_path):
+    shape = Shape(gated=gated)
+    infos = []
     for sparsity in ("dense", "exact"):
-        program = compile_toy(Toy(Shape()), tmp_path / sparsity, "--sparsity",
+        program = compile_toy(Toy(shape), tmp_path / sparsity, "--sparsity",
                               sparsity)
-        taps.append(json.loads(succeed(program.path, "--info"))["taps"])
+        infos.append(json.loads(succeed(program.path, "--info")))
+    taps = [info["taps"] for info in infos]
     assert taps[0] == taps[1]
     assert [t["op"] for t in taps[0]][:8] == [
         "embed", "embed", "residual_add", "norm", "linear", "linear",
         "linear", "attention"]
     assert [t["layer"] for t in taps[0]] == sorted(
         t["layer"] for t in taps[0])
+    # What is skipped is what the dense program reads more than always.
+    dense, exact = (info["bytes_per_token"] for info in infos)
+    assert dense["dense"] == dense["always"] == exact["dense"]
+    assert [s["bytes_per_neuron"] for s in exact["selects"]] == [
+        shape.features * 4 * (2 if gated else 1)] * shape.layers
+    assert exact["dense"] - exact["always"] == sum(
+        s["bytes_per_neuron"] * shape.neurons for s in exact["selects"])
+    assert all(layer["mlp"]["gated"] == gated for info in infos
+               for layer in info["layers"])
 
 
 def test_missing_and_short_weights(tmp_path):

@@ -336,8 +336,8 @@ func::FuncOp cpu::getGatherLinearKernel(KernelLibrary &library,
                    });
         // Blocks of each row's set, the same numbers at once: rows have sets
         // of their own, and some have fewer blocks.
-        Value blocks =
-            arith::CeilDivUIOp::create(b, most.front(), b.index(kOuts));
+        Value blocks = arith::DivUIOp::create(
+            b, b.offset(most.front(), kOuts - 1), b.index(kOuts));
         b.forAll(blocks, isWorthThreads(weight), [&](Value block) {
           Value first = arith::MulIOp::create(b, block, b.index(kOuts));
           b.loop(b.index(0), rows, 1, [&](Value row) {
