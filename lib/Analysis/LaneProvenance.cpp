@@ -115,8 +115,9 @@ struct LaneProvenance::Slice {
   SmallVector<Operation *> ops;
   /// Symbols of shapes and contents, in order.
   std::vector<std::string> symbols;
-  /// What the result depends on.
+  /// What the result depends on, and whether that is all of it.
   std::string key;
+  bool isShared = true;
 
   bool isLeaf(Value v) const {
     return v == source || llvm::is_contained(leaves, v);
@@ -247,8 +248,9 @@ std::string LaneProvenance::Slice::collect(const SymbolicShapes &shapes) {
         address(constant.getValue().getAsOpaquePointer());
         continue;
       }
-      // Some arithmetic: not shared, and its symbols are those of sizes.
-      address(operand.getAsOpaquePointer());
+      // Some arithmetic: not shared, since an op that was erased may have had
+      // the same address. Its symbols are those of sizes.
+      isShared = false;
       SmallVector<Value> worklist{operand};
       llvm::SmallDenseSet<Value> seen;
       while (!worklist.empty()) {
@@ -803,7 +805,8 @@ std::optional<LaneMap> LaneProvenance::find(Slice &slice) {
   if (!reason.empty())
     return std::nullopt;
   auto [it, isNew] = entries.try_emplace(slice.key);
-  if (isNew) {
+  if (isNew || !slice.isShared) {
+    it->second = {};
     auto table = std::make_shared<LaneTable>();
     LaneTable other;
     it->second.reason = Evaluation(shapes, slice, 0).run(*table);

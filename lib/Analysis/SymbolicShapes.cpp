@@ -477,6 +477,20 @@ std::optional<SymbolicShapes::Dims> SymbolicShapes::inferShape(Operation *op) {
         llvm::append_range(dims, ArrayRef<DimExpr>(*source).drop_front(taken));
         return dims;
       })
+      .Case([&](onnx::GatherElementsOp gather) -> Result {
+        const Dims *indices = shapeOf(gather.getIndices());
+        return indices ? Result(*indices) : std::nullopt;
+      })
+      .Case([&](onnx::TileOp tile) -> Result {
+        const Dims *source = shapeOf(tile.getInput());
+        const Dims *repeats = getContents(tile.getRepeats());
+        if (!source || !repeats || source->size() != repeats->size())
+          return std::nullopt;
+        Dims dims;
+        for (auto [dim, count] : llvm::zip_equal(*source, *repeats))
+          dims.push_back(dim * count);
+        return dims;
+      })
       .Case([&](onnx::RangeOp range) -> Result {
         const Dims *start = getContents(range.getStart());
         const Dims *limit = getContents(range.getLimit());

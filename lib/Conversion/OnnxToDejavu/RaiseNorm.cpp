@@ -241,7 +241,7 @@ static bool raise(IRRewriter &rewriter, LaneBuilder &lanes,
   auto type = cast<RankedTensorType>(match.input.getType());
   int64_t size = type.getShape().back();
   if (ShapedType::isDynamic(size) || !type.getElementType().isF32() ||
-      type.getRank() < 3)
+      type.getRank() < 3 || match.epsilon < 0)
     return false;
   if (!match.offset)
     match.scale = peelOffset(match.scale, match.offset);
