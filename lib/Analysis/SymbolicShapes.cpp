@@ -205,8 +205,23 @@ std::optional<SymbolicShapes::Dims> SymbolicShapes::inferSlice(Operation *op) {
       getNumbers(getContents(slice.getStarts()));
   std::optional<SmallVector<int64_t>> ends =
       getNumbers(getContents(slice.getEnds()));
-  if (!source || !starts || !ends || starts->size() != ends->size())
+  if (!source)
     return std::nullopt;
+  if (!starts || !ends || starts->size() != ends->size()) {
+    // The other axes stay; the type may know the size of those that are cut.
+    auto given = slice.getAxes() ? getNumbers(getContents(slice.getAxes()))
+                                 : std::nullopt;
+    if (!given)
+      return std::nullopt;
+    Dims dims = *source;
+    int64_t rank = dims.size();
+    for (int64_t axis : *given) {
+      if (axis < -rank || axis >= rank)
+        return std::nullopt;
+      dims[axis < 0 ? axis + rank : axis] = fresh();
+    }
+    return dims;
+  }
   SmallVector<int64_t> axes =
       llvm::to_vector(llvm::seq<int64_t>(0, starts->size()));
   if (slice.getAxes()) {
@@ -644,7 +659,13 @@ SymbolicShapes::inferContents(Operation *op) {
         return binary([](auto &a, auto &b) { return a * b; });
       })
       .Case([&](onnx::DivOp) {
-        return binary([](auto &a, auto &b) { return a.divideExactly(b); });
+        return binary([](auto &a, auto &b) -> std::optional<DimExpr> {
+          std::optional<int64_t> x = a.getConstant(), y = b.getConstant();
+          // Numbers are divided as integers are, towards zero.
+          if (x && y && *y != 0 && *y != -1)
+            return DimExpr(*x / *y);
+          return a.divideExactly(b);
+        });
       })
       .Case([&](onnx::EqualOp) { return binary(compareEqual); })
       .Case([&](onnx::WhereOp where) -> Result {
