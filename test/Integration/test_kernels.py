@@ -12,7 +12,7 @@ import safetensors.numpy
 
 from conftest import fail, run, succeed, tool
 from test_weights import rounded
-from toys import Shape, Toy
+from toys import Shape, Toy, describe
 
 SHAPES = {
     "one of everything": Shape(vocab=1, features=1, heads=1, kv_heads=1,
@@ -297,6 +297,55 @@ def test_unused_weights_are_not_packed(tmp_path):
     assert {n for n in packed if not n.startswith("__padding_")} == set(names)
     for name in names:
         np.testing.assert_array_equal(packed[name], toy.weights[name])
+
+
+def test_recipes_of_large_weights(tmp_path):
+    """Weights of several panels: taken from packed, transposed and quantised
+    ones. The packed file has what numpy makes of them, and nothing else."""
+    s = Shape(vocab=2600, features=1030, heads=6, kv_heads=2, head_dim=64,
+              neurons=33, layers=1, bias=False)
+    toy, random = Toy(s), np.random.default_rng(5)
+    toy.transposed.clear()
+    # Query, key and value of each group of heads, [in, out], as GPT-2 does.
+    packed = random.standard_normal((s.features, 2 * (3 + 1 + 1) * 64))
+    packed = packed.astype(np.float32) / 32
+    groups = packed.T.reshape(2, 5, 64, s.features)
+    for name, place, count in (("q0", 0, 3), ("k0", 3, 1), ("v0", 4, 1)):
+        ranges = ", ".join(f"{(g * 5 + place) * 64}, {count * 64}"
+                           for g in range(2))
+        toy.weights[name] = np.ascontiguousarray(
+            groups[:, place:place + count]).reshape(-1, s.features)
+        toy.sources[name] = (packed, describe(packed),
+                             "#dejavu.transpose<[1, 0]>, "
+                             f"#dejavu.take_rows<[{ranges}]>")
+    # Rows of a transposed matrix in reverse order.
+    head = random.standard_normal((s.features, s.vocab)).astype(np.float32)
+    toy.weights["head"] = np.ascontiguousarray(head.T[::-1])
+    toy.sources["head"] = (head, describe(head), "#dejavu.transpose<[1, 0]>, "
+                           "#dejavu.take_rows<["
+                           + ", ".join(f"{i}, 1" for i in
+                                       reversed(range(s.vocab))) + "]>")
+    # Four bits, in blocks of 100 columns.
+    values = random.integers(0, 16, (s.vocab, s.features), dtype=np.uint8)
+    scales = (random.random((s.vocab, 11)) / 16).astype(np.float16)
+    zeros = random.integers(0, 16, (s.vocab, 11), dtype=np.uint8)
+    toy.weights |= {"table.scales": scales, "table.zeros": zeros}
+    spread = np.arange(s.features) // 100
+    toy.weights["table"] = (
+        (values.astype(np.float32) - zeros[:, spread])
+        * scales.astype(np.float32)[:, spread])
+    toy.sources["table"] = (
+        values[:, ::2] | values[:, 1::2] << 4,
+        f"tensor<{s.vocab}x{s.features}xui4>",
+        "#dejavu.dequantize<scales = @table.scales zero_points = "
+        "@table.zeros, axis = 1, block_size = 100>")
+    program = compile_toy(toy, tmp_path)
+    packed = safetensors.numpy.load_file(tmp_path / "toy.safetensors")
+    assert "table" in packed and "table.scales" not in packed
+    for name, value in packed.items():
+        if not name.startswith("__padding_"):
+            np.testing.assert_array_equal(value, toy.weights[name], name)
+    compare(program, toy, (2, 1, 3, [0, 2]))
 
 
 @pytest.mark.parametrize("gated", (False, True))

@@ -1,7 +1,7 @@
 # Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Attention without a cache, in @forward, against numpy in f64. That the
-reference interpreter means the same is tested in test/Reference."""
+"""Attention without a cache, in @forward, against numpy in f64, as is the
+reference interpreter."""
 
 import dataclasses
 
@@ -122,6 +122,7 @@ def test_sdpa(sizes, tmp_path):
     succeed(tool("dejavu-compile"), source, "--compile-from", "raise", "-o",
             tmp_path / "sdpa")
     program = Program(tmp_path / "sdpa")
+    oracle = Program(tmp_path / "sdpa", tool("dejavu-interpret"), source)
     random = np.random.default_rng(3)
     for batch, queries, keys in ((1, 1, 1), (2, 5, 5), (3, 1, 40), (1, 33, 17),
                                  (2, 20, 35)):
@@ -138,5 +139,6 @@ def test_sdpa(sizes, tmp_path):
                 inputs[f"m{i}"] = mask
             want[f"r{i}"] = attend(op, heads, kv_heads, inputs["q"],
                                    inputs["k"], inputs["v"], mask)
-        assert_close(program.run(inputs), want,
-                     (sizes, batch, queries, keys))
+        case = (sizes, batch, queries, keys)
+        assert_close(program.run(inputs), want, case)
+        assert_close(oracle.run(inputs), want, case)

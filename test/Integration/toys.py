@@ -9,6 +9,14 @@ import math
 import numpy as np
 
 
+KINDS = {"float32": "f32", "float16": "f16", "int8": "i8", "uint8": "ui8"}
+
+
+def describe(value):
+    """The type of a weight."""
+    return f"tensor<{'x'.join(map(str, value.shape))}x{KINDS[value.dtype.name]}>"
+
+
 @dataclasses.dataclass(frozen=True)
 class Shape:
     """The sizes and kinds that kernels are generated for."""
@@ -52,6 +60,9 @@ class Toy:
         self.random = np.random.default_rng(seed)
         self.weights = {}
         self.transposed = set()
+        # How weights are stored, if it is in another way: the array, its type
+        # and the recipe.
+        self.sources = {}
         s = shape
         width, narrow = s.heads * s.head_dim, s.kv_heads * s.head_dim
         self.add("table", s.vocab, s.features)
@@ -95,15 +106,17 @@ class Toy:
         folder.mkdir(exist_ok=True)
         data, lines = bytearray(), []
         for name, value in self.weights.items():
-            kind = "x".join(map(str, value.shape)) + "xf32"
+            kind = describe(value)
             recipe = ""
             if name in self.transposed:
                 value = np.ascontiguousarray(value.T)
-                stored = "x".join(map(str, value.shape))
-                recipe = (f" as tensor<{stored}xf32> via "
+                recipe = (f" as {describe(value)} via "
                           "[#dejavu.transpose<[1, 0]>]")
+            elif name in self.sources:
+                value, stored, steps = self.sources[name]
+                recipe = f" as {stored} via [{steps}]"
             lines.append(
-                f'dejavu.weight @{name} : tensor<{kind}> from #dejavu.source<'
+                f'dejavu.weight @{name} : {kind} from #dejavu.source<'
                 f'"weights.bin", offset = {len(data)}, '
                 f"length = {value.nbytes}>{recipe}")
             data += value.tobytes()

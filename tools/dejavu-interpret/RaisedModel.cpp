@@ -202,8 +202,7 @@ RaisedModel::runCase(const std::map<std::string, Tensor> &inputs) {
     case Role::logits:
       return emitError(loc, "logits are no input");
     case Role::plain:
-      return emitError(loc, "input '")
-             << name << "' has no role in a decoder";
+      return emitError(loc, "input '") << name << "' has no role in a decoder";
     }
   }
   for (const auto &[name, tensor] : inputs)

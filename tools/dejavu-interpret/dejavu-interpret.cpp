@@ -230,26 +230,20 @@ static LogicalResult runFunctions(ModuleOp module) {
   return module.emitError("expected a function named '") << functionName << "'";
 }
 
-/// Runs @main of imported IR on the tensors that its arguments' names name.
+/// Runs a function of tensors; its arguments and results have the given names.
 static FailureOr<NamedTensors>
-runImported(ModuleOp module, std::map<std::string, Tensor> inputs) {
-  auto function = module.lookupSymbol<func::FuncOp>("main");
-  if (!function || function.isDeclaration())
-    return module.emitError("expected a function named 'main'");
-  constexpr StringLiteral nameAttr = "onnx.name";
+runTensors(ModuleOp module, func::FuncOp function, ArrayRef<StringAttr> names,
+           ArrayRef<StringAttr> resultNames,
+           std::map<std::string, Tensor> inputs) {
   SmallVector<reference::RuntimeValue> arguments;
-  for (unsigned i = 0; i < function.getNumArguments(); ++i) {
-    auto name = function.getArgAttrOfType<StringAttr>(i, nameAttr);
-    if (!name)
-      return function.emitError("expected a name for argument ") << i;
+  for (auto [name, type] : llvm::zip(names, function.getArgumentTypes())) {
     auto input = inputs.extract("in." + name.str());
     if (!input)
       return function.emitError("input 'in.")
              << name.strref() << "' is missing";
-    if (!input.mapped().hasType(function.getArgumentTypes()[i]))
+    if (!input.mapped().hasType(type))
       return function.emitError("input 'in.")
-             << name.strref() << "': expected "
-             << function.getArgumentTypes()[i] << ", found "
+             << name.strref() << "': expected " << type << ", found "
              << input.mapped().describe();
     arguments.push_back(std::move(input.mapped()));
   }
@@ -260,15 +254,56 @@ runImported(ModuleOp module, std::map<std::string, Tensor> inputs) {
   if (failed(results))
     return failure();
   NamedTensors outputs;
-  for (auto [i, result] : llvm::enumerate(*results)) {
-    auto name = function.getResultAttrOfType<StringAttr>(i, nameAttr);
+  for (auto [name, result] : llvm::zip(resultNames, *results)) {
     auto *tensor = std::get_if<Tensor>(&result);
-    if (!name || !tensor)
-      return function.emitError("expected a name and a tensor for result ")
-             << i;
+    if (!tensor)
+      return function.emitError("expected a tensor for result '")
+             << name.strref() << "'";
     outputs.emplace_back("out." + name.str(), std::move(*tensor));
   }
   return outputs;
+}
+
+/// Runs @main of imported IR on the tensors that its arguments' names name.
+static FailureOr<NamedTensors>
+runImported(ModuleOp module, std::map<std::string, Tensor> inputs) {
+  auto function = module.lookupSymbol<func::FuncOp>("main");
+  if (!function || function.isDeclaration())
+    return module.emitError("expected a function named 'main'");
+  constexpr StringLiteral nameAttr = "onnx.name";
+  SmallVector<StringAttr> names, resultNames;
+  for (unsigned i = 0; i < function.getNumArguments(); ++i)
+    names.push_back(function.getArgAttrOfType<StringAttr>(i, nameAttr));
+  for (unsigned i = 0; i < function.getNumResults(); ++i)
+    resultNames.push_back(
+        function.getResultAttrOfType<StringAttr>(i, nameAttr));
+  for (auto [i, name] :
+       llvm::enumerate(llvm::concat<StringAttr>(names, resultNames)))
+    if (!name)
+      return function.emitError("expected a name for each argument and each "
+                                "result, found none for number ")
+             << static_cast<int64_t>(i);
+  return runTensors(module, function, names, resultNames, std::move(inputs));
+}
+
+/// Runs @forward of a raised model without a cache.
+static FailureOr<NamedTensors>
+runForward(ModuleOp module, func::FuncOp function,
+           std::map<std::string, Tensor> inputs) {
+  SignatureOp signature = *module.getOps<SignatureOp>().begin();
+  auto getNames = [](ArrayAttr bindings) {
+    SmallVector<StringAttr> names;
+    for (auto binding : bindings.getAsRange<BindingAttr>())
+      names.push_back(StringAttr::get(binding.getContext(), binding.getName()));
+    return names;
+  };
+  SmallVector<StringAttr> names = getNames(signature.getInputs());
+  SmallVector<StringAttr> resultNames = getNames(signature.getOutputs());
+  if (names.size() != function.getNumArguments() ||
+      resultNames.size() != function.getNumResults())
+    return function.emitError("expected the inputs and outputs of the "
+                              "dejavu.signature");
+  return runTensors(module, function, names, resultNames, std::move(inputs));
 }
 
 static int runCase(ModuleOp module) {
@@ -279,7 +314,10 @@ static int runCase(ModuleOp module) {
   if (failed(inputs))
     return reportError(error);
   FailureOr<NamedTensors> outputs = failure();
-  if (isRaised(module)) {
+  auto forward = module.lookupSymbol<func::FuncOp>("forward");
+  if (isRaised(module) && forward) {
+    outputs = runForward(module, forward, std::move(*inputs));
+  } else if (isRaised(module)) {
     FailureOr<RaisedModel> model = RaisedModel::create(module);
     if (succeeded(model))
       outputs = model->runCase(*inputs);
