@@ -8,6 +8,7 @@
 #ifndef DEJAVU_LIB_IMPORT_ONNX_ATTRIBUTES_H
 #define DEJAVU_LIB_IMPORT_ONNX_ATTRIBUTES_H
 
+#include "Functions.h"
 #include "OpTable.h"
 #include "Reporter.h"
 
@@ -22,10 +23,24 @@ class AttributeProto;
 namespace mlir::dejavu::onnximport {
 
 /// Checks the attributes of `node` against those that its operator has: each is
-/// known, given once, of the right type, and the required ones are there.
+/// known, given once, of the right type, and the required ones are there. In
+/// the body of `function`, which may be null, an attribute may refer to one of
+/// the function's.
 llvm::LogicalResult checkAttributes(const proto::NodeProto &node,
                                     const OpSchema &schema,
+                                    const Function *function,
                                     const Reporter &reporter);
+
+/// Checks the attributes of `node`, in the body of `caller` or of the graph
+/// itself, against those that the function `callee` takes.
+llvm::LogicalResult checkCallAttributes(const proto::NodeProto &node,
+                                        const Function &callee,
+                                        const Function *caller,
+                                        const Reporter &reporter);
+
+/// Checks the attributes that `function` declares, and their defaults.
+llvm::LogicalResult checkDeclaredAttributes(const Function &function,
+                                            const Reporter &reporter);
 
 /// The attribute `name` of `node`, or null.
 const proto::AttributeProto *findAttribute(const proto::NodeProto &node,

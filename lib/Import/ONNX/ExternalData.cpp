@@ -38,6 +38,8 @@ LogicalResult mlir::dejavu::onnximport::checkLocation(StringRef location,
     return fail("has a NUL character");
   if (location.contains('\\'))
     return fail("has a backslash");
+  if (location.contains("://"))
+    return fail("is a URL, expected a path in the model's folder");
   if (location.starts_with("/"))
     return fail("is an absolute path, expected one in the model's folder");
   if (location.size() > 1 && location[1] == ':' && llvm::isAlpha(location[0]))
@@ -65,9 +67,15 @@ mlir::dejavu::onnximport::parseExternalData(const proto::TensorProto &tensor,
       range.location = value.str();
       continue;
     }
-    // Nobody writes checksums: sizes are what is checked.
-    if (key == "checksum")
-      continue;
+    // A checksum is that of the whole file, which may have hundreds of
+    // gigabytes: sizes are what is checked. But it must be one.
+    if (key == "checksum") {
+      if (value.size() == 40 && llvm::all_of(value, llvm::isHexDigit))
+        continue;
+      error = "external checksum: expected 40 hexadecimal digits, found " +
+              quoted(value);
+      return failure();
+    }
     if (key != "offset" && key != "length") {
       error = "external data has the unknown key " + quoted(key);
       return failure();
@@ -90,14 +98,33 @@ mlir::dejavu::onnximport::parseExternalData(const proto::TensorProto &tensor,
   return checkLocation(range.location, error);
 }
 
+/// In the cache of Hugging Face a snapshot, `snapshots/REVISION`, has links to
+/// `blobs` beside `snapshots`. Empty for other folders.
+static std::string findBlobs(StringRef folder) {
+  namespace path = llvm::sys::path;
+  for (StringRef at = folder; !at.empty() && at != "/";
+       at = path::parent_path(at)) {
+    StringRef parent = path::parent_path(at);
+    if (path::filename(parent) != "snapshots")
+      continue;
+    SmallString<256> blobs(path::parent_path(parent));
+    path::append(blobs, "blobs");
+    return llvm::sys::fs::is_directory(blobs) ? std::string(blobs) : "";
+  }
+  return "";
+}
+
 ModelFolder::ModelFolder(StringRef modelPath)
     : modelName(llvm::sys::path::filename(modelPath)),
       logical(llvm::sys::path::parent_path(modelPath)) {
   if (logical.empty())
     logical = ".";
   SmallString<256> real;
-  if (!llvm::sys::fs::real_path(logical, real))
+  if (!llvm::sys::fs::real_path(logical, real)) {
     roots.push_back(std::string(real));
+    if (std::string blobs = findBlobs(real); !blobs.empty())
+      roots.push_back(std::move(blobs));
+  }
   if (!llvm::sys::fs::real_path(modelPath, real))
     roots.push_back(llvm::sys::path::parent_path(real).str());
 }
@@ -109,8 +136,15 @@ static bool liesIn(StringRef path, StringRef root) {
   return root.ends_with("/") || path.starts_with("/");
 }
 
+/// The same file may be spelled in many ways.
+static SmallString<64> withoutDots(StringRef location) {
+  SmallString<64> result(location);
+  llvm::sys::path::remove_dots(result);
+  return result;
+}
+
 InputFile *ModelFolder::open(StringRef location, std::string &error) {
-  std::unique_ptr<InputFile> &file = files[location];
+  std::unique_ptr<InputFile> &file = files[withoutDots(location)].file;
   if (file)
     return file.get();
   SmallString<256> path(logical), real;
@@ -128,6 +162,12 @@ InputFile *ModelFolder::open(StringRef location, std::string &error) {
   }
   std::string reason;
   file = InputFile::open(std::string(real), reason);
+  if (file && file->getLinks() > 1) {
+    reason = "has " + std::to_string(file->getLinks()) +
+             " names (hard links), which may lie outside the model's folder: "
+             "make a copy of it";
+    file = nullptr;
+  }
   if (file && file->getSize() < 1024) {
     // Such a small file may be what stands for one that was not fetched.
     std::string start(std::min<uint64_t>(file->getSize(), 64), '\0');
@@ -141,4 +181,22 @@ InputFile *ModelFolder::open(StringRef location, std::string &error) {
   if (!file)
     error = "external data " + quoted(location) + ": " + reason;
   return file.get();
+}
+
+LogicalResult ModelFolder::claim(StringRef location, uint64_t offset,
+                                 uint64_t length, std::string &error) {
+  constexpr uint64_t maxTimes = 8;
+  DataFile &data = files[withoutDots(location)];
+  if (length == 0 || !data.ranges.insert({offset, length}).second)
+    return success();
+  // Each length is that of a range of the file, and the sum stays small.
+  data.claimed += length;
+  if (data.claimed / maxTimes <= data.file->getSize())
+    return success();
+  error = "external data " + quoted(location) +
+          ": expected tensors of at most " + std::to_string(maxTimes) +
+          " times the " + std::to_string(data.file->getSize()) +
+          " bytes of the file, found " + std::to_string(data.claimed) +
+          " bytes or more in ranges that overlap";
+  return failure();
 }

@@ -9,7 +9,8 @@
 // an untrusted file, so it is checked as text, and what it leads to must lie in
 // the model's folder: the one that the user named, or the one that the model's
 // links lead to (the cache of Hugging Face keeps models and data as links into
-// a common folder).
+// a common folder). A file with several names is refused: another of them may
+// lie anywhere, and no check of this one could tell.
 //
 //===----------------------------------------------------------------------===//
 
@@ -21,6 +22,7 @@
 #include "llvm/ADT/StringMap.h"
 
 #include <optional>
+#include <set>
 
 namespace dejavu::onnx_proto {
 class TensorProto;
@@ -61,11 +63,24 @@ public:
   /// elsewhere. The folder keeps the file.
   InputFile *open(llvm::StringRef location, std::string &error);
 
+  /// Notes that a tensor takes a range of the file at `location`, which is
+  /// open. Ranges may overlap, as those of tied weights do; but the tensors of
+  /// a file may not have many times its size, since each is copied later.
+  llvm::LogicalResult claim(llvm::StringRef location, uint64_t offset,
+                            uint64_t length, std::string &error);
+
 private:
+  struct DataFile {
+    std::unique_ptr<InputFile> file;
+    /// What tensors take: the same range counts once.
+    std::set<std::pair<uint64_t, uint64_t>> ranges;
+    uint64_t claimed = 0;
+  };
+
   std::string modelName, logical;
   /// Folders in which data may lie, without links.
   llvm::SmallVector<std::string, 2> roots;
-  llvm::StringMap<std::unique_ptr<InputFile>> files;
+  llvm::StringMap<DataFile> files;
 };
 
 } // namespace mlir::dejavu::onnximport

@@ -23,7 +23,7 @@ using namespace mlir::dejavu::onnximport;
 //===----------------------------------------------------------------------===//
 
 Location GraphBuilder::locationOf(const proto::NodeProto &node) {
-  return NameLoc::get(builder.getStringAttr(nodeName(node)));
+  return NameLoc::get(builder.getStringAttr(getReporter().getName(node)));
 }
 
 /// The number of operands, absent ones included, of an op that has optional ones
@@ -60,8 +60,9 @@ Operation *GraphBuilder::create(const proto::NodeProto &node, StringRef name,
   state.types.append(results, UnrankedTensorType::get(builder.getF32Type()));
   Operation *op = builder.create(state);
   std::string error;
-  if (failed(onnx::refineResultTypes(op, error))) {
-    (void)reporter.error(node, error);
+  if (failed(onnx::refineResultTypes(op, error)) ||
+      failed(checkConstantOperands(op, error))) {
+    (void)getReporter().error(node, error);
     return nullptr;
   }
   {
@@ -78,7 +79,7 @@ Operation *GraphBuilder::create(const proto::NodeProto &node, StringRef name,
   }
   StringRef text = error;
   text.consume_front(("'onnx." + name + "' op ").str());
-  (void)reporter.error(node, text);
+  (void)getReporter().error(node, text);
   return nullptr;
 }
 
@@ -113,9 +114,13 @@ FailureOr<Value> GraphBuilder::createTensor(const TensorInfo &info,
                                     cast<ElementsAttr>(*elements))
         .getResult();
   }
+  // Tied weights are one weight with two names; the first is kept.
+  std::string &symbol = weights[{info.file, info.offset, info.bytes,
+                                 info.type.getAsOpaquePointer()}];
+  if (!symbol.empty())
+    return LoadWeightOp::create(builder, loc, info.type, symbol).getResult();
   // The names of values and of functions are apart in ONNX, but not in MLIR.
-  std::string symbol =
-      (isCompilersName(name) ? "weight." + name : Twine(name)).str();
+  symbol = (isCompilersName(name) ? "weight." + name : Twine(name)).str();
   std::string stem = symbol;
   while (!symbols.try_emplace(symbol).second)
     symbol = (stem + "_" + Twine(++symbols[stem])).str();
@@ -135,41 +140,61 @@ FailureOr<Value> GraphBuilder::createTensor(const TensorInfo &info,
 }
 
 FailureOr<Value> GraphBuilder::lookup(StringRef name) {
-  if (Value value = values.lookup(name))
+  for (Scope *each = scope; each; each = each->parent) {
+    if (auto value = each->values.find(name); value != each->values.end())
+      return value->second;
+    auto initializer = each->checked->initializers.find(name);
+    if (initializer == each->checked->initializers.end())
+      continue;
+    // It belongs where all that may use it sees it.
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPointToEnd(each->block);
+    FailureOr<Value> value = createTensor(
+        initializer->second, name, NameLoc::get(builder.getStringAttr(name)));
+    if (succeeded(value))
+      each->values[name] = *value;
     return value;
-  auto initializer = graph.initializers.find(name);
-  if (initializer == graph.initializers.end())
-    return reporter.error("value " + quoted(name) + " is produced by nothing");
-  FailureOr<Value> value = createTensor(
-      initializer->second, name, NameLoc::get(builder.getStringAttr(name)));
-  if (succeeded(value))
-    values[name] = *value;
-  return value;
+  }
+  return getReporter().error("value " + quoted(name) +
+                             " is produced by nothing");
+}
+
+const TensorInfo *
+GraphBuilder::findTensor(const proto::AttributeProto &attribute) const {
+  const void *key = attribute.has_t()
+                        ? static_cast<const void *>(&attribute.t())
+                        : &attribute.sparse_tensor();
+  if (const TensorInfo *info = boundTensors.lookup(key))
+    return info;
+  auto info = graph.attributeTensors.find(key);
+  return info == graph.attributeTensors.end() ? nullptr : &info->second;
 }
 
 FailureOr<DenseElementsAttr>
 GraphBuilder::readAttribute(const proto::NodeProto &node, StringRef name) {
   for (const proto::AttributeProto &attribute : node.attribute()) {
-    auto info = graph.attributeTensors.find(&attribute.t());
-    if (attribute.name() != name || info == graph.attributeTensors.end())
+    if (attribute.name() != name)
       continue;
+    const TensorInfo *info = findTensor(attribute);
+    if (!info)
+      break;
     std::string error;
-    FailureOr<DenseElementsAttr> elements = tensors.read(info->second, error);
+    FailureOr<DenseElementsAttr> elements = tensors.read(*info, error);
     if (failed(elements))
-      return reporter.error(node, "attribute " + quoted(name) + ": " + error);
+      return getReporter().error(node,
+                                 "attribute " + quoted(name) + ": " + error);
     return elements;
   }
-  return reporter.error(node, "attribute " + quoted(name) + " is missing");
+  return getReporter().error(node, "attribute " + quoted(name) + " is missing");
 }
 
 FailureOr<Value> GraphBuilder::createFromAttribute(const proto::NodeProto &node,
                                                    StringRef name) {
-  for (const proto::AttributeProto &attribute : node.attribute()) {
-    auto info = graph.attributeTensors.find(&attribute.t());
-    if (attribute.name() == name && info != graph.attributeTensors.end())
-      return createTensor(info->second, node.output(0), locationOf(node));
-  }
-  return reporter.error(node, "attribute " + quoted(name) + " is missing");
+  for (const proto::AttributeProto &attribute : node.attribute())
+    if (attribute.name() == name)
+      if (const TensorInfo *info = findTensor(attribute))
+        return createTensor(*info, node.output(0), locationOf(node));
+  return getReporter().error(node, "attribute " + quoted(name) + " is missing");
 }
 
 //===----------------------------------------------------------------------===//
@@ -254,8 +279,10 @@ LogicalResult GraphBuilder::addInput(const proto::ValueInfoProto &input) {
   FailureOr<Type> type = convertType(input, "graph input");
   if (failed(type))
     return failure();
-  if (auto initializer = graph.initializers.find(input.name());
-      initializer != graph.initializers.end()) {
+  const llvm::StringMap<TensorInfo> &initializers =
+      scope->checked->initializers;
+  if (auto initializer = initializers.find(input.name());
+      initializer != initializers.end()) {
     Type found = initializer->second.type;
     if (!meet(found, *type))
       return reporter.error("graph input " + quoted(input.name()) +
@@ -265,11 +292,29 @@ LogicalResult GraphBuilder::addInput(const proto::ValueInfoProto &input) {
     return success();
   }
   Location loc = NameLoc::get(builder.getStringAttr(input.name()));
-  values[input.name()] = body->addArgument(*type, loc);
+  scope->values[input.name()] = body->addArgument(*type, loc);
   return success();
 }
 
-LogicalResult GraphBuilder::addNode(const proto::NodeProto &node) {
+/// Whether an attribute of `node` refers to one of the function that it is in.
+static bool hasReferences(const proto::NodeProto &node) {
+  return llvm::any_of(node.attribute(), [](const auto &attribute) {
+    return !attribute.ref_attr_name().empty();
+  });
+}
+
+LogicalResult GraphBuilder::addNode(const proto::NodeProto &original) {
+  // Bodies of loops are built anew where their types turn out to be more
+  // general, those of loops inside again.
+  if (++nodes > 4 * maxNodes)
+    return getReporter().error(original,
+                               "expected fewer loops inside of loops");
+  proto::NodeProto bound;
+  bool isBound = hasReferences(original);
+  if (isBound && failed(bindAttributes(original, bound)))
+    return failure();
+  const proto::NodeProto &node = isBound ? bound : original;
+
   SmallVector<Value> operands, results;
   for (const std::string &input : node.input()) {
     if (input.empty()) {
@@ -281,14 +326,55 @@ LogicalResult GraphBuilder::addNode(const proto::NodeProto &node) {
       return failure();
     operands.push_back(*value);
   }
+  const Function *callee = graph.functions.find(node);
+  if (!callee && failed(checkOperands(node, operands)))
+    return failure();
   // A trailing absent input is no input.
   while (!operands.empty() && !operands.back())
     operands.pop_back();
-  if (failed(normalizeNode(*this, node, operands, results)))
+
+  StringRef name = node.op_type();
+  bool isStandard = normalizedDomain(node.domain()) == "ai.onnx";
+  LogicalResult added = success();
+  if (callee)
+    added = addCall(node, *callee, operands, results);
+  else if (isStandard && name == "If")
+    added = addIf(node, operands, results);
+  else if (isStandard && name == "Loop")
+    added = addLoop(node, operands, results);
+  else if (isStandard && name == "Scan")
+    added = addScan(node, operands, results);
+  else
+    added = normalizeNode(*this, node, operands, results);
+  if (isBound)
+    for (const proto::AttributeProto &attribute : bound.attribute()) {
+      boundTensors.erase(&attribute.t());
+      boundTensors.erase(&attribute.sparse_tensor());
+      boundGraphs.erase(&attribute.g());
+    }
+  if (failed(added))
     return failure();
   for (auto [name, value] : llvm::zip(node.output(), results))
     if (!name.empty())
-      values[name] = value;
+      scope->values[name] = value;
+  return success();
+}
+
+/// Inputs that are there by name may be absent where a call left them out.
+LogicalResult GraphBuilder::checkOperands(const proto::NodeProto &node,
+                                          ArrayRef<Value> operands) {
+  int64_t since;
+  StringRef domain = normalizedDomain(node.domain());
+  const OpSchema *schema = findOperator(domain, node.op_type(),
+                                        scope->versions->lookup(domain), since);
+  if (!schema)
+    return getReporter().error(node, "unknown operator");
+  size_t required =
+      schema->maxInputs == OpSchema::any ? operands.size() : schema->minInputs;
+  for (size_t i = 0; i < std::min(required, operands.size()); ++i)
+    if (!operands[i] && !node.input(i).empty())
+      return getReporter().error(node, "input " + Twine(i) +
+                                           " is required but absent");
   return success();
 }
 
@@ -316,7 +402,7 @@ LogicalResult GraphBuilder::addOutputs(StringRef functionName) {
       body->getArgumentTypes(), ValueRange(outputs).getTypes()));
   unsigned argument = 0;
   for (const proto::ValueInfoProto &input : graph.graph->input())
-    if (!graph.initializers.contains(input.name()))
+    if (!scope->checked->initializers.contains(input.name()))
       function.setArgAttrs(argument++, describeValue(input));
   for (auto [index, output] : llvm::enumerate(graph.graph->output()))
     function.setResultAttrs(index, describeValue(output));
@@ -330,10 +416,13 @@ LogicalResult GraphBuilder::build(StringRef functionName) {
   symbols.try_emplace(functionName);
   body = &function.getBody().emplaceBlock();
   builder.setInsertionPointToEnd(body);
+  Scope main = {&graph.getScope(graph.graph), body, nullptr, &graph.versions,
+                reporter};
+  scope = &main;
   for (const proto::ValueInfoProto &input : graph.graph->input())
     if (failed(addInput(input)))
       return failure();
-  for (const proto::NodeProto *node : graph.order)
+  for (const proto::NodeProto *node : main.checked->order)
     if (failed(addNode(*node)))
       return failure();
   return addOutputs(functionName);

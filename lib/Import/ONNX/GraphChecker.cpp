@@ -8,6 +8,7 @@
 #include "GraphChecker.h"
 #include "Attributes.h"
 #include "Model.pb.h"
+#include "OpTable.h"
 
 #include "llvm/ADT/StringSet.h"
 
@@ -17,41 +18,96 @@ using namespace mlir;
 using namespace mlir::dejavu::onnximport;
 
 /// IR versions that can be read. The next one is tried with a warning.
-static constexpr int64_t minIrVersion = 3, maxIrVersion = 13;
+static constexpr int64_t minIrVersion = 3, maxIrVersion = 14;
 
 namespace {
+/// What has nodes: the graph, a graph in an attribute, or a function.
+struct Body {
+  using Nodes = google::protobuf::RepeatedPtrField<proto::NodeProto>;
+
+  const Nodes &nodes;
+  /// One of these two is null.
+  const proto::GraphProto *graph;
+  const Function *function;
+
+  /// For a graph in an attribute: of which node, and what encloses it.
+  const proto::NodeProto *owner = nullptr;
+  StringRef attribute;
+  const Body *parent = nullptr;
+
+  /// For each value its node, or `given` for inputs and initializers.
+  llvm::StringMap<unsigned> producers = {};
+  static constexpr unsigned given = ~0u;
+
+  const void *getKey() const {
+    return graph ? static_cast<const void *>(graph) : function->proto;
+  }
+  /// The function whose body this is or lies in.
+  const Function *getFunction() const {
+    return parent ? parent->getFunction() : function;
+  }
+  /// Whether there is a value `name` here or further out.
+  bool knows(StringRef name) const {
+    return producers.contains(name) || (parent && parent->knows(name));
+  }
+};
+
 class Checker {
 public:
-  Checker(const proto::ModelProto &model, TensorReader &tensors,
-          const Reporter &reporter)
-      : model(model), graph(model.graph()), tensors(tensors),
-        reporter(reporter) {}
+  Checker(const proto::ModelProto &model, const PayloadMap &payloads,
+          TensorReader &tensors, const Reporter &reporter)
+      : model(model), graph(model.graph()), payloads(payloads),
+        tensors(tensors), reporter(reporter) {}
 
   FailureOr<CheckedGraph> check();
 
 private:
   LogicalResult checkVersions();
-  LogicalResult checkParts();
+  LogicalResult checkFunctions();
   LogicalResult checkOperators();
-  LogicalResult checkNames();
-  LogicalResult checkNode(const proto::NodeProto &node);
-  LogicalResult checkTensors();
-  LogicalResult sortNodes();
-  LogicalResult reportCycle(ArrayRef<unsigned> waiting);
+  LogicalResult checkBody(Body &body);
+  LogicalResult checkNames(Body &body);
+  LogicalResult checkInitializers(Body &body);
+  LogicalResult checkSubgraphs(Body &body);
+  LogicalResult checkNode(const Body &body, const proto::NodeProto &node);
+  LogicalResult checkCall(const Body &body, const proto::NodeProto &node,
+                          const Function &callee);
+  LogicalResult checkTensor(const proto::AttributeProto &attribute,
+                            std::string &error);
+  LogicalResult checkTensors(const Body &body);
+  LogicalResult sortNodes(const Body &body);
+  LogicalResult reportCycle(const Body &body, ArrayRef<unsigned> waiting,
+                            ArrayRef<SmallVector<unsigned, 2>> producers);
+
+  /// Reports an error about a body as a whole.
+  LogicalResult fail(const Body &body, const Twine &message) const;
+
+  const Versions &getVersions(const Body &body) const {
+    const Function *function = body.getFunction();
+    return function ? function->versions : result.versions;
+  }
 
   const proto::ModelProto &model;
   const proto::GraphProto &graph;
+  const PayloadMap &payloads;
   TensorReader &tensors;
   const Reporter &reporter;
-
-  /// The version of each domain that the model imports.
-  llvm::StringMap<int64_t> versions;
-  /// For each value its node, or `given` for inputs and initializers.
-  llvm::StringMap<unsigned> producers;
-  static constexpr unsigned given = ~0u;
   CheckedGraph result;
 };
 } // namespace
+
+LogicalResult Checker::fail(const Body &body, const Twine &message) const {
+  if (body.owner)
+    return reporter.error(*body.owner, "subgraph " + quoted(body.attribute) +
+                                           ": " + message);
+  if (body.function)
+    return reporter.error("function '" + body.function->name + "': " + message);
+  return reporter.error(message);
+}
+
+//===----------------------------------------------------------------------===//
+// The model
+//===----------------------------------------------------------------------===//
 
 LogicalResult Checker::checkVersions() {
   int64_t version = model.ir_version();
@@ -61,6 +117,12 @@ LogicalResult Checker::checkVersions() {
     return reporter.error("IR version " + Twine(version) +
                           " is not supported, expected " + Twine(minIrVersion) +
                           " to " + Twine(maxIrVersion));
+  // What a newer version has added may change what the rest means.
+  if (version > maxIrVersion && !payloads.unknownField.empty())
+    return reporter.error("IR version " + Twine(version) +
+                          " is not supported, expected " + Twine(minIrVersion) +
+                          " to " + Twine(maxIrVersion) + "; " +
+                          payloads.unknownField + " is unknown");
   if (version > maxIrVersion)
     reporter.warning("IR version " + Twine(version) +
                      " is newer than this importer, which knows " +
@@ -69,51 +131,23 @@ LogicalResult Checker::checkVersions() {
     return reporter.error("the model has no graph");
   if (model.opset_import_size() == 0)
     return reporter.error("opset_import is missing");
-  for (const auto &import : model.opset_import()) {
-    StringRef domain = normalizedDomain(import.domain());
-    if (!versions.try_emplace(domain, import.version()).second)
-      return reporter.error("opset_import has domain " + quoted(domain) +
-                            " twice");
-    if (import.version() <= 0)
-      return reporter.error("opset_import: expected a positive version of " +
-                            quoted(domain) + ", found " +
-                            Twine(import.version()));
-    if (domain == "ai.onnx")
-      result.opset = import.version();
-  }
+  if (failed(readVersions(model, result.versions, [&](const Twine &message) {
+        return reporter.error(message);
+      })))
+    return failure();
+  result.opset = result.versions.lookup("ai.onnx");
   if (result.opset == 0)
     return reporter.error("opset_import has no version of 'ai.onnx'");
-  if (result.opset < minOpset || result.opset > maxOpset)
-    return reporter.error("opset " + Twine(result.opset) +
-                          " of ai.onnx is not supported, expected " +
-                          Twine(minOpset) + " to " + Twine(maxOpset));
   return success();
 }
 
-LogicalResult Checker::checkParts() {
-  if (model.functions_size())
-    return reporter.error(
-        "functions in the model are not supported yet, found " +
-        Twine(model.functions_size()) + ", first " +
-        quoted(operatorName(model.functions(0).domain(),
-                            model.functions(0).name())));
-  if (graph.sparse_initializer_size())
-    return reporter.error("sparse initializers are not supported yet, found " +
-                          Twine(graph.sparse_initializer_size()) + ", first " +
-                          quoted(graph.sparse_initializer(0).values().name()));
-  if (graph.quantization_annotation_size())
-    return reporter.error(
-        "quantization annotations are not supported yet, found " +
-        Twine(graph.quantization_annotation_size()) + ", first on " +
-        quoted(graph.quantization_annotation(0).tensor_name()));
+LogicalResult Checker::checkFunctions() {
+  if (failed(result.functions.build(model, reporter)))
+    return failure();
+  for (const Function *function : result.functions.getReachable())
+    if (failed(checkDeclaredAttributes(*function, reporter)))
+      return failure();
   return success();
-}
-
-/// Whether an attribute is a graph, as those of If and Loop are.
-static bool isSubgraph(const proto::AttributeProto &attribute) {
-  constexpr int32_t graphs = 10;
-  return attribute.type() == static_cast<int32_t>(AttributeKind::Graph) ||
-         attribute.type() == graphs;
 }
 
 LogicalResult Checker::checkOperators() {
@@ -122,28 +156,42 @@ LogicalResult Checker::checkOperators() {
     unsigned count;
     const proto::NodeProto *first;
     int64_t since;
-    bool hasSubgraph;
   };
   SmallVector<Unsupported> unsupported;
   llvm::StringMap<size_t> places;
-  for (const proto::NodeProto &node : graph.node()) {
-    if (node.op_type().empty())
-      return reporter.error(node, "op_type is missing");
+  LogicalResult status = success();
+  auto check = [&](const proto::NodeProto &node, const Versions &versions) {
+    if (failed(status))
+      return;
     StringRef domain = normalizedDomain(node.domain());
-    if (!versions.contains(domain))
-      return reporter.error(node, "domain " + quoted(domain) +
-                                      " is not in opset_import");
+    if (node.op_type().empty())
+      status = reporter.error(node, "op_type is missing");
+    else if (!versions.contains(domain))
+      status = reporter.error(node, "domain " + quoted(domain) +
+                                        " is not in opset_import");
+    if (failed(status))
+      return;
     int64_t since = 0;
-    if (findOperator(domain, node.op_type(), versions.lookup(domain), since))
-      continue;
+    if (result.functions.find(node) ||
+        (node.overload().empty() &&
+         findOperator(domain, node.op_type(), versions.lookup(domain), since)))
+      return;
     std::string name = operatorName(node.domain(), node.op_type());
+    if (!node.overload().empty())
+      name += ":" + printable(node.overload());
     auto [place, isNew] = places.try_emplace(name, unsupported.size());
     if (isNew)
-      unsupported.push_back({name, 0, &node, since, false});
+      unsupported.push_back({name, 0, &node, since});
     ++unsupported[place->second].count;
-    for (const proto::AttributeProto &attribute : node.attribute())
-      unsupported[place->second].hasSubgraph |= isSubgraph(attribute);
-  }
+  };
+  for (const proto::NodeProto &node : graph.node())
+    visitNodes(node, [&](const auto &each) { check(each, result.versions); });
+  for (const Function *function : result.functions.getReachable())
+    for (const proto::NodeProto &node : function->proto->node())
+      visitNodes(node,
+                 [&](const auto &each) { check(each, function->versions); });
+  if (failed(status))
+    return failure();
   if (unsupported.empty())
     return success();
   std::string text = "unsupported operators: ";
@@ -155,59 +203,153 @@ LogicalResult Checker::checkOperators() {
             quoted(nodeName(*entry.first));
     if (entry.since)
       text += ", needs opset " + std::to_string(entry.since);
-    if (entry.hasSubgraph)
-      text += ", subgraphs are not supported yet";
     text += ")";
   }
   return reporter.error(text);
 }
 
-LogicalResult Checker::checkNames() {
-  llvm::StringSet<> inputs, outputs;
-  for (const proto::ValueInfoProto &input : graph.input()) {
-    if (input.name().empty())
-      return reporter.error("a graph input has no name");
-    if (!inputs.insert(input.name()).second)
-      return reporter.error("graph input " + quoted(input.name()) +
-                            " is declared twice");
-    producers[input.name()] = given;
+//===----------------------------------------------------------------------===//
+// Bodies
+//===----------------------------------------------------------------------===//
+
+LogicalResult Checker::checkInitializers(Body &body) {
+  if (!body.graph)
+    return success();
+  CheckedScope &scope = result.scopes[body.getKey()];
+  std::string error;
+  auto declare = [&](StringRef name) -> LogicalResult {
+    if (name.empty())
+      return fail(body, "an initializer has no name");
+    if (failed(checkName(name, error)))
+      return fail(body, "initializer " + quoted(name) + ": " + error);
+    if (!scope.initializers.try_emplace(name).second)
+      return fail(body, "initializer " + quoted(name) + " is given twice");
+    if (body.parent && body.parent->knows(name))
+      return fail(body, "initializer " + quoted(name) +
+                            " has the name of a value outside");
+    body.producers[name] = Body::given;
+    return success();
+  };
+  for (const proto::TensorProto &initializer : body.graph->initializer())
+    if (failed(declare(initializer.name())))
+      return failure();
+  for (const auto &initializer : body.graph->sparse_initializer())
+    if (failed(declare(initializer.values().name())))
+      return failure();
+  return success();
+}
+
+LogicalResult Checker::checkNames(Body &body) {
+  std::string error;
+  llvm::StringMap<unsigned> &producers = body.producers;
+  auto declareInput = [&](StringRef name) -> LogicalResult {
+    const char *what = body.function ? "input" : "graph input";
+    if (name.empty())
+      return fail(body,
+                  Twine(body.function ? "an " : "a ") + what + " has no name");
+    if (failed(checkName(name, error)))
+      return fail(body, Twine(what) + " " + quoted(name) + ": " + error);
+    if (!producers.try_emplace(name, Body::given).second)
+      return fail(body,
+                  Twine(what) + " " + quoted(name) + " is declared twice");
+    if (body.parent && body.parent->knows(name))
+      return fail(body, Twine(what) + " " + quoted(name) +
+                            " has the name of a value outside");
+    return success();
+  };
+  if (body.graph) {
+    for (const proto::ValueInfoProto &input : body.graph->input())
+      if (failed(declareInput(input.name())))
+        return failure();
+  } else {
+    for (const std::string &input : body.function->proto->input())
+      if (failed(declareInput(input)))
+        return failure();
   }
-  llvm::StringSet<> initializers;
-  for (const proto::TensorProto &initializer : graph.initializer()) {
-    if (initializer.name().empty())
-      return reporter.error("an initializer has no name");
-    if (!initializers.insert(initializer.name()).second)
-      return reporter.error("initializer " + quoted(initializer.name()) +
-                            " is given twice");
-    producers[initializer.name()] = given;
-  }
-  for (auto [index, node] : llvm::enumerate(graph.node())) {
-    for (const std::string &output : node.output())
-      if (!output.empty() &&
-          !producers.try_emplace(output, static_cast<unsigned>(index)).second)
+  if (failed(checkInitializers(body)))
+    return failure();
+  for (auto [index, node] : llvm::enumerate(body.nodes)) {
+    for (const std::string &output : node.output()) {
+      if (output.empty())
+        continue;
+      if (failed(checkName(output, error)))
+        return reporter.error(node, "output " + quoted(output) + ": " + error);
+      if (!producers.try_emplace(output, static_cast<unsigned>(index)).second ||
+          (body.parent && body.parent->knows(output)))
         return reporter.error(node, "output " + quoted(output) +
                                         " is already the name of another "
                                         "value");
+    }
   }
-  for (const proto::NodeProto &node : graph.node())
+  for (const proto::NodeProto &node : body.nodes)
     for (const std::string &input : node.input())
-      if (!input.empty() && !producers.contains(input))
+      if (!input.empty() && !body.knows(input))
         return reporter.error(node, "input " + quoted(input) +
                                         " is produced by nothing");
-  if (graph.output_size() == 0)
-    return reporter.error("the graph has no output");
-  for (const proto::ValueInfoProto &output : graph.output()) {
-    if (output.name().empty())
-      return reporter.error("a graph output has no name");
-    if (!outputs.insert(output.name()).second)
-      return reporter.error("graph output " + quoted(output.name()) +
-                            " is declared twice");
-    if (!producers.contains(output.name()))
-      return reporter.error("graph output " + quoted(output.name()) +
-                            " is produced by nothing");
+
+  llvm::StringSet<> outputs;
+  auto checkOutput = [&](StringRef name) -> LogicalResult {
+    const char *what = body.function ? "output" : "graph output";
+    if (name.empty())
+      return fail(body,
+                  Twine(body.function ? "an " : "a ") + what + " has no name");
+    // A branch may give one value twice, for two results.
+    if (!outputs.insert(name).second && !body.parent)
+      return fail(body,
+                  Twine(what) + " " + quoted(name) + " is declared twice");
+    if (!body.knows(name))
+      return fail(body,
+                  Twine(what) + " " + quoted(name) + " is produced by nothing");
+    return success();
+  };
+  if (body.function) {
+    for (const std::string &output : body.function->proto->output())
+      if (failed(checkOutput(output)))
+        return failure();
+    return success();
   }
+  if (body.graph->output_size() == 0)
+    return fail(body, "the graph has no output");
+  for (const proto::ValueInfoProto &output : body.graph->output())
+    if (failed(checkOutput(output.name())))
+      return failure();
   return success();
 }
+
+LogicalResult Checker::checkSubgraphs(Body &body) {
+  LogicalResult status = success();
+  for (const proto::NodeProto &node : body.nodes)
+    visitSubgraphs(node, [&](const proto::AttributeProto &attribute,
+                             const proto::GraphProto &graph) {
+      if (failed(status))
+        return;
+      Body inner = {graph.node(), &graph,           nullptr,
+                    &node,        attribute.name(), &body};
+      status = checkBody(inner);
+    });
+  return status;
+}
+
+LogicalResult Checker::checkBody(Body &body) {
+  if (body.graph && body.graph->quantization_annotation_size())
+    return fail(
+        body, "quantization annotations are not supported yet, found " +
+                  Twine(body.graph->quantization_annotation_size()) +
+                  ", first on " +
+                  quoted(body.graph->quantization_annotation(0).tensor_name()));
+  if (failed(checkNames(body)))
+    return failure();
+  for (const proto::NodeProto &node : body.nodes)
+    if (failed(checkNode(body, node)))
+      return failure();
+  if (failed(checkSubgraphs(body)) || failed(sortNodes(body)))
+    return failure();
+  return checkTensors(body);
+}
+
+//===----------------------------------------------------------------------===//
+// Nodes
+//===----------------------------------------------------------------------===//
 
 /// Says how many there should be: `2 inputs`, `1 to 3 inputs` or `at least 1
 /// input`.
@@ -222,11 +364,31 @@ static std::string describeArity(unsigned least, unsigned most,
   return text + " " + what + (single ? "" : "s");
 }
 
-LogicalResult Checker::checkNode(const proto::NodeProto &node) {
+LogicalResult Checker::checkCall(const Body &body, const proto::NodeProto &node,
+                                 const Function &callee) {
+  // Inputs and outputs at the end may be left out.
+  unsigned inputs = callee.proto->input_size(),
+           outputs = callee.proto->output_size();
+  if (static_cast<unsigned>(node.input_size()) > inputs)
+    return reporter.error(node, "expected " +
+                                    describeArity(0, inputs, "input") +
+                                    ", found " + Twine(node.input_size()));
+  if (static_cast<unsigned>(node.output_size()) > outputs ||
+      node.output_size() == 0)
+    return reporter.error(node, "expected " +
+                                    describeArity(1, outputs, "output") +
+                                    ", found " + Twine(node.output_size()));
+  return checkCallAttributes(node, callee, body.getFunction(), reporter);
+}
+
+LogicalResult Checker::checkNode(const Body &body,
+                                 const proto::NodeProto &node) {
+  if (const Function *callee = result.functions.find(node))
+    return checkCall(body, node, *callee);
   int64_t since;
   StringRef domain = normalizedDomain(node.domain());
-  const OpSchema *schema =
-      findOperator(domain, node.op_type(), versions.lookup(domain), since);
+  const OpSchema *schema = findOperator(
+      domain, node.op_type(), getVersions(body).lookup(domain), since);
   if (!schema)
     return reporter.error(node, "unknown operator");
   unsigned inputs = node.input_size(), outputs = node.output_size();
@@ -254,32 +416,69 @@ LogicalResult Checker::checkNode(const proto::NodeProto &node) {
     if (node.output(i).empty())
       return reporter.error(node,
                             "output " + Twine(i) + " is required but absent");
-  return checkAttributes(node, *schema, reporter);
+  return checkAttributes(node, *schema, body.getFunction(), reporter);
 }
 
-LogicalResult Checker::checkTensors() {
-  std::string error;
-  for (const proto::TensorProto &initializer : graph.initializer()) {
-    FailureOr<TensorInfo> info = tensors.check(initializer, error);
+//===----------------------------------------------------------------------===//
+// Tensors
+//===----------------------------------------------------------------------===//
+
+LogicalResult Checker::checkTensor(const proto::AttributeProto &attribute,
+                                   std::string &error) {
+  if (attribute.has_t()) {
+    FailureOr<TensorInfo> info = tensors.check(attribute.t(), error);
     if (failed(info))
-      return reporter.error("initializer " + quoted(initializer.name()) + ": " +
-                            error);
-    result.initializers[initializer.name()] = std::move(*info);
+      return failure();
+    result.attributeTensors[&attribute.t()] = std::move(*info);
   }
-  for (const proto::NodeProto &node : graph.node())
-    for (const proto::AttributeProto &attribute : node.attribute()) {
-      if (!attribute.has_t())
-        continue;
-      FailureOr<TensorInfo> info = tensors.check(attribute.t(), error);
-      if (failed(info))
-        return reporter.error(node, "attribute " + quoted(attribute.name()) +
-                                        ": " + error);
-      result.attributeTensors[&attribute.t()] = std::move(*info);
-    }
+  if (attribute.has_sparse_tensor()) {
+    FailureOr<TensorInfo> info =
+        tensors.checkSparse(attribute.sparse_tensor(), error);
+    if (failed(info))
+      return failure();
+    result.attributeTensors[&attribute.sparse_tensor()] = std::move(*info);
+  }
   return success();
 }
 
-LogicalResult Checker::reportCycle(ArrayRef<unsigned> waiting) {
+LogicalResult Checker::checkTensors(const Body &body) {
+  std::string error;
+  CheckedScope &scope = result.scopes[body.getKey()];
+  auto take = [&](StringRef name, FailureOr<TensorInfo> info) -> LogicalResult {
+    if (failed(info))
+      return fail(body, "initializer " + quoted(name) + ": " + error);
+    scope.initializers[name] = std::move(*info);
+    return success();
+  };
+  if (body.graph) {
+    for (const proto::TensorProto &initializer : body.graph->initializer())
+      if (failed(take(initializer.name(), tensors.check(initializer, error))))
+        return failure();
+    for (const auto &initializer : body.graph->sparse_initializer())
+      if (failed(take(initializer.values().name(),
+                      tensors.checkSparse(initializer, error))))
+        return failure();
+  } else {
+    for (const auto &attribute : body.function->proto->attribute_proto())
+      if (failed(checkTensor(attribute, error)))
+        return fail(body,
+                    "attribute " + quoted(attribute.name()) + ": " + error);
+  }
+  for (const proto::NodeProto &node : body.nodes)
+    for (const proto::AttributeProto &attribute : node.attribute())
+      if (failed(checkTensor(attribute, error)))
+        return reporter.error(node, "attribute " + quoted(attribute.name()) +
+                                        ": " + error);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Order
+//===----------------------------------------------------------------------===//
+
+LogicalResult
+Checker::reportCycle(const Body &body, ArrayRef<unsigned> waiting,
+                     ArrayRef<SmallVector<unsigned, 2>> producers) {
   // Each node that waits has an input from another one that waits. Going from
   // input to input ends in a cycle.
   llvm::DenseMap<unsigned, unsigned> visited;
@@ -290,70 +489,78 @@ LogicalResult Checker::reportCycle(ArrayRef<unsigned> waiting) {
     ++node;
   while (visited.try_emplace(node, path.size()).second) {
     path.push_back(node);
-    for (const std::string &input : graph.node(node).input()) {
-      if (input.empty())
-        continue;
-      unsigned producer = producers.lookup(input);
-      if (producer != given && waits(producer)) {
-        node = producer;
-        break;
-      }
-    }
+    const auto *producer = llvm::find_if(producers[node], waits);
+    node = producer == producers[node].end() ? node : *producer;
   }
   unsigned length = path.size() - visited.lookup(node);
-  return reporter.error(graph.node(node),
+  return reporter.error(body.nodes[static_cast<int>(node)],
                         "the node depends on its own output, through a cycle "
                         "of " +
                             Twine(length) + (length == 1 ? " node" : " nodes"));
 }
 
-LogicalResult Checker::sortNodes() {
-  // Nodes wait for inputs that other nodes produce. Of those that wait for none
-  // the first in the file goes first, so a file in order keeps its order.
-  unsigned count = graph.node_size();
+LogicalResult Checker::sortNodes(const Body &body) {
+  // Nodes wait for inputs that other nodes produce, those of their subgraphs
+  // included. Of those that wait for none the first in the file goes first, so
+  // a file in order keeps its order.
+  unsigned count = body.nodes.size();
   SmallVector<unsigned> waiting(count, 0);
-  SmallVector<SmallVector<unsigned, 2>> users(count);
-  for (unsigned i = 0; i < count; ++i)
-    for (const std::string &input : graph.node(i).input()) {
-      unsigned producer = input.empty() ? given : producers.lookup(input);
-      if (producer == given)
-        continue;
+  SmallVector<SmallVector<unsigned, 2>> users(count), producers(count);
+  for (unsigned i = 0; i < count; ++i) {
+    auto wait = [&](StringRef name) {
+      auto producer = body.producers.find(name);
+      if (producer == body.producers.end() || producer->second == Body::given)
+        return;
       ++waiting[i];
-      users[producer].push_back(i);
-    }
+      users[producer->second].push_back(i);
+      producers[i].push_back(producer->second);
+    };
+    // No name means two things: what is not found here is defined elsewhere.
+    visitNodes(body.nodes[static_cast<int>(i)],
+               [&](const proto::NodeProto &node) {
+                 llvm::for_each(node.input(), wait);
+                 visitSubgraphs(node, [&](const auto &, const auto &graph) {
+                   for (const proto::ValueInfoProto &output : graph.output())
+                     wait(output.name());
+                 });
+               });
+  }
   std::priority_queue<unsigned, std::vector<unsigned>, std::greater<>> ready;
   for (unsigned i = 0; i < count; ++i)
     if (waiting[i] == 0)
       ready.push(i);
+  CheckedScope &scope = result.scopes[body.getKey()];
   while (!ready.empty()) {
     unsigned node = ready.top();
     ready.pop();
-    result.order.push_back(&graph.node(node));
+    scope.order.push_back(&body.nodes[static_cast<int>(node)]);
     for (unsigned user : users[node])
       if (--waiting[user] == 0)
         ready.push(user);
   }
-  if (result.order.size() != count)
-    return reportCycle(waiting);
+  if (scope.order.size() != count)
+    return reportCycle(body, waiting, producers);
   return success();
 }
 
 FailureOr<CheckedGraph> Checker::check() {
   result.graph = &graph;
-  if (failed(checkVersions()) || failed(checkParts()) ||
-      failed(checkOperators()) || failed(checkNames()))
+  if (failed(checkVersions()) || failed(checkFunctions()) ||
+      failed(checkOperators()))
     return failure();
-  for (const proto::NodeProto &node : graph.node())
-    if (failed(checkNode(node)))
+  Body main = {graph.node(), &graph, nullptr};
+  if (failed(checkBody(main)) || failed(checkInterface(graph, reporter)))
+    return failure();
+  for (const Function *function : result.functions.getReachable()) {
+    Body body = {function->proto->node(), nullptr, function};
+    if (failed(checkBody(body)))
       return failure();
-  if (failed(sortNodes()) || failed(checkTensors()))
-    return failure();
+  }
   return std::move(result);
 }
 
-FailureOr<CheckedGraph>
-mlir::dejavu::onnximport::checkModel(const proto::ModelProto &model,
-                                     TensorReader &tensors,
-                                     const Reporter &reporter) {
-  return Checker(model, tensors, reporter).check();
+FailureOr<CheckedGraph> mlir::dejavu::onnximport::checkModel(
+    const proto::ModelProto &model, const PayloadMap &payloads,
+    TensorReader &tensors, const Reporter &reporter) {
+  return Checker(model, payloads, tensors, reporter).check();
 }

@@ -63,7 +63,8 @@ std::unique_ptr<InputFile> InputFile::open(const std::string &path,
     ::close(descriptor);
     return nullptr;
   }
-  return std::unique_ptr<InputFile>(new InputFile(descriptor, status.st_size));
+  return std::unique_ptr<InputFile>(
+      new InputFile(descriptor, status.st_size, status.st_nlink));
 }
 
 LogicalResult InputFile::map(std::string &error) {
@@ -104,14 +105,21 @@ mlir::dejavu::onnximport::recognizeOtherFormat(ArrayRef<uint8_t> bytes) {
     return "the file is empty";
   if (text.starts_with("version https://git-lfs"))
     return "found a Git LFS pointer: fetch the file itself with 'git lfs pull'";
-  if (text.starts_with("PK\x03\x04"))
+  if (text.starts_with("PK\x03\x04") || text.starts_with("PK\x05\x06"))
     return "expected an ONNX model, found a zip archive";
   if (text.starts_with("\x1F\x8B"))
     return "expected an ONNX model, found gzip data";
+  if (text.starts_with("GGUF"))
+    return "expected an ONNX model, found a GGUF file";
+  if (text.size() > 9 && text.substr(8, 2) == "{\"")
+    return "expected an ONNX model, found a safetensors file";
   if (text.starts_with("\x7F"
                        "ELF"))
     return "expected an ONNX model, found an ELF file";
-  StringRef trimmed = text.ltrim();
+  // Some servers put a byte order mark before the page.
+  StringRef trimmed = text;
+  (void)trimmed.consume_front("\xEF\xBB\xBF");
+  trimmed = trimmed.ltrim();
   if (trimmed.starts_with_insensitive("<!doctype") ||
       trimmed.starts_with_insensitive("<html") ||
       trimmed.starts_with_insensitive("<?xml"))

@@ -32,6 +32,9 @@ public:
 
   uint64_t getSize() const { return size; }
 
+  /// How many names the file has in its file system.
+  uint64_t getLinks() const { return links; }
+
   /// Maps the whole file, or fails with a message in `error`.
   llvm::LogicalResult map(std::string &error);
 
@@ -45,11 +48,11 @@ public:
                            std::string &error) const;
 
 private:
-  InputFile(int descriptor, uint64_t size)
-      : descriptor(descriptor), size(size) {}
+  InputFile(int descriptor, uint64_t size, uint64_t links)
+      : descriptor(descriptor), size(size), links(links) {}
 
   int descriptor;
-  uint64_t size;
+  uint64_t size, links;
   void *mapping = nullptr;
 };
 

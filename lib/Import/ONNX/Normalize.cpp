@@ -32,7 +32,7 @@ static LogicalResult normalizeConstant(const Node &node) {
   StringRef name = attribute.name();
   Builder &builder = node.builder();
   DenseElementsAttr value;
-  if (name == "value") {
+  if (name == "value" || name == "sparse_value") {
     FailureOr<Value> result = node.graph.createFromAttribute(node.proto, name);
     if (failed(result))
       return failure();

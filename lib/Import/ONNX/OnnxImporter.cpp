@@ -46,7 +46,8 @@ mlir::dejavu::importOnnxModel(MLIRContext &context, StringRef path,
     return failure();
   ModelFolder folder(*file);
   TensorReader tensors(context, bytes, folder, payloads);
-  FailureOr<CheckedGraph> graph = checkModel(model, tensors, reporter);
+  FailureOr<CheckedGraph> graph =
+      checkModel(model, payloads, tensors, reporter);
   if (failed(graph))
     return failure();
 

@@ -26,8 +26,18 @@ LogicalResult Reporter::error(const Twine &message) const {
 LogicalResult Reporter::error(const proto::NodeProto &node,
                               const Twine &message) const {
   return emitError(location)
-         << "node " << quoted(nodeName(node)) << " ("
+         << "node " << quoted(getName(node)) << " ("
          << operatorName(node.domain(), node.op_type()) << "): " << message;
+}
+
+Reporter Reporter::within(const Twine &call) const {
+  Reporter result = *this;
+  result.prefix = (call + "/").str();
+  return result;
+}
+
+std::string Reporter::getName(const proto::NodeProto &node) const {
+  return prefix + nodeName(node);
 }
 
 void Reporter::warning(const Twine &message) const {

@@ -39,10 +39,19 @@ public:
 
   void warning(const llvm::Twine &message) const;
 
+  /// The same reporter for the nodes of a function that is called at `call`:
+  /// what it calls them begins with that.
+  Reporter within(const llvm::Twine &call) const;
+
+  /// The name of `node`, or what stands for it, after those of the calls that
+  /// lead there. It is not printable yet.
+  std::string getName(const proto::NodeProto &node) const;
+
   MLIRContext &getContext() const { return *location.getContext(); }
 
 private:
   Location location;
+  std::string prefix;
 };
 
 /// A name from a file as it may be printed: quoted, without control characters

@@ -54,43 +54,73 @@ FailureOr<Type> mlir::dejavu::onnximport::convertElementType(
     return unsignedType(64);
   case 16:
     return Type(b.getBF16Type());
-  default:
-    break;
-  }
-  static const char *const unsupported[] = {
-      nullptr,          nullptr, nullptr,        nullptr,          nullptr,
-      nullptr,          nullptr, nullptr,        "string",         nullptr,
-      nullptr,          nullptr, nullptr,        nullptr,          "complex64",
-      "complex128",     nullptr, "float8e4m3fn", "float8e4m3fnuz", "float8e5m2",
-      "float8e5m2fnuz", "uint4", "int4",         "float4e2m1",     "float8e8m0",
-      "uint2",          "int2"};
-  if (dataType >= 0 && dataType < static_cast<int>(std::size(unsupported)) &&
-      unsupported[dataType])
-    error = std::string("element type ") + unsupported[dataType] +
-            " is not supported yet";
-  else if (dataType == 0)
+  case 17:
+    return Type(Float8E4M3FNType::get(&context));
+  case 18:
+    return Type(Float8E4M3FNUZType::get(&context));
+  case 19:
+    return Type(Float8E5M2Type::get(&context));
+  case 20:
+    return Type(Float8E5M2FNUZType::get(&context));
+  case 21:
+    return unsignedType(4);
+  case 22:
+    return Type(b.getIntegerType(4));
+  case 23:
+    return Type(Float4E2M1FNType::get(&context));
+  case 25:
+    return unsignedType(2);
+  case 26:
+    return Type(b.getIntegerType(2));
+  case 0:
     error = "element type is missing";
-  else
+    return failure();
+  case 8:
+    error = "element type string is not supported yet";
+    return failure();
+  case 14:
+    error = "element type complex64 is not supported yet";
+    return failure();
+  case 15:
+    error = "element type complex128 is not supported yet";
+    return failure();
+  case 24:
+    error = "element type float8e8m0 is not supported yet";
+    return failure();
+  case 27:
+    error = "element type float6e2m3 is not supported yet";
+    return failure();
+  case 28:
+    error = "element type float6e3m2 is not supported yet";
+    return failure();
+  default:
     error = "element type " + std::to_string(dataType) + " is unknown";
-  return failure();
+    return failure();
+  }
 }
 
-LogicalResult TensorReader::checkShape(TensorInfo &info, Type element,
+/// The bits that an element takes in a file: a bool takes a byte, while two or
+/// four smaller integers share one.
+static int64_t bitsInFile(Type element) {
+  return element.isInteger(1) ? 8 : element.getIntOrFloatBitWidth();
+}
+
+LogicalResult TensorReader::checkShape(TensorInfo &info,
+                                       ArrayRef<int64_t> shape, Type element,
                                        std::string &error) {
-  ArrayRef<int64_t> shape(info.tensor->dims().data(), info.tensor->dims_size());
   if (shape.size() > static_cast<size_t>(onnx::maxRank)) {
     error = "expected a rank of at most " + std::to_string(onnx::maxRank) +
             ", found " + std::to_string(shape.size());
     return failure();
   }
-  // A bool takes a byte in the file.
-  unsigned width = std::max(element.getIntOrFloatBitWidth() / 8, 1u);
-  // A zero must not hide that the others overflow.
-  int64_t product = width;
+  // A zero must not hide that the others overflow. Counted in bits, so that
+  // nothing overflows later on.
+  int64_t product = std::max<int64_t>(bitsInFile(element), 8), count = 1;
   bool empty = false;
   for (int64_t dim : shape) {
     if (dim < 0) {
-      error = "expected no negative dimension, found " + onnx::describe(shape);
+      // The smallest number would be printed as an unknown one.
+      error = "expected no negative dimension, found " + std::to_string(dim);
       return failure();
     }
     empty |= dim == 0;
@@ -99,9 +129,11 @@ LogicalResult TensorReader::checkShape(TensorInfo &info, Type element,
           "size of shape " + onnx::describe(shape) + " does not fit 63 bits";
       return failure();
     }
+    count *= dim == 0 ? 1 : dim;
   }
-  info.bytes = empty ? 0 : product;
-  info.count = info.bytes / width;
+  info.count = empty ? 0 : count;
+  info.bytes = llvm::divideCeil(
+      static_cast<uint64_t>(info.count * bitsInFile(element)), 8);
   info.type = RankedTensorType::get(shape, element);
   return success();
 }
@@ -133,6 +165,8 @@ LogicalResult TensorReader::checkExternal(TensorInfo &info,
             std::to_string(file->getSize());
     return failure();
   }
+  if (failed(folder.claim(range.location, range.offset, expected, error)))
+    return failure();
   info.inFile = true;
   info.file = std::move(range.location);
   info.offset = range.offset;
@@ -153,6 +187,12 @@ static StringRef typedField(Type element) {
   return "int32_data";
 }
 
+/// How many numbers the typed field of a tensor has: one for each element or,
+/// where several share a byte, one for each byte.
+static int64_t countFieldElements(const TensorInfo &info) {
+  return bitsInFile(info.type.getElementType()) < 8 ? info.bytes : info.count;
+}
+
 LogicalResult TensorReader::checkInline(TensorInfo &info, std::string &error) {
   const proto::TensorProto &tensor = *info.tensor;
   struct Payload {
@@ -160,21 +200,13 @@ LogicalResult TensorReader::checkInline(TensorInfo &info, std::string &error) {
     int64_t elements;
     const InlinePayload *place;
   };
+  static constexpr StringRef names[] = {"raw_data",    "float_data",
+                                        "double_data", "int32_data",
+                                        "int64_data",  "uint64_data"};
   SmallVector<Payload> found;
   if (auto it = payloads.payloads.find(&tensor); it != payloads.payloads.end())
-    for (const InlinePayload &place : it->second) {
-      switch (place.field) {
-      case InlinePayload::Field::Raw:
-        found.push_back({"raw_data", 0, &place});
-        break;
-      case InlinePayload::Field::Float:
-        found.push_back({"float_data", 0, &place});
-        break;
-      case InlinePayload::Field::Double:
-        found.push_back({"double_data", 0, &place});
-        break;
-      }
-    }
+    for (const InlinePayload &place : it->second)
+      found.push_back({names[static_cast<unsigned>(place.field)], 0, &place});
   auto add = [&](StringRef field, int64_t elements) {
     if (elements > 0)
       found.push_back({field, elements, nullptr});
@@ -214,7 +246,7 @@ LogicalResult TensorReader::checkInline(TensorInfo &info, std::string &error) {
             payload.field.str();
     return failure();
   }
-  if (payload.place) {
+  if (payload.place && !payload.place->isVarints()) {
     if (payload.place->range.size() != static_cast<uint64_t>(info.bytes)) {
       error = payload.field.str() + ": expected " + std::to_string(info.bytes) +
               " bytes for " + onnx::describe(info.type) + ", found " +
@@ -226,15 +258,19 @@ LogicalResult TensorReader::checkInline(TensorInfo &info, std::string &error) {
     info.offset = payload.place->range.begin;
     return success();
   }
-  if (payload.elements != info.count) {
-    error = payload.field.str() + ": expected " + std::to_string(info.count) +
-            " elements for " + onnx::describe(info.type) + ", found " +
-            std::to_string(payload.elements);
-    return failure();
+  int64_t elements = payload.elements;
+  if (payload.place) {
+    info.varints = payload.place;
+    // The last byte of each number lacks the high bit.
+    const ByteRange &range = payload.place->range;
+    elements = llvm::count_if(modelBytes.slice(range.begin, range.size()),
+                              [](uint8_t byte) { return !(byte & 0x80); });
   }
-  if (info.isWeight()) {
-    error = "weights in " + payload.field.str() +
-            " are not supported yet, expected raw_data";
+  int64_t expected = countFieldElements(info);
+  if (elements != expected) {
+    error = payload.field.str() + ": expected " + std::to_string(expected) +
+            " elements for " + onnx::describe(info.type) + ", found " +
+            std::to_string(elements);
     return failure();
   }
   return success();
@@ -246,8 +282,15 @@ FailureOr<TensorInfo> TensorReader::check(const proto::TensorProto &tensor,
   info.tensor = &tensor;
   FailureOr<Type> element =
       convertElementType(context, tensor.data_type(), error);
-  if (failed(element) || failed(checkShape(info, *element, error)))
+  if (failed(element) ||
+      failed(checkShape(
+          info, {tensor.dims().data(), static_cast<size_t>(tensor.dims_size())},
+          *element, error)))
     return failure();
+  if (tensor.has_segment()) {
+    error = "expected a whole tensor, found a segment of one";
+    return failure();
+  }
   bool external = tensor.data_location() == 1;
   if (!external && tensor.data_location() != 0) {
     error = "data location " + std::to_string(tensor.data_location()) +
@@ -267,7 +310,8 @@ FailureOr<TensorInfo> TensorReader::check(const proto::TensorProto &tensor,
   TensorInfo inlined = info;
   inlined.count = inlined.bytes = 0;
   std::string ignored;
-  if (failed(checkInline(inlined, ignored)) || inlined.inFile) {
+  if (failed(checkInline(inlined, ignored)) || inlined.inFile ||
+      inlined.varints) {
     error = "expected data in one place, found external and inline data";
     return failure();
   }
@@ -276,27 +320,181 @@ FailureOr<TensorInfo> TensorReader::check(const proto::TensorProto &tensor,
   return info;
 }
 
+FailureOr<TensorInfo>
+TensorReader::checkSparse(const proto::SparseTensorProto &tensor,
+                          std::string &error) {
+  if (!tensor.has_values() || !tensor.has_indices()) {
+    error = "sparse tensor: expected values and indices, found no " +
+            std::string(tensor.has_values() ? "indices" : "values");
+    return failure();
+  }
+  auto checkPart = [&](const proto::TensorProto &part, const char *what) {
+    FailureOr<TensorInfo> info = check(part, error);
+    if (failed(info))
+      error = std::string("sparse tensor: ") + what + ": " + error;
+    return info;
+  };
+  FailureOr<TensorInfo> values = checkPart(tensor.values(), "values");
+  if (failed(values))
+    return failure();
+  FailureOr<TensorInfo> indices = checkPart(tensor.indices(), "indices");
+  if (failed(indices))
+    return failure();
+  TensorInfo info = *values;
+  auto fail = [&](const Twine &message) {
+    error = ("sparse tensor: " + message).str();
+    return failure();
+  };
+  Type element = values->type.getElementType();
+  if (values->type.getRank() != 1)
+    return fail("expected values of rank 1, found " +
+                onnx::describe(values->type));
+  if (bitsInFile(element) < 8)
+    return fail("expected elements of whole bytes, found " +
+                onnx::describe(element));
+  ArrayRef<int64_t> dims(tensor.dims().data(), tensor.dims_size());
+  if (failed(checkShape(info, dims, element, error)))
+    return fail(error);
+  if (dims.empty())
+    return fail("expected dims, found none");
+  if (!indices->type.getElementType().isSignlessInteger(64))
+    return fail("expected indices of type i64, found " +
+                onnx::describe(indices->type));
+  ArrayRef<int64_t> form = indices->type.getShape();
+  int64_t count = values->count;
+  if (!(form == ArrayRef<int64_t>{count} ||
+        form == ArrayRef<int64_t>{count, static_cast<int64_t>(dims.size())}))
+    return fail("expected indices of shape [" + Twine(count) + "] or [" +
+                Twine(count) + ", " + Twine(dims.size()) + "], found " +
+                onnx::describe(form));
+  if (count > info.count)
+    return fail("expected at most " + Twine(info.count) + " values for " +
+                onnx::describe(info.type) + ", found " + Twine(count));
+  if (info.bytes > maxDenseBytes - denseBytes || indices->bytes > maxDenseBytes)
+    return fail("expected no more than " + Twine(maxDenseBytes >> 20) +
+                " MiB when sparse tensors become dense, found " +
+                Twine(info.bytes) + " bytes for " + onnx::describe(info.type));
+  denseBytes += info.bytes;
+  FailureOr<SmallVector<int64_t>> places = readPlaces(info, *indices, error);
+  if (failed(places))
+    return fail(error);
+  info.places =
+      std::make_shared<const SmallVector<int64_t>>(std::move(*places));
+  return info;
+}
+
+/// The number of the element that each value of a sparse tensor is: checks that
+/// they lie within the shape and ascend.
+FailureOr<SmallVector<int64_t>>
+TensorReader::readPlaces(const TensorInfo &info, const TensorInfo &indices,
+                         std::string &error) {
+  SmallVector<int64_t> numbers(indices.count), places;
+  if (failed(readBytes(indices,
+                       {reinterpret_cast<char *>(numbers.data()),
+                        static_cast<size_t>(indices.bytes)},
+                       error)))
+    return failure();
+  ArrayRef<int64_t> shape = info.type.getShape();
+  bool isLinear = indices.type.getRank() == 1;
+  size_t width = isLinear ? 1 : shape.size();
+  for (ArrayRef<int64_t> rest = numbers; rest.size() >= width && width;
+       rest = rest.drop_front(width)) {
+    int64_t place = 0;
+    for (size_t i = 0; i < width; ++i) {
+      int64_t bound = isLinear ? info.count : shape[i];
+      if (rest[i] < 0 || rest[i] >= bound) {
+        error = "expected indices in [0, " + std::to_string(bound) +
+                "), found " + std::to_string(rest[i]);
+        return failure();
+      }
+      place = place * bound + rest[i];
+    }
+    if (!places.empty() && place <= places.back()) {
+      error = "expected indices that ascend, found element " +
+              std::to_string(place) + " after element " +
+              std::to_string(places.back());
+      return failure();
+    }
+    places.push_back(place);
+  }
+  return places;
+}
+
 //===----------------------------------------------------------------------===//
 // Elements
 //===----------------------------------------------------------------------===//
 
-/// Makes an attribute from elements as they lie in memory.
-static DenseElementsAttr fromBytes(RankedTensorType type,
+/// Makes an attribute from elements as they lie in a file.
+static DenseElementsAttr fromBytes(RankedTensorType type, int64_t count,
                                    ArrayRef<char> bytes) {
-  if (!type.getElementType().isInteger(1))
+  int64_t bits = bitsInFile(type.getElementType());
+  if (type.getElementType().isInteger(1)) {
+    SmallVector<bool> bools;
+    for (char byte : bytes)
+      bools.push_back(byte != 0);
+    return DenseElementsAttr::get(type, ArrayRef<bool>(bools));
+  }
+  if (bits >= 8)
     return DenseElementsAttr::getFromRawBuffer(type, bytes);
-  SmallVector<bool> bools;
-  for (char byte : bytes)
-    bools.push_back(byte != 0);
-  return DenseElementsAttr::get(type, ArrayRef<bool>(bools));
+  // The first of the elements that share a byte is the lowest; an attribute has
+  // a byte for each.
+  SmallVector<char> single(count);
+  int64_t perByte = 8 / bits;
+  for (int64_t i = 0; i < count; ++i)
+    single[i] = static_cast<char>(
+        (static_cast<uint8_t>(bytes[i / perByte]) >> (i % perByte * bits)) &
+        ((1 << bits) - 1));
+  return DenseElementsAttr::getFromRawBuffer(type, single);
 }
 
-FailureOr<DenseElementsAttr> TensorReader::readTyped(const TensorInfo &info,
-                                                     std::string &error) {
+/// Whether `value` of int32_data fits elements of `bits` bits; the bits of
+/// floats and of elements that share a byte count as unsigned.
+static bool fitsField(int64_t value, Type element, int64_t bits) {
+  bool isUnsigned = isa<FloatType>(element) || element.isUnsignedInteger();
+  if (bits < 8)
+    return value >= -128 && value <= 255;
+  int64_t low = isUnsigned ? 0 : -(int64_t(1) << (bits - 1));
+  int64_t high = (int64_t(1) << (bits - (isUnsigned ? 0 : 1))) - 1;
+  return value >= low && value <= high;
+}
+
+LogicalResult TensorReader::readVarints(const TensorInfo &info,
+                                        MutableArrayRef<char> bytes,
+                                        std::string &error) {
+  using Field = InlinePayload::Field;
+  Type element = info.type.getElementType();
+  int64_t bits = bitsInFile(element);
+  size_t width = std::max<int64_t>(bits / 8, 1);
+  WireCursor cursor(modelBytes, info.varints->range);
+  for (int64_t index = 0; !cursor.atEnd(); ++index) {
+    std::optional<uint64_t> number = cursor.readVarint();
+    if (!number) {
+      error = cursor.getError();
+      return failure();
+    }
+    // Protobuf, too, takes the low 32 bits of an int32.
+    auto value = static_cast<int64_t>(*number);
+    if (info.varints->field == Field::Int32)
+      value = static_cast<int32_t>(value);
+    bool fits = info.varints->field == Field::Int32
+                    ? fitsField(value, element, bits)
+                    : width == 8 || *number <= UINT32_MAX;
+    if (!fits) {
+      error = "element " + std::to_string(index) + " does not fit its type";
+      return failure();
+    }
+    std::memcpy(bytes.data() + index * width, &value, width);
+  }
+  return success();
+}
+
+LogicalResult TensorReader::readTyped(const TensorInfo &info,
+                                      MutableArrayRef<char> bytes,
+                                      std::string &error) {
   const proto::TensorProto &tensor = *info.tensor;
   Type element = info.type.getElementType();
-  unsigned width = std::max(element.getIntOrFloatBitWidth() / 8, 1u);
-  SmallVector<char> bytes(info.bytes);
+  int64_t bits = bitsInFile(element);
+  size_t width = std::max<int64_t>(bits / 8, 1);
   auto put = [&](size_t index, auto value) {
     std::memcpy(bytes.data() + index * width, &value, width);
   };
@@ -319,12 +517,8 @@ FailureOr<DenseElementsAttr> TensorReader::readTyped(const TensorInfo &info,
       put(i, value);
     }
   } else {
-    // Narrow types, and 16-bit floats as their bits.
-    bool isBits = isa<FloatType>(element) || element.isUnsignedInteger();
-    int64_t low = isBits ? 0 : -(int64_t(1) << (width * 8 - 1));
-    int64_t high = (int64_t(1) << (width * 8 - (isBits ? 0 : 1))) - 1;
     for (auto [i, value] : llvm::enumerate(tensor.int32_data())) {
-      if (value < low || value > high) {
+      if (!fitsField(value, element, bits)) {
         error = "int32_data: element " + std::to_string(i) +
                 " does not fit its type";
         return failure();
@@ -332,27 +526,61 @@ FailureOr<DenseElementsAttr> TensorReader::readTyped(const TensorInfo &info,
       put(i, value);
     }
   }
-  return fromBytes(info.type, bytes);
+  return success();
+}
+
+LogicalResult TensorReader::readBytes(const TensorInfo &info,
+                                      MutableArrayRef<char> bytes,
+                                      std::string &error) {
+  if (bytes.empty())
+    return success();
+  if (info.varints) {
+    if (succeeded(readVarints(info, bytes, error)))
+      return success();
+    error = typedField(info.type.getElementType()).str() + ": " + error;
+    return failure();
+  }
+  if (!info.inFile)
+    return readTyped(info, bytes, error);
+  if (info.tensor->data_location() != 1) {
+    std::memcpy(bytes.data(), modelBytes.data() + info.offset, bytes.size());
+    return success();
+  }
+  InputFile *file = folder.open(info.file, error);
+  if (!file)
+    return failure();
+  std::string reason;
+  if (succeeded(file->read(info.offset, bytes, reason)))
+    return success();
+  error = "external data " + quoted(info.file) + ": " + reason;
+  return failure();
 }
 
 FailureOr<DenseElementsAttr> TensorReader::read(const TensorInfo &info,
                                                 std::string &error) {
   if (info.count == 0)
     return DenseElementsAttr::get(info.type, ArrayRef<Attribute>());
-  if (!info.inFile)
-    return readTyped(info, error);
-  SmallVector<char> bytes(info.bytes);
-  if (info.tensor->data_location() == 1) {
-    InputFile *file = folder.open(info.file, error);
-    if (!file)
-      return failure();
-    std::string reason;
-    if (failed(file->read(info.offset, bytes, reason))) {
-      error = "external data " + quoted(info.file) + ": " + reason;
-      return failure();
-    }
-  } else {
-    std::memcpy(bytes.data(), modelBytes.data() + info.offset, info.bytes);
+  if (info.count > maxConstantsBytes - constantBytes) {
+    error = "expected no more than " + std::to_string(maxConstantsBytes >> 20) +
+            " MiB of tensors that are constants, found " +
+            onnx::describe(info.type) + " on top";
+    return failure();
   }
-  return fromBytes(info.type, bytes);
+  SmallVector<char> bytes(info.bytes);
+  constantBytes += std::max(info.bytes, info.count);
+  if (!info.places) {
+    if (failed(readBytes(info, bytes, error)))
+      return failure();
+    return fromBytes(info.type, info.count, bytes);
+  }
+  size_t width = bitsInFile(info.type.getElementType()) / 8;
+  SmallVector<char> values(info.places->size() * width);
+  // The values have a type of their own, which tells their field.
+  TensorInfo stored = info;
+  stored.places = nullptr;
+  if (failed(readBytes(stored, values, error)))
+    return failure();
+  for (auto [i, place] : llvm::enumerate(*info.places))
+    std::memcpy(bytes.data() + place * width, values.data() + i * width, width);
+  return fromBytes(info.type, info.count, bytes);
 }

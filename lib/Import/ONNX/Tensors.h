@@ -14,14 +14,27 @@
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinTypes.h"
 
+#include <memory>
+
+namespace dejavu::onnx_proto {
+class SparseTensorProto;
+}
+
 namespace mlir::dejavu::onnximport {
+
+/// Integers of a tensor larger than this stay in the file; floats always do.
+inline constexpr int64_t maxConstantBytes = 64 << 10;
+
+/// How many bytes of tensors may become constants of one module, and how many
+/// the sparse ones among them may have when they are dense.
+inline constexpr int64_t maxConstantsBytes = 1 << 30, maxDenseBytes = 256 << 20;
 
 /// A tensor of the model that has been checked: its payload fits its type.
 struct TensorInfo {
   const proto::TensorProto *tensor = nullptr;
   RankedTensorType type;
   int64_t count = 0; ///< elements
-  int64_t bytes = 0;
+  int64_t bytes = 0; ///< in a file; elements of less than a byte share one
 
   /// Where the elements are: in a file, as the machine has them, or one by one
   /// in the protobuf message.
@@ -29,11 +42,22 @@ struct TensorInfo {
   std::string file; ///< relative to the model's folder
   uint64_t offset = 0;
 
-  /// Whether it becomes a dejavu.weight; else it is small enough, or of a type
-  /// that the compiler wants to look at.
+  /// Elements that the file has as varints, not as the machine has them.
+  const InlinePayload *varints = nullptr;
+
+  /// Of a sparse tensor, whose `tensor` holds the values: where they belong.
+  std::shared_ptr<const llvm::SmallVector<int64_t>> places;
+
+  /// Whether it becomes a dejavu.weight; else it is small, or of a type that
+  /// the compiler wants to look at, or must be decoded.
   bool isWeight() const {
-    return isa<FloatType>(type.getElementType()) && type.getRank() > 0 &&
-           count > 1;
+    Type element = type.getElementType();
+    if (!inFile || places || type.getRank() == 0 || count < 2 ||
+        element.isInteger(1))
+      return false;
+    bool isWide =
+        isa<FloatType>(element) && element.getIntOrFloatBitWidth() > 8;
+    return isWide || bytes > maxConstantBytes;
   }
 };
 
@@ -53,20 +77,36 @@ public:
   FailureOr<TensorInfo> check(const proto::TensorProto &tensor,
                               std::string &error);
 
+  /// The same for a sparse tensor. Its shape is `dims`, its values and indices
+  /// are tensors that are checked like any other.
+  FailureOr<TensorInfo> checkSparse(const proto::SparseTensorProto &tensor,
+                                    std::string &error);
+
   /// The elements of a tensor.
   FailureOr<DenseElementsAttr> read(const TensorInfo &info, std::string &error);
 
 private:
-  LogicalResult checkShape(TensorInfo &info, Type element, std::string &error);
+  LogicalResult checkShape(TensorInfo &info, ArrayRef<int64_t> shape,
+                           Type element, std::string &error);
   LogicalResult checkExternal(TensorInfo &info, std::string &error);
   LogicalResult checkInline(TensorInfo &info, std::string &error);
-  FailureOr<DenseElementsAttr> readTyped(const TensorInfo &info,
-                                         std::string &error);
+  FailureOr<SmallVector<int64_t>> readPlaces(const TensorInfo &info,
+                                             const TensorInfo &indices,
+                                             std::string &error);
+  /// The bytes of a tensor, as they would lie in a file.
+  LogicalResult readBytes(const TensorInfo &info, MutableArrayRef<char> bytes,
+                          std::string &error);
+  LogicalResult readTyped(const TensorInfo &info, MutableArrayRef<char> bytes,
+                          std::string &error);
+  LogicalResult readVarints(const TensorInfo &info, MutableArrayRef<char> bytes,
+                            std::string &error);
 
   MLIRContext &context;
   ArrayRef<uint8_t> modelBytes;
   ModelFolder &folder;
   const PayloadMap &payloads;
+  /// Bytes of sparse tensors when they are dense, and of all constants read.
+  int64_t denseBytes = 0, constantBytes = 0;
 };
 
 } // namespace mlir::dejavu::onnximport

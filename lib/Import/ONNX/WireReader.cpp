@@ -13,8 +13,6 @@
 
 #include <google/protobuf/io/coded_stream.h>
 
-#include <climits>
-
 using namespace mlir;
 using namespace mlir::dejavu::onnximport;
 
@@ -94,12 +92,29 @@ std::optional<WireField> WireCursor::next() {
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// Fields that are looked into, by message.
-enum ModelField { irVersionField = 1, graphField = 7 };
-enum GraphField { nodeField = 1, initializerField = 5 };
-enum NodeField { attributeField = 5 };
-enum AttributeField { tensorField = 5 };
-enum TensorField { floatField = 4, rawField = 9, doubleField = 10 };
+/// What is done with a field of a message.
+enum class Use {
+  Read,    ///< it is looked into here
+  Parse,   ///< protobuf may have it
+  Ignore,  ///< nobody wants it
+  Unknown, ///< no known version of the format has it
+};
+
+/// The fields of a message: those that are looked into, and those that are
+/// ignored, one bit for each number. Protobuf knows the others.
+struct MessageFields {
+  const char *name;
+  uint32_t read, ignored, parsed;
+
+  Use lookUp(unsigned number) const {
+    uint32_t bit = number < 32 ? 1u << number : 0;
+    if (read & bit)
+      return Use::Read;
+    if (parsed & bit)
+      return Use::Parse;
+    return ignored & bit ? Use::Ignore : Use::Unknown;
+  }
+};
 
 class ModelReader {
 public:
@@ -110,32 +125,53 @@ public:
   LogicalResult read(proto::ModelProto &model);
 
 private:
+  using MessageLite = google::protobuf::MessageLite;
+
   LogicalResult read(proto::GraphProto &graph, ByteRange range);
+  LogicalResult read(proto::FunctionProto &function, ByteRange range);
   LogicalResult read(proto::NodeProto &node, ByteRange range);
   LogicalResult read(proto::AttributeProto &attribute, ByteRange range);
+  LogicalResult read(proto::SparseTensorProto &tensor, ByteRange range);
   LogicalResult read(proto::TensorProto &tensor, ByteRange range);
 
-  /// Walks the fields of a message. `visit` says whether it took care of a
-  /// field; runs of the others are given to protobuf.
+  /// Walks the fields of a message. `visit` reads those that are looked into;
+  /// runs of those that are parsed are given to protobuf. One that has another
+  /// form than `visit` expects is parsed, too.
   LogicalResult
-  walk(google::protobuf::MessageLite &message, ByteRange range,
+  walk(MessageLite &message, ByteRange range, const MessageFields &fields,
        llvm::function_ref<FailureOr<bool>(const WireField &)> visit);
 
-  LogicalResult merge(google::protobuf::MessageLite &message, ByteRange range);
+  LogicalResult merge(MessageLite &message, ByteRange range);
 
   ArrayRef<uint8_t> bytes;
   PayloadMap &payloads;
   const Reporter &reporter;
+  uint64_t messages = 0, parsed = 0;
+  unsigned depth = 0;
 };
 } // namespace
 
-LogicalResult ModelReader::merge(google::protobuf::MessageLite &message,
-                                 ByteRange range) {
+static constexpr uint32_t bits() { return 0; }
+template <typename... Rest>
+static constexpr uint32_t bits(unsigned number, Rest... rest) {
+  return 1u << number | bits(rest...);
+}
+
+/// Wraps the reading of a submessage for `walk`.
+static FailureOr<bool> taken(LogicalResult result) {
+  if (failed(result))
+    return failure();
+  return true;
+}
+
+LogicalResult ModelReader::merge(MessageLite &message, ByteRange range) {
   if (range.size() == 0)
     return success();
-  if (range.size() > INT_MAX)
-    return reporter.error("byte " + Twine(range.begin) +
-                          ": more than 2 GiB that are not tensor data");
+  parsed += range.size();
+  if (parsed > maxParsedBytes)
+    return reporter.error("byte " + Twine(range.begin) + ": more than " +
+                          Twine(maxParsedBytes >> 20) +
+                          " MiB that are not tensor data");
   google::protobuf::io::CodedInputStream input(bytes.data() + range.begin,
                                                static_cast<int>(range.size()));
   if (message.MergePartialFromCodedStream(&input) &&
@@ -147,8 +183,12 @@ LogicalResult ModelReader::merge(google::protobuf::MessageLite &message,
 }
 
 LogicalResult ModelReader::walk(
-    google::protobuf::MessageLite &message, ByteRange range,
+    MessageLite &message, ByteRange range, const MessageFields &fields,
     llvm::function_ref<FailureOr<bool>(const WireField &)> visit) {
+  if (++messages > maxMessages)
+    return reporter.error("byte " + Twine(range.begin) + ": more than " +
+                          Twine(maxMessages) +
+                          " nodes, attributes and tensors");
   WireCursor cursor(bytes, range);
   ByteRange run = {range.begin, range.begin};
   while (!cursor.atEnd()) {
@@ -157,75 +197,144 @@ LogicalResult ModelReader::walk(
     if (!field)
       return reporter.error("not a valid ONNX model: byte " + Twine(start) +
                             ": " + cursor.getError());
-    FailureOr<bool> taken = visit(*field);
-    if (failed(taken))
-      return failure();
-    if (*taken) {
-      if (failed(merge(message, run)))
+    Use use = fields.lookUp(field->number);
+    if (use == Use::Read && field->wireType == 2) {
+      FailureOr<bool> isTaken = visit(*field);
+      if (failed(isTaken))
         return failure();
-      run = {field->whole.end, field->whole.end};
-    } else {
-      run.end = field->whole.end;
+      if (!*isTaken)
+        use = Use::Parse;
+    } else if (use == Use::Read) {
+      use = Use::Parse;
     }
+    if (use == Use::Unknown && payloads.unknownField.empty())
+      payloads.unknownField = ("field " + Twine(field->number) + " of a " +
+                               fields.name + " at byte " + Twine(start))
+                                  .str();
+    if (use == Use::Parse) {
+      run.end = field->whole.end;
+      continue;
+    }
+    if (failed(merge(message, run)))
+      return failure();
+    run = {field->whole.end, field->whole.end};
   }
   return merge(message, run);
 }
 
 LogicalResult ModelReader::read(proto::TensorProto &tensor, ByteRange range) {
-  return walk(tensor, range, [&](const WireField &field) -> FailureOr<bool> {
-    // Floats that are not packed are rare and few: protobuf may have them.
-    if (field.wireType != 2)
-      return false;
-    InlinePayload payload = {InlinePayload::Field::Raw, field.payload};
-    if (field.number == floatField)
-      payload.field = InlinePayload::Field::Float;
-    else if (field.number == doubleField)
-      payload.field = InlinePayload::Field::Double;
-    else if (field.number != rawField)
-      return false;
-    payloads.payloads[&tensor].push_back(payload);
-    return true;
+  using Field = InlinePayload::Field;
+  // doc_string and metadata_props are ignored.
+  static constexpr MessageFields fields = {"tensor", bits(4, 5, 7, 9, 10, 11),
+                                           bits(12, 16),
+                                           bits(1, 2, 3, 6, 8, 13, 14)};
+  auto fieldOf = [](unsigned number) {
+    switch (number) {
+    case 4:
+      return Field::Float;
+    case 5:
+      return Field::Int32;
+    case 7:
+      return Field::Int64;
+    case 10:
+      return Field::Double;
+    case 11:
+      return Field::Uint64;
+    default:
+      return Field::Raw;
+    }
+  };
+  // Numbers that are not packed are rare and few: protobuf may have them.
+  return walk(tensor, range, fields, [&](const WireField &field) {
+    payloads.payloads[&tensor].push_back(
+        {fieldOf(field.number), field.payload});
+    return FailureOr<bool>(true);
+  });
+}
+
+LogicalResult ModelReader::read(proto::SparseTensorProto &tensor,
+                                ByteRange range) {
+  static constexpr MessageFields fields = {"sparse tensor", bits(1, 2), 0,
+                                           bits(3)};
+  return walk(tensor, range, fields, [&](const WireField &field) {
+    return taken(read(field.number == 1 ? *tensor.mutable_values()
+                                        : *tensor.mutable_indices(),
+                      field.payload));
   });
 }
 
 LogicalResult ModelReader::read(proto::AttributeProto &attribute,
                                 ByteRange range) {
-  return walk(attribute, range, [&](const WireField &field) -> FailureOr<bool> {
-    if (field.number != tensorField || field.wireType != 2)
-      return false;
-    if (failed(read(*attribute.mutable_t(), field.payload)))
-      return failure();
-    return true;
+  static constexpr MessageFields fields = {
+      "attribute", bits(5, 6, 10, 11, 22, 23), bits(13),
+      bits(1, 2, 3, 4, 7, 8, 9, 14, 15, 20, 21)};
+  return walk(attribute, range, fields, [&](const WireField &field) {
+    switch (field.number) {
+    case 5:
+      return taken(read(*attribute.mutable_t(), field.payload));
+    case 6:
+      return taken(read(*attribute.mutable_g(), field.payload));
+    case 10:
+      return taken(read(*attribute.add_tensors(), field.payload));
+    case 11:
+      return taken(read(*attribute.add_graphs(), field.payload));
+    case 22:
+      return taken(read(*attribute.mutable_sparse_tensor(), field.payload));
+    default:
+      return taken(read(*attribute.add_sparse_tensors(), field.payload));
+    }
   });
 }
 
 LogicalResult ModelReader::read(proto::NodeProto &node, ByteRange range) {
-  return walk(node, range, [&](const WireField &field) -> FailureOr<bool> {
-    if (field.number != attributeField || field.wireType != 2)
-      return false;
-    if (failed(read(*node.add_attribute(), field.payload)))
-      return failure();
-    return true;
+  // doc_string, metadata_props and device_configurations are ignored.
+  static constexpr MessageFields fields = {"node", bits(5), bits(6, 9, 10),
+                                           bits(1, 2, 3, 4, 7, 8)};
+  return walk(node, range, fields, [&](const WireField &field) {
+    return taken(read(*node.add_attribute(), field.payload));
   });
 }
 
 LogicalResult ModelReader::read(proto::GraphProto &graph, ByteRange range) {
-  return walk(graph, range, [&](const WireField &field) -> FailureOr<bool> {
-    if (field.wireType != 2)
-      return false;
-    if (field.number == nodeField) {
-      if (failed(read(*graph.add_node(), field.payload)))
-        return failure();
-      return true;
-    }
-    if (field.number == initializerField) {
-      if (failed(read(*graph.add_initializer(), field.payload)))
-        return failure();
-      return true;
-    }
-    return false;
+  // doc_string, value_info and metadata_props are ignored.
+  static constexpr MessageFields fields = {
+      "graph", bits(1, 5, 15), bits(10, 13, 16), bits(2, 11, 12, 14)};
+  if (depth > maxGraphDepth)
+    return reporter.error("byte " + Twine(range.begin) +
+                          ": expected subgraphs of a depth of at most " +
+                          Twine(maxGraphDepth) + ", found a deeper one");
+  ++depth;
+  LogicalResult result =
+      walk(graph, range, fields, [&](const WireField &field) {
+        if (field.number == 1)
+          return taken(read(*graph.add_node(), field.payload));
+        if (field.number == 5)
+          return taken(read(*graph.add_initializer(), field.payload));
+        return taken(read(*graph.add_sparse_initializer(), field.payload));
+      });
+  --depth;
+  return result;
+}
+
+LogicalResult ModelReader::read(proto::FunctionProto &function,
+                                ByteRange range) {
+  // doc_string, value_info and metadata_props are ignored.
+  static constexpr MessageFields fields = {
+      "function", bits(7, 11), bits(8, 12, 14), bits(1, 4, 5, 6, 9, 10, 13)};
+  return walk(function, range, fields, [&](const WireField &field) {
+    if (field.number == 7)
+      return taken(read(*function.add_node(), field.payload));
+    return taken(read(*function.add_attribute_proto(), field.payload));
   });
 }
+
+/// Fields of a ModelProto that are used.
+enum ModelField {
+  irVersionField = 1,
+  graphField = 7,
+  opsetField = 8,
+  functionsField = 25
+};
 
 /// The wire type of each field that a ModelProto may have, by number.
 static std::optional<unsigned> modelFieldType(unsigned number) {
@@ -276,9 +385,13 @@ LogicalResult ModelReader::read(proto::ModelProto &model) {
           Twine(field->number == graphField ? "graph" : "ir_version") +
           " at byte " + Twine(start));
     seen.push_back(field->number);
-    LogicalResult result = field->number == graphField
-                               ? read(*model.mutable_graph(), field->payload)
-                               : merge(model, field->whole);
+    LogicalResult result = success();
+    if (field->number == graphField)
+      result = read(*model.mutable_graph(), field->payload);
+    else if (field->number == functionsField)
+      result = read(*model.add_functions(), field->payload);
+    else if (field->number == irVersionField || field->number == opsetField)
+      result = merge(model, field->whole);
     if (failed(result))
       return failure();
   }

@@ -6,9 +6,11 @@
 //===----------------------------------------------------------------------===//
 //
 // A model is read in two steps. This reader walks the wire format of the mapped
-// file down to the tensors and notes where their payloads lie; all other bytes
-// go to protobuf. So payloads are never copied, and the place of each in the
-// file, which a weight needs to know, comes for free.
+// file down to the tensors and notes where their payloads lie; the other fields
+// that we know go to protobuf, and the rest stays where it is. So payloads are
+// never copied, the place of each in the file, which a weight needs to know,
+// comes for free, and there is a limit to what a file can make us allocate:
+// protobuf makes up to 100 bytes of one.
 //
 //===----------------------------------------------------------------------===//
 
@@ -56,31 +58,45 @@ public:
   /// The next field. Nothing if the bytes are not a field: getError says why.
   std::optional<WireField> next();
 
+  /// The next number of a packed field.
+  std::optional<uint64_t> readVarint();
+
   const std::string &getError() const { return error; }
 
 private:
-  std::optional<uint64_t> readVarint();
-
   llvm::ArrayRef<uint8_t> bytes;
   uint64_t position, end;
   std::string error;
 };
 
-/// Where the payload of a tensor lies in the .onnx file.
+/// Graphs may lie in attributes of nodes of graphs up to this depth.
+inline constexpr unsigned maxGraphDepth = 32;
+
+/// How many nodes, attributes and tensors a file may have, and how many bytes
+/// that are neither payloads of tensors nor ignored.
+inline constexpr uint64_t maxMessages = 2 << 20, maxParsedBytes = 64 << 20;
+
+/// Where the payload of a tensor lies in the .onnx file: its elements as the
+/// machine has them (raw_data, float_data, double_data), or as varints.
 struct InlinePayload {
-  enum class Field { Raw, Float, Double } field;
+  enum class Field { Raw, Float, Double, Int32, Int64, Uint64 } field;
   ByteRange range;
+
+  bool isVarints() const { return field >= Field::Int32; }
 };
 
-/// A model, and the payloads that protobuf did not see.
+/// What protobuf did not see of a model.
 struct PayloadMap {
   llvm::DenseMap<const proto::TensorProto *,
                  llvm::SmallVector<InlinePayload, 1>>
       payloads;
+  /// The first field that no version of the format known here has, as a phrase,
+  /// or empty.
+  std::string unknownField;
 };
 
 /// Reads the model in `bytes`. The tensors in `model` lack raw_data and the
-/// packed float_data and double_data: `payloads` has their places instead.
+/// packed numbers: `payloads` has their places instead.
 llvm::LogicalResult readModel(llvm::ArrayRef<uint8_t> bytes,
                               proto::ModelProto &model, PayloadMap &payloads,
                               const Reporter &reporter);
