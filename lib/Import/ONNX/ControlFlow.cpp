@@ -116,15 +116,26 @@ LogicalResult GraphBuilder::addCall(const proto::NodeProto &node,
 // Graphs inside nodes
 //===----------------------------------------------------------------------===//
 
+const proto::GraphProto *
+GraphBuilder::findSubgraph(const proto::NodeProto &node, StringRef name) {
+  const proto::AttributeProto *attribute = findAttribute(node, name);
+  if (!attribute || !attribute->has_g()) {
+    (void)getReporter().error(node,
+                              "attribute " + quoted(name) + " is missing");
+    return nullptr;
+  }
+  const proto::GraphProto *original = boundGraphs.lookup(&attribute->g());
+  return original ? original : &attribute->g();
+}
+
 LogicalResult GraphBuilder::addSubgraph(const proto::NodeProto &node,
                                         StringRef name, Block &block,
+                                        ArrayRef<BlockArgument> arguments,
                                         Results &outputs) {
-  const proto::AttributeProto *attribute = findAttribute(node, name);
-  if (!attribute)
-    return getReporter().error(node,
-                               "attribute " + quoted(name) + " is missing");
-  const proto::GraphProto *original = boundGraphs.lookup(&attribute->g());
-  const proto::GraphProto &subgraph = original ? *original : attribute->g();
+  const proto::GraphProto *found = findSubgraph(node, name);
+  if (!found)
+    return failure();
+  const proto::GraphProto &subgraph = *found;
   auto fail = [&](const Twine &message) {
     return getReporter().error(node,
                                "subgraph " + quoted(name) + ": " + message);
@@ -143,9 +154,9 @@ LogicalResult GraphBuilder::addSubgraph(const proto::NodeProto &node,
   for (const proto::ValueInfoProto &input : subgraph.input()) {
     if (inner.checked->initializers.contains(input.name()))
       continue;
-    if (count == block.getNumArguments())
+    if (count == arguments.size())
       return fail("expected " + Twine(count) + " inputs, found more");
-    BlockArgument argument = block.getArgument(count++);
+    BlockArgument argument = arguments[count++];
     argument.setLoc(NameLoc::get(builder.getStringAttr(input.name())));
     inner.values[input.name()] = argument;
     int32_t declared = input.type().tensor_type().elem_type();
@@ -160,9 +171,9 @@ LogicalResult GraphBuilder::addSubgraph(const proto::NodeProto &node,
                   (succeeded(type) ? onnx::describe(*type) : error) +
                   ", but is given " + onnx::describe(given));
   }
-  if (count != block.getNumArguments())
-    return fail("expected " + Twine(block.getNumArguments()) +
-                " inputs, found " + Twine(count));
+  if (count != arguments.size())
+    return fail("expected " + Twine(arguments.size()) + " inputs, found " +
+                Twine(count));
   ScopeGuard guard(scope, inner);
   for (const proto::NodeProto *each : inner.checked->order)
     if (failed(addNode(*each)))
@@ -185,7 +196,7 @@ LogicalResult GraphBuilder::addRegion(const proto::NodeProto &node,
   for (Type type : inputs)
     block.addArgument(type, locationOf(node));
   SmallVector<Value> outputs;
-  if (failed(addSubgraph(node, name, block, outputs)))
+  if (failed(addSubgraph(node, name, block, block.getArguments(), outputs)))
     return failure();
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToEnd(&block);
@@ -196,24 +207,42 @@ LogicalResult GraphBuilder::addRegion(const proto::NodeProto &node,
 /// What ends a region that addRegion has built.
 static Operation *getYield(Region &region) { return &region.front().back(); }
 
-Operation *GraphBuilder::finish(const proto::NodeProto &node,
-                                OperationState &state, TypeRange results) {
-  state.addTypes(results);
-  Operation *op = builder.create(state);
+Operation *GraphBuilder::start(const proto::NodeProto &node,
+                               ArrayRef<Value> operands,
+                               ArrayRef<NamedAttribute> attributes,
+                               unsigned regions, unsigned results) {
+  OperationState state(locationOf(node), "onnx." + node.op_type());
+  for (Value operand : operands)
+    if (operand)
+      state.addOperands(operand);
+  state.addAttributes(attributes);
+  for (unsigned i = 0; i < regions; ++i)
+    state.addRegion();
+  state.types.append(results, UnrankedTensorType::get(builder.getF32Type()));
+  return builder.create(state);
+}
+
+LogicalResult GraphBuilder::finish(const proto::NodeProto &node, Operation *op,
+                                   TypeRange types, Results &results) {
+  for (auto [result, type] : llvm::zip(op->getResults(), types))
+    result.setType(type);
   std::string error;
-  ScopedDiagnosticHandler handler(
-      builder.getContext(), [&](Diagnostic &diagnostic) {
-        if (error.empty() &&
-            diagnostic.getSeverity() == DiagnosticSeverity::Error)
-          error = diagnostic.str();
-        return success();
-      });
-  if (succeeded(verify(op)))
-    return op;
+  {
+    ScopedDiagnosticHandler handler(
+        builder.getContext(), [&](Diagnostic &diagnostic) {
+          if (error.empty() &&
+              diagnostic.getSeverity() == DiagnosticSeverity::Error)
+            error = diagnostic.str();
+          return success();
+        });
+    if (succeeded(verify(op))) {
+      llvm::append_range(results, op->getResults());
+      return success();
+    }
+  }
   StringRef text = error;
   text.consume_front(("'" + op->getName().getStringRef() + "' op ").str());
-  (void)getReporter().error(node, text);
-  return nullptr;
+  return getReporter().error(node, text);
 }
 
 /// The type of a value that has type `a` or type `b`. Null if the element types
@@ -252,23 +281,16 @@ LogicalResult GraphBuilder::addIf(const proto::NodeProto &node,
   if (auto known = onnx::evaluateInts(operands[0]);
       known && known->size() == 1 && !ShapedType::isDynamic(known->front())) {
     StringRef taken = known->front() ? "then_branch" : "else_branch";
-    // In place: the block has arguments of its own, which a branch has not.
-    SmallVector<Value> outputs;
-    Block branch;
-    if (failed(addSubgraph(node, taken, branch, outputs)) ||
-        failed(checkCount(taken, outputs.size())))
+    size_t before = results.size();
+    if (failed(addSubgraph(node, taken, *scope->block, {}, results)))
       return failure();
-    scope->block->getOperations().splice(builder.getInsertionPoint(),
-                                         branch.getOperations());
-    results.append(outputs.begin(), outputs.end());
-    return success();
+    return checkCount(taken, results.size() - before);
   }
 
-  OperationState state(locationOf(node), "onnx.If");
-  state.addOperands(operands);
+  Operation *op = start(node, operands, {}, 2, count);
   SmallVector<Type> types;
-  for (StringRef name : {"then_branch", "else_branch"}) {
-    Region &region = *state.addRegion();
+  static constexpr StringRef names[] = {"then_branch", "else_branch"};
+  for (auto [region, name] : llvm::zip(op->getRegions(), names)) {
     if (failed(addRegion(node, name, {}, region)))
       return failure();
     OperandRange outputs = getYield(region)->getOperands();
@@ -289,11 +311,7 @@ LogicalResult GraphBuilder::addIf(const proto::NodeProto &node,
       types[index] = both;
     }
   }
-  Operation *op = finish(node, state, types);
-  if (!op)
-    return failure();
-  llvm::append_range(results, op->getResults());
-  return success();
+  return finish(node, op, types, results);
 }
 
 LogicalResult GraphBuilder::addBody(const proto::NodeProto &node,
@@ -301,6 +319,7 @@ LogicalResult GraphBuilder::addBody(const proto::NodeProto &node,
                                     unsigned leading, unsigned carried,
                                     unsigned yielded, Region &region) {
   while (true) {
+    region.dropAllReferences();
     region.getBlocks().clear();
     if (failed(addRegion(node, "body", inputs, region)))
       return failure();
@@ -358,16 +377,16 @@ LogicalResult GraphBuilder::addLoop(const proto::NodeProto &node,
   SmallVector<Type> inputs = {scalar(64), scalar(1)};
   llvm::append_range(inputs, ValueRange(initial).getTypes());
 
-  OperationState state(locationOf(node), "onnx.Loop");
-  for (Value operand : operands)
-    if (operand)
-      state.addOperands(operand);
-  state.addAttribute(
-      "operandSegmentSizes",
-      builder.getDenseI32ArrayAttr({limit ? 1 : 0, condition ? 1 : 0,
-                                    static_cast<int32_t>(initial.size())}));
-  Region &region = *state.addRegion();
+  const proto::GraphProto *body = findSubgraph(node, "body");
+  if (!body)
+    return failure();
   unsigned carried = initial.size();
+  auto segments = builder.getDenseI32ArrayAttr(
+      {limit ? 1 : 0, condition ? 1 : 0, static_cast<int32_t>(carried)});
+  Operation *op = start(node, operands,
+                        builder.getNamedAttr("operandSegmentSizes", segments),
+                        1, std::max(body->output_size(), 1) - 1);
+  Region &region = op->getRegion(0);
   if (failed(addBody(node, inputs, 2, carried, 1, region)))
     return failure();
   SmallVector<Type> types(ArrayRef<Type>(inputs).drop_front(2));
@@ -383,11 +402,7 @@ LogicalResult GraphBuilder::addLoop(const proto::NodeProto &node,
     return getReporter().error(node, "expected at most " + Twine(types.size()) +
                                          " outputs, found " +
                                          Twine(node.output_size()));
-  Operation *op = finish(node, state, types);
-  if (!op)
-    return failure();
-  llvm::append_range(results, op->getResults());
-  return success();
+  return finish(node, op, types, results);
 }
 
 LogicalResult GraphBuilder::addScan(const proto::NodeProto &node,
@@ -404,13 +419,16 @@ LogicalResult GraphBuilder::addScan(const proto::NodeProto &node,
                 ", found " + Twine(scanned));
   unsigned carried = operands.size() - scanned;
 
-  OperationState state(locationOf(node), "onnx.Scan");
-  state.addOperands(operands);
-  state.addAttribute("num_scan_inputs", builder.getI64IntegerAttr(scanned));
+  const proto::GraphProto *body = findSubgraph(node, "body");
+  if (!body)
+    return failure();
+  SmallVector<NamedAttribute> attributes = {builder.getNamedAttr(
+      "num_scan_inputs", builder.getI64IntegerAttr(scanned))};
   for (StringRef name : {"scan_input_axes", "scan_input_directions",
                          "scan_output_axes", "scan_output_directions"})
     if (auto values = getInts(node, name))
-      state.addAttribute(name, builder.getDenseI64ArrayAttr(*values));
+      attributes.push_back(
+          builder.getNamedAttr(name, builder.getDenseI64ArrayAttr(*values)));
 
   // What the body is given: the state, and slices without the axis.
   auto inputAxes = getInts(node, "scan_input_axes")
@@ -440,7 +458,8 @@ LogicalResult GraphBuilder::addScan(const proto::NodeProto &node,
     shape.erase(shape.begin() + axis);
     inputs.push_back(RankedTensorType::get(shape, type.getElementType()));
   }
-  Region &region = *state.addRegion();
+  Operation *op = start(node, operands, attributes, 1, body->output_size());
+  Region &region = op->getRegion(0);
   if (failed(addBody(node, inputs, 0, carried, 0, region)))
     return failure();
 
@@ -464,9 +483,5 @@ LogicalResult GraphBuilder::addScan(const proto::NodeProto &node,
   if (static_cast<size_t>(node.output_size()) > types.size())
     return fail("expected at most " + Twine(types.size()) + " outputs, found " +
                 Twine(node.output_size()));
-  Operation *op = finish(node, state, types);
-  if (!op)
-    return failure();
-  llvm::append_range(results, op->getResults());
-  return success();
+  return finish(node, op, types, results);
 }

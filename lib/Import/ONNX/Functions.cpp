@@ -91,7 +91,8 @@ LogicalResult FunctionTable::measure(Function &function,
     return success();
   if (const auto *first = llvm::find(stack, &function); first != stack.end()) {
     std::string text = "expected functions that do not call themselves, found ";
-    for (const Function *each : llvm::make_range(first, stack.end()))
+    for (const Function *each :
+         ArrayRef<const Function *>(stack).drop_front(first - stack.begin()))
       text += "'" + each->name + "' -> ";
     return reporter.error(text + "'" + function.name + "'");
   }

@@ -146,9 +146,12 @@ FailureOr<Value> GraphBuilder::lookup(StringRef name) {
     auto initializer = each->checked->initializers.find(name);
     if (initializer == each->checked->initializers.end())
       continue;
-    // It belongs where all that may use it sees it.
+    // It belongs where all that may use it sees it: not inside a region that
+    // is being built, but before the op that has it.
     OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPointToEnd(each->block);
+    if (Block *current = builder.getInsertionBlock(); current != each->block)
+      builder.setInsertionPoint(
+          each->block->findAncestorOpInBlock(*current->getParentOp()));
     FailureOr<Value> value = createTensor(
         initializer->second, name, NameLoc::get(builder.getStringAttr(name)));
     if (succeeded(value))

@@ -103,10 +103,14 @@ private:
                         Results &results);
   LogicalResult addScan(const proto::NodeProto &node, ArrayRef<Value> operands,
                         Results &results);
-  /// Builds the nodes of the graph in attribute `name` into `block`, whose
-  /// arguments are its inputs, and appends its outputs.
+  /// The graph in attribute `name` of `node`, or null, which is an error.
+  const proto::GraphProto *findSubgraph(const proto::NodeProto &node,
+                                        StringRef name);
+  /// Builds the nodes of the graph in attribute `name` at the end of `block`,
+  /// with `arguments` for its inputs, and appends its outputs.
   LogicalResult addSubgraph(const proto::NodeProto &node, StringRef name,
-                            Block &block, Results &outputs);
+                            Block &block, ArrayRef<BlockArgument> arguments,
+                            Results &outputs);
   /// The same with a block of its own in `region`, ended by a Yield.
   LogicalResult addRegion(const proto::NodeProto &node, StringRef name,
                           TypeRange inputs, Region &region);
@@ -116,8 +120,14 @@ private:
   LogicalResult addBody(const proto::NodeProto &node,
                         SmallVectorImpl<Type> &inputs, unsigned leading,
                         unsigned carried, unsigned yielded, Region &region);
-  Operation *finish(const proto::NodeProto &node, OperationState &state,
-                    TypeRange results);
+  /// Makes the op of a node with graphs inside, whose regions are still empty
+  /// and whose results have no types yet.
+  Operation *start(const proto::NodeProto &node, ArrayRef<Value> operands,
+                   ArrayRef<NamedAttribute> attributes, unsigned regions,
+                   unsigned results);
+  /// Gives such an op its result types and checks it as a whole.
+  LogicalResult finish(const proto::NodeProto &node, Operation *op,
+                       TypeRange types, Results &results);
 
   OpBuilder builder;
   ModuleOp module;

@@ -32,7 +32,7 @@ struct Body {
 
   /// For a graph in an attribute: of which node, and what encloses it.
   const proto::NodeProto *owner = nullptr;
-  StringRef attribute;
+  StringRef attribute = "";
   const Body *parent = nullptr;
 
   /// For each value its node, or `given` for inputs and initializers.
