@@ -154,8 +154,10 @@ InputFile *ModelFolder::open(StringRef location, std::string &error) {
             ": cannot be opened: " + code.message();
     return nullptr;
   }
-  if (llvm::none_of(roots,
-                    [&](StringRef root) { return liesIn(real, root); })) {
+  // The folder itself lies nowhere outside: that it is none is said below.
+  if (llvm::none_of(roots, [&](StringRef root) {
+        return real == root || liesIn(real, root);
+      })) {
     error = "external data " + quoted(location) +
             ": is a link that leaves the model's folder";
     return nullptr;

@@ -26,8 +26,8 @@ Location GraphBuilder::locationOf(const proto::NodeProto &node) {
   return NameLoc::get(builder.getStringAttr(getReporter().getName(node)));
 }
 
-/// The number of operands, absent ones included, of an op that has optional ones
-/// in the middle. 0 for others.
+/// The number of operands, absent ones included, of an op that has optional
+/// ones in the middle. 0 for others.
 static unsigned countSegments(StringRef name, MLIRContext *context) {
   auto info = RegisteredOperationName::lookup(("onnx." + name).str(), context);
   if (!info || !info->hasTrait<OpTrait::AttrSizedOperandSegments>())
@@ -43,8 +43,7 @@ Operation *GraphBuilder::create(const proto::NodeProto &node, StringRef name,
                                 ArrayRef<NamedAttribute> attributes,
                                 unsigned results) {
   OperationState state(locationOf(node), ("onnx." + name).str());
-  SmallVector<int32_t> segments(countSegments(name, builder.getContext()),
-                                0);
+  SmallVector<int32_t> segments(countSegments(name, builder.getContext()), 0);
   for (auto [index, operand] : llvm::enumerate(operands)) {
     if (!operand)
       continue;
@@ -375,7 +374,7 @@ LogicalResult GraphBuilder::checkOperands(const proto::NodeProto &node,
   size_t required =
       schema->maxInputs == OpSchema::any ? operands.size() : schema->minInputs;
   for (size_t i = 0; i < std::min(required, operands.size()); ++i)
-    if (!operands[i] && !node.input(i).empty())
+    if (!operands[i] && !node.input(i).empty() && !schema->isOptional(i))
       return getReporter().error(node, "input " + Twine(i) +
                                            " is required but absent");
   return success();

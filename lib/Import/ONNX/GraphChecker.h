@@ -59,8 +59,9 @@ LogicalResult checkInterface(const proto::GraphProto &graph,
                              const Reporter &reporter);
 
 /// Checks that a name may be printed and looked up: UTF-8, no control
-/// characters, of bounded length.
-LogicalResult checkName(StringRef name, std::string &error);
+/// characters, at most `limit` bytes.
+LogicalResult checkName(StringRef name, std::string &error,
+                        size_t limit = 16 << 10);
 
 } // namespace mlir::dejavu::onnximport
 

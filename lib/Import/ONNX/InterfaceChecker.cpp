@@ -29,8 +29,8 @@ using namespace mlir::dejavu::onnximport;
 //===----------------------------------------------------------------------===//
 
 LogicalResult mlir::dejavu::onnximport::checkName(StringRef name,
-                                                  std::string &error) {
-  constexpr size_t limit = 16 << 10;
+                                                  std::string &error,
+                                                  size_t limit) {
   if (name.size() > limit) {
     error = "expected a name of at most " + std::to_string(limit) +
             " bytes, found " + std::to_string(name.size());
@@ -247,7 +247,7 @@ mlir::dejavu::onnximport::checkInterface(const proto::GraphProto &graph,
   auto check = [&](const proto::ValueInfoProto &value,
                    StringRef what) -> LogicalResult {
     for (const auto &dim : value.type().tensor_type().shape().dim())
-      if (failed(checkName(dim.dim_param(), error)))
+      if (failed(checkName(dim.dim_param(), error, 1024)))
         return reporter.error(what + " " + quoted(value.name()) +
                               ": dimension " + quoted(dim.dim_param()) + ": " +
                               error);

@@ -261,11 +261,6 @@ LogicalResult mlir::dejavu::onnximport::normalizeNode(
               +[](const Node &node) {
                 return node.createAs("Range", node.operands, {"stash_type"});
               })
-          .Cases(
-              {"If", "Loop", "Scan"},
-              +[](const Node &node) {
-                return node.error("subgraphs are not supported yet");
-              })
           .Default(nullptr);
   return function ? function(node) : node.createAs(name, operands, unused);
 }

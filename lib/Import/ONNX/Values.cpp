@@ -18,6 +18,7 @@
 #include "dejavu/Dialect/Onnx/IR/Onnx.h"
 
 #include "mlir/IR/TypeUtilities.h"
+#include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
@@ -105,6 +106,23 @@ static LogicalResult checkTuples(Operation *op, Value data, Value indices,
   return success();
 }
 
+/// Checks the scales of a QuantizeLinear, which divides by them.
+static LogicalResult checkScales(Value scales, std::string &error) {
+  auto op = scales.getDefiningOp<onnx::ConstantOp>();
+  auto elements =
+      op ? dyn_cast<DenseElementsAttr>(op.getValue()) : DenseElementsAttr();
+  if (!elements || !isa<FloatType>(elements.getElementType()))
+    return success();
+  for (const APFloat &scale : elements.getValues<APFloat>())
+    if (!scale.isFinite() || scale.isNegative() || scale.isZero()) {
+      SmallString<16> text;
+      scale.toString(text);
+      error = "expected a scale that is positive, found " + text.str().str();
+      return failure();
+    }
+  return success();
+}
+
 /// Checks the size of a result that is made of few numbers.
 static LogicalResult checkMade(Type type, std::string &error) {
   auto shaped = dyn_cast<RankedTensorType>(type);
@@ -142,7 +160,7 @@ static LogicalResult checkElements(Type type, std::string &error) {
 LogicalResult
 mlir::dejavu::onnximport::checkConstantOperands(Operation *op,
                                                 std::string &error) {
-  enum class Kind { Axis, Tuples, Made, Other };
+  enum class Kind { Axis, Tuples, Made, Scales, Other };
   StringRef name = op->getName().stripDialect();
   Kind kind =
       llvm::StringSwitch<Kind>(name)
@@ -162,5 +180,7 @@ mlir::dejavu::onnximport::checkConstantOperands(Operation *op,
     return checkAxisIndices(op, op->getOperand(0), op->getOperand(1), error);
   if (kind == Kind::Tuples)
     return checkTuples(op, op->getOperand(0), op->getOperand(1), error);
+  if (kind == Kind::Scales)
+    return checkScales(op->getOperand(1), error);
   return success();
 }

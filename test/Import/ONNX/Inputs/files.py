@@ -97,12 +97,12 @@ def old_ir_version(folder):
 
 @case
 def new_ir_version(folder):
-    return model(ir_version=15)
+    return model(ir_version=16)
 
 
 @case
 def next_ir_version(folder):
-    return model(ir_version=14)
+    return model(ir_version=15)
 
 
 @case

@@ -109,24 +109,6 @@ def wrong_output_shape(folder):
 
 
 @case
-def function(folder):
-    result = model()
-    result.functions.append(helper.make_function(
-        "com.example", "F", ["a"], ["b"], [node("Relu", ["a"], ["b"])],
-        [helper.make_opsetid("", 20)]))
-    return result
-
-
-@case
-def sparse(folder):
-    result = model()
-    result.graph.sparse_initializer.append(helper.make_sparse_tensor(
-        helper.make_tensor("W", FLOAT, [1], [1.0]),
-        helper.make_tensor("I", INT64, [1], [0]), [4]))
-    return result
-
-
-@case
 def quantized(folder):
     result = model()
     result.graph.quantization_annotation.add().tensor_name = "X"

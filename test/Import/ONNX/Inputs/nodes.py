@@ -28,14 +28,6 @@ def unsupported(folder):
 
 
 @case
-def subgraph(folder):
-    branch = graph([node("Relu", ["X"], ["B"])], [], [value("B")])
-    return model([node("If", ["C"], ["Y"], "choose", then_branch=branch,
-                       else_branch=branch)],
-                 [value("X"), value("C", [], BOOL)])
-
-
-@case
 def unknown_domain(folder):
     result = one("Relu")
     result.graph.node[0].domain = "com.microsoft"

@@ -125,24 +125,8 @@ def type_string(folder):
 
 
 @case
-def type_int4(folder):
-    return with_tensor(raw([2], b"\0", TensorProto.INT4))
-
-
-@case
-def type_float8(folder):
-    return with_tensor(raw([1], b"\0", TensorProto.FLOAT8E4M3FN))
-
-
-@case
 def narrow(folder):
     return with_tensor(typed([2], TensorProto.INT8, int32_data=[1, 200]))
-
-
-@case
-def half_weight(folder):
-    return with_tensor(
-        typed([2], TensorProto.FLOAT16, int32_data=[0x3c00, 0x4000]))
 
 
 @case
