@@ -169,6 +169,7 @@ mlir::dejavu::onnximport::checkConstantOperands(Operation *op,
           .Cases({"ConstantOfShape", "Expand", "Range", "Tile", "OneHot", "Pad",
                   "EyeLike", "Resize"},
                  Kind::Made)
+          .Case("QuantizeLinear", Kind::Scales)
           .Default(Kind::Other);
   for (Type type : op->getResultTypes())
     if (failed(checkElements(type, error)) ||
