@@ -89,6 +89,8 @@ struct LaneMap {
   const LaneTable *operator->() const { return table.get(); }
 };
 
+struct LaneSlice;
+
 class LaneProvenance {
 public:
   explicit LaneProvenance(const SymbolicShapes &shapes) : shapes(shapes) {}
@@ -116,10 +118,7 @@ public:
   llvm::StringRef getReason() const { return reason; }
 
 private:
-  struct Slice;
-  class Evaluation;
-
-  std::optional<LaneMap> find(Slice &slice);
+  std::optional<LaneMap> find(LaneSlice &slice);
 
   const SymbolicShapes &shapes;
   std::string reason;
