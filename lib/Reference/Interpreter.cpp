@@ -12,6 +12,7 @@
 #include "dejavu/Dialect/Dejavu/IR/Dejavu.h"
 #include "dejavu/Dialect/Onnx/IR/Onnx.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -70,7 +71,12 @@ static SmallVector<Value> getNeeded(Operation *op) {
     if (auto type = dyn_cast<RankedTensorType>(shape.getData().getType());
         type && type.hasStaticShape())
       return {};
-  return op->getOperands();
+  SmallVector<Value> needed(op->getOperands());
+  // Regions may use values that are defined outside.
+  llvm::SetVector<Value> captured;
+  getUsedValuesDefinedAbove(op->getRegions(), captured);
+  llvm::append_range(needed, captured);
+  return needed;
 }
 
 LogicalResult Interpreter::execute(Operation *op, Bindings &values) {
@@ -84,9 +90,14 @@ LogicalResult Interpreter::execute(Operation *op, Bindings &values) {
                                     op->getName().getStringRef() +
                                     "' has no value");
   Frame frame(op, values, options);
+  frame.runner = [&](Region &region, ArrayRef<RuntimeValue> arguments) {
+    return runRegion(region, arguments, values);
+  };
   if (failed((*handler)(op, frame)))
-    return fail(op->getLoc(),
-                "'" + op->getName().getStringRef() + "': " + frame.message);
+    // What failed in a region has been reported there.
+    return error ? failure()
+                 : fail(op->getLoc(), "'" + op->getName().getStringRef() +
+                                          "': " + frame.message);
   for (auto [result, value] : llvm::zip(op->getResults(), frame.results))
     if (failed(checkType(result, value)))
       return failure();
@@ -95,6 +106,38 @@ LogicalResult Interpreter::execute(Operation *op, Bindings &values) {
   for (auto [result, value] : llvm::zip(op->getResults(), frame.results))
     values.insert_or_assign(result, std::move(value));
   return success();
+}
+
+FailureOr<SmallVector<RuntimeValue>>
+Interpreter::runRegion(Region &region, ArrayRef<RuntimeValue> arguments,
+                       Bindings &values) {
+  if (!region.hasOneBlock() || region.getNumArguments() != arguments.size())
+    return fail(region.getLoc(), "expected a region of one block with " +
+                                     Twine(arguments.size()) + " arguments");
+  Block &block = region.front();
+  for (auto [parameter, argument] :
+       llvm::zip(block.getArguments(), arguments)) {
+    if (failed(checkType(parameter, argument)))
+      return failure();
+    values.insert_or_assign(parameter, argument);
+  }
+  for (Operation &op : block.without_terminator())
+    if (failed(execute(&op, values)))
+      return failure();
+  SmallVector<RuntimeValue> results;
+  for (Value operand : block.getTerminator()->getOperands()) {
+    auto it = values.find(operand);
+    if (it == values.end())
+      return fail(operand.getLoc(), "a result has no value");
+    results.push_back(it->second);
+  }
+  // The next turn has values of its own.
+  for (BlockArgument argument : block.getArguments())
+    values.erase(argument);
+  for (Operation &op : block)
+    for (Value result : op.getResults())
+      values.erase(result);
+  return results;
 }
 
 FailureOr<RuntimeValue> Interpreter::evaluate(Value root, Bindings &bindings) {
@@ -157,14 +200,18 @@ Interpreter::run(func::FuncOp function, ArrayRef<RuntimeValue> arguments) {
   // activations of all layers from piling up.
   llvm::DenseMap<Value, int64_t> uses;
   for (Operation &op : block)
-    for (Value operand : op.getOperands())
-      ++uses[operand];
+    op.walk([&](Operation *each) {
+      for (Value operand : each->getOperands())
+        ++uses[operand];
+    });
   for (Operation &op : block.without_terminator()) {
     if (failed(execute(&op, values)))
       return failure();
-    for (Value operand : op.getOperands())
-      if (--uses[operand] == 0)
-        values.erase(operand);
+    op.walk([&](Operation *each) {
+      for (Value operand : each->getOperands())
+        if (--uses[operand] == 0)
+          values.erase(operand);
+    });
   }
 
   SmallVector<RuntimeValue> results;

@@ -122,7 +122,12 @@ static FailureOr<std::vector<double>> makeBias(onnx::AttentionOp op,
     int64_t b = i / (keys * queries * scores[1]);
     int64_t offset =
         nonpad && !op.getPastKey() ? nonpad->getInt(b) - queries : past;
-    if ((op.getIsCausal() && key > query + offset) ||
+    // How far the key lies after the place of the query.
+    int64_t distance = key - query - offset;
+    int64_t before = op.getLeftWindowSize(), after = op.getRightWindowSize();
+    if ((op.getIsCausal() && distance > 0) ||
+        (before >= 0 && distance < -before) ||
+        (after >= 0 && distance > after) ||
         (nonpad && key >= nonpad->getInt(b)))
       bias[i] = -INFINITY;
   }

@@ -65,10 +65,10 @@ static LogicalResult computeBinary(Frame &frame, Value lhs, Value rhs,
   return frame.set(0, std::move(result));
 }
 
-/// Compares two elements of tensors of the same kind: less, equal, greater, or
-/// nothing if one is NaN.
-static std::optional<int> compare(const Tensor &a, int64_t i, const Tensor &b,
-                                  int64_t j) {
+std::optional<int> mlir::dejavu::reference::compareElements(const Tensor &a,
+                                                            int64_t i,
+                                                            const Tensor &b,
+                                                            int64_t j) {
   auto order = [](auto x, auto y) { return x < y ? -1 : (y < x ? 1 : 0); };
   if (a.isFloat()) {
     double x = a.getFloat(i), y = b.getFloat(j);
@@ -90,7 +90,7 @@ static LogicalResult computeCompare(Frame &frame, Value lhs, Value rhs,
     return failure();
   auto &[a, b, fromA, fromB, result] = *operands;
   for (int64_t i = 0; i < result.size(); ++i) {
-    std::optional<int> order = compare(a, fromA[i], b, fromB[i]);
+    std::optional<int> order = compareElements(a, fromA[i], b, fromB[i]);
     result.setInt(i, order && predicate(*order));
   }
   return frame.set(0, std::move(result));
@@ -189,7 +189,7 @@ static LogicalResult computeExtreme(Frame &frame, ValueRange inputs, int sign) {
     std::vector<int64_t> sources = getBroadcastSources(*shape, x.getShape());
     for (int64_t i = 0; i < result->size(); ++i) {
       bool isNaN = x.isFloat() && std::isnan(x.getFloat(sources[i]));
-      std::optional<int> order = compare(x, sources[i], *result, i);
+      std::optional<int> order = compareElements(x, sources[i], *result, i);
       if (index == 0 || isNaN || (order && *order * sign > 0))
         result->copy(i, x, sources[i]);
     }

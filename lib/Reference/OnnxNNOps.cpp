@@ -71,8 +71,10 @@ static void multiplyInts(const Matrix &a, const Matrix &b, int64_t rows,
   }
 }
 
-static LogicalResult evaluateMatMul(onnx::MatMulOp op, Frame &frame) {
-  const Tensor &a = frame.tensor(op.getA()), &b = frame.tensor(op.getB());
+FailureOr<Tensor> mlir::dejavu::reference::multiply(Frame &frame,
+                                                    const Tensor &a,
+                                                    const Tensor &b,
+                                                    Element element) {
   Shape lhs(a.getShape()), rhs(b.getShape());
   if (lhs.empty() || rhs.empty())
     return frame.fail("expected operands of rank 1 or more");
@@ -95,7 +97,7 @@ static LogicalResult evaluateMatMul(onnx::MatMulOp op, Frame &frame) {
     shape.push_back(rows);
   if (b.getRank() > 1)
     shape.push_back(columns);
-  FailureOr<Tensor> result = frame.allocate(shape);
+  FailureOr<Tensor> result = frame.allocate(element, shape);
   if (failed(result))
     return failure();
   std::vector<int64_t> fromA = getBroadcastSources(*batch, lhsBatch);
@@ -117,7 +119,13 @@ static LogicalResult evaluateMatMul(onnx::MatMulOp op, Frame &frame) {
                        result->setInt(target + row * columns + column, sum);
                    });
   }
-  return frame.result(std::move(result));
+  return result;
+}
+
+static LogicalResult evaluateMatMul(onnx::MatMulOp op, Frame &frame) {
+  const Tensor &a = frame.tensor(op.getA());
+  return frame.result(
+      multiply(frame, a, frame.tensor(op.getB()), a.getElement()));
 }
 
 static LogicalResult evaluateGemm(onnx::GemmOp op, Frame &frame) {

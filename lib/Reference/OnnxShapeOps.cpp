@@ -71,18 +71,32 @@ static LogicalResult evaluateIdentity(onnx::IdentityOp op, Frame &frame) {
   return frame.set(0, frame.tensor(op.getInput()));
 }
 
-static LogicalResult evaluateCast(onnx::CastOp op, Frame &frame) {
-  const Tensor &x = frame.tensor(op.getInput());
+void mlir::dejavu::reference::setConverted(Tensor &tensor, int64_t index,
+                                           double value, bool saturate) {
+  bool isNarrow = tensor.isFloat() && getWidth(tensor.getElement()) <= 8;
+  if (isNarrow && saturate && !std::isnan(value)) {
+    auto [least, most] = getRange(tensor.getElement());
+    value = std::clamp(value, least, most);
+  }
+  tensor.setFloat(index, value);
+}
+
+LogicalResult mlir::dejavu::reference::convert(Frame &frame, const Tensor &x,
+                                               bool saturate) {
   FailureOr<Tensor> result = frame.allocate(x.getShape());
   if (failed(result))
     return failure();
   for (int64_t i = 0; i < x.size(); ++i) {
     if (x.isFloat() || result->isFloat())
-      result->setFloat(i, x.getFloat(i));
+      setConverted(*result, i, x.getFloat(i), saturate);
     else
       result->setInt(i, x.getInt(i));
   }
   return frame.result(std::move(result));
+}
+
+static LogicalResult evaluateCast(onnx::CastOp op, Frame &frame) {
+  return convert(frame, frame.tensor(op.getInput()), op.getSaturate());
 }
 
 //===----------------------------------------------------------------------===//

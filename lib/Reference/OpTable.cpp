@@ -21,6 +21,13 @@ OpTable::OpTable() {
   addOnnxDataOps(*this);
   addOnnxNNOps(*this);
   addOnnxAttentionOps(*this);
+  addOnnxElementwiseOps(*this);
+  addOnnxActivationOps(*this);
+  addOnnxReduceOps(*this);
+  addOnnxIndexOps(*this);
+  addOnnxConvOps(*this);
+  addOnnxQuantOps(*this);
+  addOnnxControlFlowOps(*this);
   addDejavuOps(*this);
   addDejavuAttentionOps(*this);
 }

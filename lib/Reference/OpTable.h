@@ -64,6 +64,13 @@ public:
     return failed(value) ? failure() : set(0, std::move(*value));
   }
 
+  /// Runs a region of the op on values of its arguments, and gives what it
+  /// yields. References to values of operands are not valid after it.
+  FailureOr<llvm::SmallVector<RuntimeValue>>
+  runRegion(Region &region, llvm::ArrayRef<RuntimeValue> arguments) {
+    return runner(region, arguments);
+  }
+
   /// Ends with an error at the op.
   LogicalResult fail(const llvm::Twine &text) {
     message = text.str();
@@ -78,6 +85,9 @@ private:
   const Bindings &values;
   const Options &options;
   llvm::SmallVector<RuntimeValue, 1> results;
+  std::function<FailureOr<llvm::SmallVector<RuntimeValue>>(
+      Region &, llvm::ArrayRef<RuntimeValue>)>
+      runner;
 };
 
 using Handler = std::function<LogicalResult(Operation *, Frame &)>;
@@ -110,6 +120,13 @@ void addOnnxShapeOps(OpTable &table);
 void addOnnxDataOps(OpTable &table);
 void addOnnxNNOps(OpTable &table);
 void addOnnxAttentionOps(OpTable &table);
+void addOnnxElementwiseOps(OpTable &table);
+void addOnnxActivationOps(OpTable &table);
+void addOnnxReduceOps(OpTable &table);
+void addOnnxIndexOps(OpTable &table);
+void addOnnxConvOps(OpTable &table);
+void addOnnxQuantOps(OpTable &table);
+void addOnnxControlFlowOps(OpTable &table);
 void addDejavuOps(OpTable &table);
 void addDejavuAttentionOps(OpTable &table);
 
@@ -131,6 +148,22 @@ FailureOr<int64_t> normalizeAxis(Frame &frame, int64_t axis, int64_t rank);
 FailureOr<Tensor> pick(Frame &frame, const Tensor &from,
                        llvm::ArrayRef<int64_t> shape,
                        llvm::ArrayRef<int64_t> sources);
+
+/// Compares two elements of tensors of the same kind: less (-1), equal, greater
+/// (1), or nothing if one is NaN.
+std::optional<int> compareElements(const Tensor &a, int64_t i, const Tensor &b,
+                                   int64_t j);
+
+/// Stores a number as a Cast does. With `saturate` what lies beyond the range
+/// of a float of 8 bits gives its largest number.
+void setConverted(Tensor &tensor, int64_t index, double value, bool saturate);
+
+/// Converts all elements to the kind of the op's first result.
+LogicalResult convert(Frame &frame, const Tensor &x, bool saturate);
+
+/// The product of matrices, as numpy.matmul has it, with elements of `element`.
+FailureOr<Tensor> multiply(Frame &frame, const Tensor &a, const Tensor &b,
+                           Element element);
 
 /// A tensor [batch, sequence, heads * size] as [batch, heads, sequence, size];
 /// one of rank 4 as it is.

@@ -9,6 +9,7 @@
 
 #include "mlir/IR/TypeUtilities.h"
 #include "llvm/ADT/APFloat.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -29,6 +30,10 @@ FailureOr<Element> mlir::dejavu::reference::getElement(Type type) {
     switch (integer.getWidth()) {
     case 1:
       return Element::Bool;
+    case 2:
+      return isUnsigned ? Element::U2 : Element::I2;
+    case 4:
+      return isUnsigned ? Element::U4 : Element::I4;
     case 8:
       return isUnsigned ? Element::U8 : Element::I8;
     case 16:
@@ -49,13 +54,72 @@ FailureOr<Element> mlir::dejavu::reference::getElement(Type type) {
     return Element::F32;
   if (type.isF64())
     return Element::F64;
+  if (isa<Float8E4M3FNType>(type))
+    return Element::F8E4M3FN;
+  if (isa<Float8E4M3FNUZType>(type))
+    return Element::F8E4M3FNUZ;
+  if (isa<Float8E5M2Type>(type))
+    return Element::F8E5M2;
+  if (isa<Float8E5M2FNUZType>(type))
+    return Element::F8E5M2FNUZ;
+  if (isa<Float4E2M1FNType>(type))
+    return Element::F4E2M1FN;
   return failure();
+}
+
+/// The format of a floating-point kind.
+static const llvm::fltSemantics &getSemantics(Element element) {
+  switch (element) {
+  case Element::F16:
+    return APFloat::IEEEhalf();
+  case Element::BF16:
+    return APFloat::BFloat();
+  case Element::F32:
+    return APFloat::IEEEsingle();
+  case Element::F8E4M3FN:
+    return APFloat::Float8E4M3FN();
+  case Element::F8E4M3FNUZ:
+    return APFloat::Float8E4M3FNUZ();
+  case Element::F8E5M2:
+    return APFloat::Float8E5M2();
+  case Element::F8E5M2FNUZ:
+    return APFloat::Float8E5M2FNUZ();
+  case Element::F4E2M1FN:
+    return APFloat::Float4E2M1FN();
+  default:
+    return APFloat::IEEEdouble();
+  }
+}
+
+unsigned mlir::dejavu::reference::getWidth(Element element) {
+  if (isFloat(element))
+    return APFloat::getSizeInBits(getSemantics(element));
+  if (element == Element::Bool)
+    return 1;
+  unsigned width = 0;
+  (void)getName(element).drop_while(llvm::isAlpha).getAsInteger(10, width);
+  return width;
+}
+
+std::pair<double, double> mlir::dejavu::reference::getRange(Element element) {
+  if (isFloat(element)) {
+    double most = APFloat::getLargest(getSemantics(element)).convertToDouble();
+    return {-most, most};
+  }
+  if (element == Element::Bool)
+    return {0, 1};
+  unsigned width = getWidth(element);
+  if (getName(element).starts_with("u"))
+    return {0, std::exp2(width) - 1};
+  return {-std::exp2(width - 1), std::exp2(width - 1) - 1};
 }
 
 StringRef mlir::dejavu::reference::getName(Element element) {
   static constexpr StringLiteral names[] = {
-      "i1",   "i8",   "i16", "i32",  "i64", "ui8", "ui16",
-      "ui32", "ui64", "f16", "bf16", "f32", "f64"};
+      "i1",         "i8",     "i16",        "i32",     "i64", "ui8",
+      "ui16",       "ui32",   "ui64",       "i2",      "ui2", "i4",
+      "ui4",        "f16",    "bf16",       "f32",     "f64", "f8E4M3FN",
+      "f8E4M3FNUZ", "f8E5M2", "f8E5M2FNUZ", "f4E2M1FN"};
   return names[static_cast<int>(element)];
 }
 
@@ -222,11 +286,17 @@ void Tensor::setFloat(int64_t index, double value) {
   case Element::F32:
     value = static_cast<float>(value);
     break;
+  case Element::F4E2M1FN:
+    // It has neither infinity nor NaN.
+    value = std::isnan(value) ? 6 : std::clamp(value, -6.0, 6.0);
+    [[fallthrough]];
   case Element::F16:
-    value = roundTo(value, APFloat::IEEEhalf());
-    break;
   case Element::BF16:
-    value = roundTo(value, APFloat::BFloat());
+  case Element::F8E4M3FN:
+  case Element::F8E4M3FNUZ:
+  case Element::F8E5M2:
+  case Element::F8E5M2FNUZ:
+    value = roundTo(value, getSemantics(element));
     break;
   case Element::Bool:
     words[index] = value != 0;
@@ -267,12 +337,37 @@ void Tensor::setInt(int64_t index, int64_t value) {
   case Element::I64:
   case Element::U64:
     return store(value);
-  case Element::F16:
-  case Element::BF16:
-  case Element::F32:
-  case Element::F64:
+  case Element::I2:
+    return store(llvm::SignExtend64<2>(value));
+  case Element::U2:
+    return store(value & 3);
+  case Element::I4:
+    return store(llvm::SignExtend64<4>(value));
+  case Element::U4:
+    return store(value & 15);
+  default:
     return setFloat(index, static_cast<double>(value));
   }
+}
+
+uint64_t Tensor::getBits(int64_t index) const {
+  unsigned width = getWidth(element);
+  if (!isFloat())
+    return words[index] & (~uint64_t(0) >> (64 - width));
+  bool losesInfo;
+  APFloat number(getFloat(index));
+  number.convert(getSemantics(element), APFloat::rmNearestTiesToEven,
+                 &losesInfo);
+  return number.bitcastToAPInt().getZExtValue();
+}
+
+void Tensor::setBits(int64_t index, uint64_t bits) {
+  if (!isFloat())
+    return setInt(index, static_cast<int64_t>(bits));
+  APInt pattern(getWidth(element), bits, /*isSigned=*/false,
+                /*implicitTrunc=*/true);
+  double value = APFloat(getSemantics(element), pattern).convertToDouble();
+  words[index] = llvm::bit_cast<uint64_t>(value);
 }
 
 Tensor Tensor::reshaped(ArrayRef<int64_t> newShape) const {

@@ -33,6 +33,7 @@
 namespace mlir {
 class ModuleOp;
 class Operation;
+class Region;
 namespace func {
 class FuncOp;
 } // namespace func
@@ -104,6 +105,9 @@ public:
 
 private:
   LogicalResult execute(Operation *op, Bindings &values);
+  FailureOr<llvm::SmallVector<RuntimeValue>>
+  runRegion(Region &region, llvm::ArrayRef<RuntimeValue> arguments,
+            Bindings &values);
   LogicalResult checkType(Value value, const RuntimeValue &found);
   LogicalResult fail(Location loc, const llvm::Twine &message);
 

@@ -27,7 +27,7 @@
 
 namespace mlir::dejavu::reference {
 
-/// Kinds of elements.
+/// Kinds of elements: integers, then floating-point numbers.
 enum class Element {
   Bool,
   I8,
@@ -38,10 +38,19 @@ enum class Element {
   U16,
   U32,
   U64,
+  I2,
+  U2,
+  I4,
+  U4,
   F16,
   BF16,
   F32,
-  F64
+  F64,
+  F8E4M3FN,
+  F8E4M3FNUZ,
+  F8E5M2,
+  F8E5M2FNUZ,
+  F4E2M1FN
 };
 
 /// Whether elements of this kind are floating-point numbers.
@@ -49,6 +58,12 @@ inline bool isFloat(Element element) { return element >= Element::F16; }
 
 /// The kind for an MLIR type; `index` counts as I64. Fails for other types.
 FailureOr<Element> getElement(Type type);
+
+/// The number of bits of an element.
+unsigned getWidth(Element element);
+
+/// The least and the largest finite number of a kind.
+std::pair<double, double> getRange(Element element);
 
 /// The type in MLIR's notation, `i1`, `ui8`, `f32`.
 llvm::StringRef getName(Element element);
@@ -100,6 +115,10 @@ public:
   /// Stores a number, rounded to nearest even or wrapped to the kind.
   void setFloat(int64_t index, double value);
   void setInt(int64_t index, int64_t value);
+
+  /// The bits of an element, those above its width being zero.
+  uint64_t getBits(int64_t index) const;
+  void setBits(int64_t index, uint64_t bits);
 
   /// Copies one element of a tensor of the same kind.
   void copy(int64_t index, const Tensor &from, int64_t fromIndex) {
