@@ -213,12 +213,21 @@ std::optional<SymbolicShapes::Dims> SymbolicShapes::inferSlice(Operation *op) {
                                  : std::nullopt;
     if (!given)
       return std::nullopt;
+    // The first rows of a table, as many as there are tokens: with more tokens
+    // than rows nothing fits together any more.
+    const Dims *size = getContents(slice.getEnds());
+    bool isStart =
+        starts && getNumber(getContents(slice.getStarts())) == 0 &&
+        given->size() == 1 && size && size->size() == 1 &&
+        size->front().isNonNegative() &&
+        (!slice.getSteps() || getNumber(getContents(slice.getSteps())) == 1);
     Dims dims = *source;
     int64_t rank = dims.size();
     for (int64_t axis : *given) {
       if (axis < -rank || axis >= rank)
         return std::nullopt;
-      dims[axis < 0 ? axis + rank : axis] = fresh();
+      DimExpr &dim = dims[axis < 0 ? axis + rank : axis];
+      dim = isStart && dim.getConstant() ? size->front() : fresh();
     }
     return dims;
   }

@@ -5,58 +5,85 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Recognises attention over past and new steps around its core, a Softmax or
-// an onnx.Attention. What the mask means is not its business.
+// Recognises attention around its core, a Softmax between two products. Where
+// queries, keys and values come from is expressed as a value with its
+// dimensions in some order, which always exists; that they are the heads of an
+// activation, or joined with a past, is asked later. What the masks mean is not
+// the matcher's business.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef DEJAVU_LIB_CONVERSION_ONNXTODEJAVU_ATTENTIONMATCHER_H
 #define DEJAVU_LIB_CONVERSION_ONNXTODEJAVU_ATTENTIONMATCHER_H
 
-#include "Utils.h"
-
-#include "dejavu/Analysis/SymbolicShapes.h"
+#include "Lanes.h"
+#include "MaskClassifier.h"
 
 namespace mlir::dejavu {
 
-/// How a mask takes keys away.
-enum class MaskKind {
-  /// Added to the scores.
-  Added,
-  /// False puts a number in the place of the score.
-  Replaces,
-  /// The operand of onnx.Attention, bool or added.
-  OfOperator,
-};
+/// A tensor [batch, heads, steps, features]: dimension i is dimension perm[i]
+/// of `value`, which has rank 4.
+struct Heads {
+  Value value;
+  SmallVector<int64_t, 4> perm;
 
-/// Keys or values: an argument joined with new steps.
-struct CacheMatch {
-  BlockArgument past;
-  onnx::ConcatOp present;
-  /// The new steps as an activation [batch, tokens, heads * headDim].
-  Value fresh;
+  explicit operator bool() const { return static_cast<bool>(value); }
+  /// True if the dimensions are in order.
+  bool isInOrder() const;
+  /// The dimensions in order; nothing if they are not known.
+  std::optional<SymbolicShapes::Dims>
+  getShape(const SymbolicShapes &shapes) const;
 };
 
 struct AttentionMatch {
-  /// The Softmax or onnx.Attention.
+  /// The Softmax.
   Operation *core = nullptr;
-  /// Activations [batch, tokens, heads * headDim].
-  Value query, output;
-  CacheMatch key, value;
-  Value mask;
-  MaskKind maskKind = MaskKind::Added;
-  /// For MaskKind::Replaces the number.
-  double replacement = 0;
+  Heads query, key, value;
+  /// The result [batch, heads, steps, features].
+  Value output;
+  /// What is done to the scores, innermost first.
+  SmallVector<MaskTerm> terms;
+  /// Scores are clamped to this from below, if there is a clamp.
+  std::optional<double> clamp;
   /// True if NaN in the probabilities becomes zero.
   bool guardsNaN = false;
-  double scale = 1;
-  int64_t heads = 0, headDim = 0;
+  double scale = 1, softcap = 0;
+  int64_t heads = 0, kvHeads = 0, headDim = 0, valueDim = 0;
 };
+
+/// The softmaxes of `function` whose result is multiplied with something from
+/// the left, in order: the cores of its attentions.
+SmallVector<onnx::SoftmaxOp> findCores(func::FuncOp function);
 
 /// Fills `match` for the attention around `core`. Returns why it is none, and
 /// the empty string if it is.
-std::string matchAttention(Operation *core, const SymbolicShapes &shapes,
+std::string matchAttention(onnx::SoftmaxOp core, const SymbolicShapes &shapes,
                            AttentionMatch &match);
+
+/// Keys or values: a past argument joined with new steps.
+struct CacheMatch {
+  BlockArgument past;
+  onnx::ConcatOp present;
+  Heads fresh;
+};
+
+/// Matches `heads` as Concat(past argument, new steps) along the steps. Returns
+/// why it is none.
+std::string matchCache(const Heads &heads, llvm::StringRef what,
+                       CacheMatch &match);
+
+/// The activation [batch, steps, heads * features] of `heads`: the one whose
+/// heads were split off, lanes of the one that they were moved from, or else a
+/// new Transpose and Reshape. With `scale`, constant factors are taken off and
+/// multiplied to it.
+Value mergeHeads(OpBuilder &builder, LaneBuilder &lanes, Location loc,
+                 const Heads &heads, const SymbolicShapes &shapes,
+                 double *scale = nullptr);
+
+/// Replaces [batch, heads, steps, features] by an activation with its heads
+/// merged. Where that is what is done to it, nothing is left to do.
+void replaceWithMerged(OpBuilder &builder, Value output, Value activation,
+                       int64_t heads, const SymbolicShapes &shapes);
 
 } // namespace mlir::dejavu
 

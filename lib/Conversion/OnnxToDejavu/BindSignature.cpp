@@ -9,7 +9,8 @@
 //
 // * present = Concat(past argument, new, axis 2) is returned: a cache;
 // * an argument that leads to the rows of a table: ids or positions;
-// * whatever integers of rank 2 are left: the attention mask.
+// * one that leads to a softmax: the attention mask;
+// * one that leads to cosines: positions.
 //
 // The convention says more than the graph: all caches hold the same number of
 // steps, and the mask covers them and the new tokens. Shapes can be proved
@@ -67,6 +68,11 @@ struct Lookup {
   bool hasOffset;
 };
 
+/// Where an argument leads to.
+struct Reach {
+  bool scores = false, angles = false, rows = false;
+};
+
 struct BindSignature : dejavu::impl::OnnxBindSignaturePassBase<BindSignature> {
   void runOnOperation() override {
     function = getMain(getOperation());
@@ -75,6 +81,7 @@ struct BindSignature : dejavu::impl::OnnxBindSignaturePassBase<BindSignature> {
           << "expected a function @main of one block, which the importer makes";
       return signalPassFailure();
     }
+    refineArguments();
     if (failed(bindCaches()) || failed(bindIndices()))
       return signalPassFailure();
   }
@@ -98,9 +105,11 @@ private:
                                            *role, 0));
   }
 
+  void refineArguments();
   LogicalResult bindCaches();
   LogicalResult bindIndices();
   LogicalResult checkHeads(ArrayRef<BlockArgument> pasts);
+  LogicalResult bindOthers(ArrayRef<BlockArgument> others, bool hasPositions);
   std::optional<Lookup> findLookup(BlockArgument argument);
 
   /// "'name'", or a number where the file has no name.
@@ -118,6 +127,29 @@ private:
   int64_t logitsWidth = 0;
 };
 } // namespace
+
+/// Some exporters write numbers as if they were names of dimensions.
+void BindSignature::refineArguments() {
+  for (BlockArgument argument : function.getArguments()) {
+    auto type = dyn_cast<RankedTensorType>(argument.getType());
+    auto names = function.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(),
+                                                      "onnx.dims");
+    if (!type || !names || static_cast<int64_t>(names.size()) != type.getRank())
+      continue;
+    SmallVector<int64_t> sizes(type.getShape());
+    for (auto [size, attr] : llvm::zip_equal(sizes, names)) {
+      auto name = dyn_cast<StringAttr>(attr);
+      int64_t number;
+      if (name && ShapedType::isDynamic(size) &&
+          !name.getValue().getAsInteger(10, number) && number > 0)
+        size = number;
+    }
+    argument.setType(RankedTensorType::get(sizes, type.getElementType()));
+  }
+  function.setType(FunctionType::get(&getContext(),
+                                     function.front().getArgumentTypes(),
+                                     function.getResultTypes()));
+}
 
 LogicalResult BindSignature::checkHeads(ArrayRef<BlockArgument> pasts) {
   BlockArgument first = pasts.front();
@@ -256,9 +288,40 @@ std::optional<Lookup> BindSignature::findLookup(BlockArgument argument) {
   return std::nullopt;
 }
 
+/// Follows `argument` to scores, angles and rows of tables. Only sizes and what
+/// is computed from them are not followed.
+static Reach findReach(BlockArgument argument) {
+  Reach reach;
+  SmallVector<Value> worklist{argument};
+  llvm::DenseSet<Operation *> seen;
+  while (!worklist.empty()) {
+    Value value = worklist.pop_back_val();
+    for (OpOperand &use : value.getUses()) {
+      Operation *user = use.getOwner();
+      if (isa<onnx::ShapeOp, onnx::SizeOp>(user) || !seen.insert(user).second)
+        continue;
+      if (isa<onnx::SoftmaxOp>(user)) {
+        reach.scores = true;
+      } else if (isa<onnx::CosOp, onnx::SinOp>(user)) {
+        reach.angles = true;
+      } else if (auto gather = dyn_cast<onnx::GatherOp>(user);
+                 gather && use.getOperandNumber() == 1 &&
+                 gather.getData().getDefiningOp<LoadWeightOp>()) {
+        reach.rows = true;
+      } else if (isa<onnx::GatherElementsOp>(user) &&
+                 use.getOperandNumber() == 1) {
+        reach.rows = true;
+      } else {
+        llvm::append_range(worklist, user->getResults());
+      }
+    }
+  }
+  return reach;
+}
+
 LogicalResult BindSignature::bindIndices() {
   SmallVector<std::pair<BlockArgument, Lookup>> lookups;
-  SmallVector<BlockArgument> masks;
+  SmallVector<BlockArgument> others;
   for (BlockArgument argument : function.getArguments()) {
     auto type = dyn_cast<RankedTensorType>(argument.getType());
     if (type && isCacheType(type))
@@ -269,10 +332,11 @@ LogicalResult BindSignature::bindIndices() {
              << ": expected token ids, positions or an attention mask of rank "
                 "2, or a cache of rank 4, found "
              << onnx::describe(argument.getType());
-    if (std::optional<Lookup> lookup = findLookup(argument))
+    std::optional<Lookup> lookup = findLookup(argument);
+    if (lookup)
       lookups.push_back({argument, *lookup});
     else
-      masks.push_back(argument);
+      others.push_back(argument);
   }
   if (lookups.empty() || lookups.size() > 2)
     return function.emitError()
@@ -290,6 +354,12 @@ LogicalResult BindSignature::bindIndices() {
                    [&](size_t i) { return lookups[i].second.hasOffset; });
   if (candidates.empty() && lookups.size() == 1)
     candidates.push_back(0);
+  // Two tables of one size and no offset: only the names can tell.
+  if (candidates.size() > 1)
+    llvm::erase_if(candidates, [&](size_t i) {
+      return getSignatureName(function, lookups[i].first)
+          .contains_insensitive("position");
+    });
   if (candidates.size() != 1) {
     InFlightDiagnostic diag =
         function.emitError()
@@ -303,21 +373,62 @@ LogicalResult BindSignature::bindIndices() {
   }
   for (auto [i, entry] : llvm::enumerate(lookups)) {
     BlockArgument argument = entry.first;
-    if (!getElementTypeOrSelf(argument.getType()).isInteger(64))
+    auto type = cast<RankedTensorType>(argument.getType());
+    if (!type.getElementType().isInteger(64))
       return emitError(argument.getLoc())
              << "input " << describe(argument) << ": expected i64, found "
+             << onnx::describe(argument.getType());
+    if (!type.isDynamicDim(1))
+      return emitError(argument.getLoc())
+             << "input " << describe(argument)
+             << ": expected any number of tokens, found "
              << onnx::describe(argument.getType());
     bind(argument, i == candidates.front() ? Role::ids : Role::positions,
          {"batch", "tokens"});
   }
-  if (masks.size() > 1) {
-    InFlightDiagnostic diag = emitError(masks[1].getLoc())
-                              << "input " << describe(masks[1])
-                              << ": expected one attention mask";
-    diag.attachNote(masks[0].getLoc())
-        << "input " << describe(masks[0]) << " is taken for it";
-    return diag;
+  return bindOthers(others, lookups.size() == 2);
+}
+
+/// Binds the arguments that are looked up in no table.
+LogicalResult BindSignature::bindOthers(ArrayRef<BlockArgument> others,
+                                        bool hasPositions) {
+  SmallVector<BlockArgument> masks, positions, unused;
+  for (BlockArgument argument : others) {
+    Reach reach = findReach(argument);
+    if (reach.scores && !reach.angles)
+      masks.push_back(argument);
+    else if (!reach.scores && !reach.rows && reach.angles)
+      positions.push_back(argument);
+    else
+      unused.push_back(argument);
   }
+  // Masks that also count positions lead to scores through angles, and so do
+  // positions: what is left over is told by names.
+  for (BlockArgument argument : unused) {
+    StringRef name = getSignatureName(function, argument);
+    bool isInteger = getElementTypeOrSelf(argument.getType()).isInteger(64);
+    if (isInteger && positions.empty() && !hasPositions &&
+        (name.contains_insensitive("position") || !masks.empty()))
+      positions.push_back(argument);
+    else
+      masks.push_back(argument);
+  }
+  auto check = [&](ArrayRef<BlockArgument> arguments,
+                   StringRef what) -> LogicalResult {
+    if (arguments.size() < 2)
+      return success();
+    InFlightDiagnostic diag = emitError(arguments[1].getLoc())
+                              << "input " << describe(arguments[1])
+                              << ": expected one " << what;
+    diag.attachNote(arguments[0].getLoc())
+        << "input " << describe(arguments[0]) << " is taken for it";
+    return diag;
+  };
+  if (failed(check(masks, "attention mask")) ||
+      failed(check(positions, "input of positions")))
+    return failure();
+  for (BlockArgument argument : positions)
+    bind(argument, Role::positions, {"batch", "tokens"});
   for (BlockArgument mask : masks)
     bind(mask, Role::attention_mask, {"batch", "past + tokens"});
   return success();

@@ -118,12 +118,24 @@ private:
     }
   }
 
-  /// Reshape and Expand to the shape that is there already.
+  /// Ops that give another shape to the same elements.
+  static bool isReshaping(Operation *op) {
+    return isa_and_nonnull<onnx::ReshapeOp, onnx::UnsqueezeOp, onnx::SqueezeOp,
+                           onnx::FlattenOp>(op);
+  }
+
+  /// Reshape and Expand to the shape that is there already, or was before other
+  /// reshapes.
   bool foldCopy(IRRewriter &rewriter, SymbolicShapes &shapes, Operation *op) {
-    if (!isa<onnx::ReshapeOp, onnx::ExpandOp>(op) ||
-        !shapes.haveSameShape(op->getOperand(0), op->getResult(0)))
+    if (!isReshaping(op) && !isa<onnx::ExpandOp>(op))
       return false;
-    rewriter.replaceOp(op, op->getOperand(0));
+    Value source = op->getOperand(0);
+    while (isReshaping(op) && isReshaping(source.getDefiningOp()) &&
+           !shapes.haveSameShape(source, op->getResult(0)))
+      source = source.getDefiningOp()->getOperand(0);
+    if (!shapes.haveSameShape(source, op->getResult(0)))
+      return false;
+    rewriter.replaceOp(op, source);
     return true;
   }
 

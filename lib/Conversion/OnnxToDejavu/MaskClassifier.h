@@ -5,11 +5,14 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Exporters spell masks in many ways, so the spelling is not matched: the part
-// of the graph that computes the mask is evaluated by the reference interpreter
-// on witnesses, and compared with "causal, and not padding":
+// Exporters spell masks in many ways, so the spelling is not matched: the parts
+// of the graph that compute what is done to the scores are evaluated by the
+// reference interpreter on witnesses, and compared with "causal, not padding,
+// and in the window":
 //
 //   visible(b, q, k) = k <= past + q and attention_mask[b, k]
+//                      and past + q - k < window
+//   added(b, h, q, k) = slope[h] * k + whatever(b, h, q)    where visible
 //
 // Witnesses are batches of several sizes with several lengths of past and new
 // steps, and attention masks of ones, of left padding, and of no pattern, so
@@ -27,15 +30,42 @@
 #include "dejavu/Analysis/SymbolicShapes.h"
 #include "dejavu/Reference/Tensor.h"
 
+#include <map>
+
 namespace mlir::dejavu {
+
+/// One thing that is done to the scores between the product and the softmax.
+struct MaskTerm {
+  enum class Kind {
+    /// `scores + factor * value`.
+    Added,
+    /// `value ? scores : number`.
+    Keeps,
+    /// `value ? number : scores`.
+    Hides,
+  };
+  Kind kind = Kind::Added;
+  Value value;
+  double factor = 1;
+  double number = 0;
+  /// True if `value` has batch and heads in one dimension.
+  bool isFolded = false;
+};
 
 class MaskClassifier {
 public:
+  /// What the terms of an attention mean together.
   struct Result {
-    /// Why the mask is not causal and padding; empty if it is.
+    /// Why they are no mask of a decoder; empty if they are one.
     std::string reason;
-    /// For a mask of floats what hides a key.
+    /// What hides the keys of a query that sees none: 0 if no witness has one.
     double hidden = 0;
+    /// True if that is several numbers, or one beside which scores count.
+    bool isMixed = false;
+    /// Keys that a query sees at most; 0 if there is no limit.
+    int64_t window = 0;
+    /// A slope for each head, if there is a bias that grows with the key.
+    SmallVector<float> slopes;
   };
 
   MaskClassifier(func::FuncOp function, const SymbolicShapes &shapes)
@@ -53,25 +83,33 @@ public:
   /// constant? What they are for padding itself does not count.
   Positions classifyPositions(Value value);
 
-  /// Classifies a mask of bools (true: visible) or floats (0: visible) that
-  /// broadcasts to [batch, heads, queries, keys]. Each value is evaluated once.
-  const Result &classify(Value mask);
+  /// Classifies the terms between product and softmax, innermost first, of an
+  /// attention with `heads` heads. Equal terms are evaluated once.
+  const Result &classify(ArrayRef<MaskTerm> terms, int64_t heads);
 
 private:
   struct Slice;
   struct Witness;
+  struct Scores;
 
-  Result evaluate(Value mask);
-  std::string collectSlice(Value mask, Slice &slice);
+  Result evaluate(ArrayRef<MaskTerm> terms, int64_t heads);
+  std::string collectSlice(ArrayRef<Value> roots, Slice &slice);
   std::string evaluateOn(Value value, const Slice &slice,
                          const Witness &witness, reference::Tensor &result);
-  std::string checkWitness(Value mask, const Slice &slice,
-                           const Witness &witness,
-                           std::optional<double> &hidden);
+  std::string applyTerms(ArrayRef<MaskTerm> terms, int64_t heads,
+                         const Slice &slice, const Witness &witness,
+                         Scores &scores);
+  std::string checkWitness(const Witness &witness, const Scores &scores,
+                           Result &result);
+  static void checkEmptyRow(ArrayRef<float> row, bool areReplaced,
+                            Result &result);
+  static bool checkBias(ArrayRef<float> row, int64_t head, int64_t heads,
+                        Result &result);
+  bool hasAttentionMask();
 
   func::FuncOp function;
   const SymbolicShapes &shapes;
-  llvm::DenseMap<Value, Result> results;
+  std::map<std::vector<uint64_t>, Result> results;
 };
 
 } // namespace mlir::dejavu

@@ -15,10 +15,8 @@
 #include "dejavu/Conversion/OnnxToDejavu/Passes.h"
 
 #include "AttentionMatcher.h"
-#include "MaskClassifier.h"
 
 #include "mlir/IR/PatternMatch.h"
-#include "llvm/Support/Format.h"
 
 namespace mlir::dejavu {
 #define GEN_PASS_DEF_RAISEATTENTIONPASS
@@ -28,50 +26,22 @@ namespace mlir::dejavu {
 using namespace mlir;
 using namespace mlir::dejavu;
 
-/// A score of this size or less disappears in f32 beside a number below the
-/// limit: ulp(1e36) / 2 is 4e28. A key with that added is as if it had no
-/// score, and a row of such keys is uniform.
-static constexpr double addedLimit = -1e36;
-
-/// In the place of a score any number will do that no score comes near.
-static constexpr double replacedLimit = -1e30;
-
-/// What a query without keys gives, or why that is unknown. `rows` is set on
-/// success.
-static std::string classifyMaskedRows(const AttentionMatch &match,
-                                      double hidden, MaskedRows &rows) {
-  bool isBool = getElementTypeOrSelf(match.mask.getType()).isInteger(1);
-  switch (match.maskKind) {
-  case MaskKind::OfOperator:
-    rows = MaskedRows::zero;
-    if (isBool || std::isinf(hidden) ||
-        hidden == -std::numeric_limits<float>::max())
-      return "";
-    break;
-  case MaskKind::Replaces:
-    if (!isBool)
-      return "the condition of a Where is not bool";
-    hidden = match.replacement;
-    [[fallthrough]];
-  case MaskKind::Added: {
-    if (isBool && match.maskKind == MaskKind::Added)
-      return "a mask of bools is added to the scores";
-    if (std::isinf(hidden) && hidden < 0) {
-      rows = MaskedRows::zero;
-      return match.guardsNaN ? ""
-                             : "a query without keys gives NaN: minus infinity "
-                               "hides keys, and no guard follows the softmax";
-    }
-    rows = MaskedRows::uniform;
-    if (hidden <
-        (match.maskKind == MaskKind::Added ? addedLimit : replacedLimit))
-      return "";
-    break;
+/// What a query without keys gives. `differs` is set if that is not quite what
+/// the graph gives.
+static MaskedRows classifyMaskedRows(const AttentionMatch &match,
+                                     const MaskClassifier::Result &mask,
+                                     bool &differs) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  double hidden = mask.hidden;
+  if (match.clamp)
+    hidden = std::max(hidden, *match.clamp);
+  if (hidden == -infinity && match.guardsNaN) {
+    differs = mask.isMixed;
+    return MaskedRows::zero;
   }
-  }
-  std::string text;
-  llvm::raw_string_ostream(text) << llvm::format("%g", hidden);
-  return "the number " + text + " does not hide keys entirely";
+  // The graph gives NaN, or lets differences of scores count.
+  differs = hidden == -infinity || (mask.isMixed && !match.clamp);
+  return MaskedRows::uniform;
 }
 
 namespace {
@@ -80,37 +50,26 @@ struct RaiseAttention : dejavu::impl::RaiseAttentionPassBase<RaiseAttention> {
     function = getMain(getOperation());
     if (!function)
       return;
-    SymbolicShapes shapes(function);
-    MaskClassifier masks(function, shapes);
-    SmallVector<Candidate> candidates;
+    SymbolicShapes symbolic(function);
+    shapes = &symbolic;
+    MaskClassifier masks(function, symbolic);
+    SmallVector<Candidate, 0> candidates;
     llvm::SmallDenseMap<BlockArgument, Operation *> owners;
-    for (Operation &op : function.front()) {
-      if (!isa<onnx::SoftmaxOp, onnx::AttentionOp>(op))
-        continue;
+    for (onnx::SoftmaxOp core : findCores(function)) {
       Candidate candidate;
-      std::string reason = matchAttention(&op, shapes, candidate.match);
-      if (reason.empty()) {
-        const MaskClassifier::Result &mask =
-            masks.classify(candidate.match.mask);
-        reason = mask.reason;
-        if (reason.empty())
-          reason =
-              classifyMaskedRows(candidate.match, mask.hidden, candidate.rows);
-      }
-      if (reason.empty())
-        reason = checkPresents(candidate.match);
+      std::string reason = match(core, masks, candidate);
       // A cache belongs to one attention.
       if (reason.empty() &&
-          (!owners.try_emplace(candidate.match.key.past, &op).second ||
-           !owners.try_emplace(candidate.match.value.past, &op).second))
+          (!owners.try_emplace(candidate.key.past, core).second ||
+           !owners.try_emplace(candidate.value.past, core).second))
         reason = "its cache belongs to another attention";
       if (reason.empty())
         candidates.push_back(candidate);
       else
-        reportNotRaised(&op, "attention", reason);
+        reportNotRaised(core, "attention", reason);
     }
     llvm::sort(candidates, [](const Candidate &a, const Candidate &b) {
-      return a.match.key.past.getArgNumber() < b.match.key.past.getArgNumber();
+      return a.key.past.getArgNumber() < b.key.past.getArgNumber();
     });
     if (!candidates.empty())
       rewrite(candidates);
@@ -120,27 +79,75 @@ struct RaiseAttention : dejavu::impl::RaiseAttentionPassBase<RaiseAttention> {
 private:
   struct Candidate {
     AttentionMatch match;
+    CacheMatch key, value;
     MaskedRows rows = MaskedRows::uniform;
+    /// True if queries without keys give something else in the graph.
+    bool differs = false;
+    int64_t window = 0;
+    SmallVector<float> slopes;
   };
 
-  /// Present keys and values must be results: what goes into a cache comes
-  /// out.
-  std::string checkPresents(const AttentionMatch &match) {
-    Operation *terminator = function.front().getTerminator();
-    for (const CacheMatch *cache : {&match.key, &match.value})
-      if (!llvm::is_contained(cache->present->getUsers(), terminator))
-        return "its keys and values do not come out of the model";
-    return "";
-  }
-
+  std::string match(onnx::SoftmaxOp core, MaskClassifier &masks,
+                    Candidate &candidate);
+  std::string checkCaches(const Candidate &candidate);
   void rewrite(ArrayRef<Candidate> candidates);
-  Value raise(IRRewriter &rewriter, const Candidate &candidate, Value cache,
-              Value starts);
+  Value raise(IRRewriter &rewriter, LaneBuilder &lanes,
+              const Candidate &candidate, Value cache, Value starts);
+  void report(AttentionOp attention, const Candidate &candidate);
   void bind(const CacheMatch &cache, Role role, int64_t layer);
 
   func::FuncOp function;
+  SymbolicShapes *shapes = nullptr;
 };
 } // namespace
+
+/// Fills in the candidate for `core`. Returns why it is none.
+std::string RaiseAttention::match(onnx::SoftmaxOp core, MaskClassifier &masks,
+                                  Candidate &candidate) {
+  AttentionMatch &match = candidate.match;
+  std::string reason = matchAttention(core, *shapes, match);
+  if (reason.empty())
+    reason = matchCache(match.key, "key", candidate.key);
+  if (reason.empty())
+    reason = matchCache(match.value, "value", candidate.value);
+  if (reason.empty())
+    reason = checkCaches(candidate);
+  if (!reason.empty())
+    return reason;
+  if (match.terms.empty())
+    return "the scores have no mask";
+  const MaskClassifier::Result &mask = masks.classify(match.terms, match.heads);
+  if (!mask.reason.empty())
+    return mask.reason;
+  candidate.window = mask.window;
+  candidate.slopes = mask.slopes;
+  candidate.rows = classifyMaskedRows(match, mask, candidate.differs);
+  return "";
+}
+
+/// Checks that a cache can hold keys and values, and that they come out of the
+/// model.
+std::string RaiseAttention::checkCaches(const Candidate &candidate) {
+  const AttentionMatch &match = candidate.match;
+  if (match.valueDim != match.headDim)
+    return "keys and values differ in the size of a head";
+  std::optional<SymbolicShapes::Dims> query = match.query.getShape(*shapes);
+  SymbolicShapes::Dims fresh{(*query)[0], DimExpr(match.kvHeads), (*query)[2],
+                             DimExpr(match.headDim)};
+  const SymbolicShapes::Dims *past = shapes->getShape(candidate.key.past);
+  if (!past || past->size() != 4 || (*past)[0] != fresh[0] ||
+      !shapes->haveSameShape(candidate.key.past, candidate.value.past))
+    return "past keys and values differ in shape";
+  for (const CacheMatch *cache : {&candidate.key, &candidate.value})
+    if (cache->fresh.getShape(*shapes) != fresh)
+      return "queries, new keys and new values differ in shape";
+  // What goes into a cache comes out.
+  Operation *terminator = function.front().getTerminator();
+  for (const CacheMatch *cache : {&candidate.key, &candidate.value})
+    if (!llvm::is_contained(cache->present->getUsers(), terminator))
+      return "its keys and values do not come out of the model";
+  return "";
+}
 
 /// Notes on the argument and result of the model what they are.
 void RaiseAttention::bind(const CacheMatch &cache, Role role, int64_t layer) {
@@ -159,37 +166,65 @@ void RaiseAttention::bind(const CacheMatch &cache, Role role, int64_t layer) {
   }
 }
 
-Value RaiseAttention::raise(IRRewriter &rewriter, const Candidate &candidate,
-                            Value cache, Value starts) {
+Value RaiseAttention::raise(IRRewriter &rewriter, LaneBuilder &lanes,
+                            const Candidate &candidate, Value cache,
+                            Value starts) {
   const AttentionMatch &match = candidate.match;
   // Everything that is needed is defined where the result is.
   rewriter.setInsertionPointAfter(match.output.getDefiningOp());
   Location loc = match.core->getLoc();
-  Value appended = KVAppendOp::create(rewriter, loc, cache.getType(), cache,
-                                      match.key.fresh, match.value.fresh);
+  double scale = match.scale;
+  Value query = mergeHeads(rewriter, lanes, loc, match.query, *shapes, &scale);
+  Value key = mergeHeads(rewriter, lanes, loc, candidate.key.fresh, *shapes);
+  Value value =
+      mergeHeads(rewriter, lanes, loc, candidate.value.fresh, *shapes);
+  Value appended =
+      KVAppendOp::create(rewriter, loc, cache.getType(), cache, key, value);
   auto attention = AttentionOp::create(
-      rewriter, loc, match.query.getType(), cache.getType(), match.query,
-      appended, starts, rewriter.getF32FloatAttr(match.scale),
+      rewriter, loc, query.getType(), cache.getType(), query, appended, starts,
+      rewriter.getF32FloatAttr(scale),
       MaskedRowsAttr::get(&getContext(), candidate.rows),
-      /*window=*/IntegerAttr(), /*softcap=*/FloatAttr(),
-      /*alibi=*/DenseF32ArrayAttr());
-  rewriter.replaceAllUsesWith(match.output, attention.getResult());
-  remark::passed(loc, getRemarkOptions(attention))
-      << ("attention is raised: " + Twine(match.heads) + " heads of " +
-          Twine(match.headDim) + ", causal with padding, masked rows " +
-          stringifyMaskedRows(candidate.rows))
-             .str();
+      candidate.window ? rewriter.getI64IntegerAttr(candidate.window)
+                       : IntegerAttr(),
+      rewriter.getF32FloatAttr(match.softcap),
+      candidate.slopes.empty()
+          ? DenseF32ArrayAttr()
+          : rewriter.getDenseF32ArrayAttr(candidate.slopes));
+  replaceWithMerged(rewriter, match.output, attention.getResult(), match.heads,
+                    *shapes);
+  report(attention, candidate);
   return attention.getNewCache();
+}
+
+void RaiseAttention::report(AttentionOp attention, const Candidate &candidate) {
+  const AttentionMatch &match = candidate.match;
+  std::string text = "attention is raised: " + std::to_string(match.heads) +
+                     " heads of " + std::to_string(match.headDim);
+  if (match.kvHeads != match.heads)
+    text += " over " + std::to_string(match.kvHeads);
+  text += ", causal with padding";
+  if (candidate.window)
+    text += ", window of " + std::to_string(candidate.window);
+  if (!candidate.slopes.empty())
+    text += ", slopes";
+  if (match.softcap != 0)
+    text += ", soft cap";
+  text += ", masked rows " + stringifyMaskedRows(candidate.rows).str();
+  if (candidate.differs)
+    text += " (the outputs of padding differ from the graph's)";
+  remark::passed(attention.getLoc(), getRemarkOptions(attention)) << text;
 }
 
 void RaiseAttention::rewrite(ArrayRef<Candidate> candidates) {
   IRRewriter rewriter(&getContext());
+  WeightTable weights(getOperation());
+  LaneBuilder lanes(rewriter, *shapes, weights);
   Block &body = function.front();
   Operation *terminator = body.getTerminator();
   // One row of the batch has one start.
-  auto query = cast<RankedTensorType>(candidates[0].match.query.getType());
+  auto past = cast<RankedTensorType>(candidates[0].key.past.getType());
   auto startsType =
-      RankedTensorType::get({query.getDimSize(0)}, rewriter.getI64Type());
+      RankedTensorType::get({past.getDimSize(0)}, rewriter.getI64Type());
   SmallVector<Type> inputs(function.getArgumentTypes());
   SmallVector<Type> results(function.getResultTypes());
   SmallVector<Value> newCaches;
@@ -197,13 +232,13 @@ void RaiseAttention::rewrite(ArrayRef<Candidate> candidates) {
   inputs.push_back(startsType);
   for (auto [layer, candidate] : llvm::enumerate(candidates)) {
     const AttentionMatch &match = candidate.match;
-    auto type = KVCacheType::get(&getContext(), match.heads, match.headDim);
-    Value cache = body.addArgument(type, match.key.past.getLoc());
+    auto type = KVCacheType::get(&getContext(), match.kvHeads, match.headDim);
+    Value cache = body.addArgument(type, candidate.key.past.getLoc());
     inputs.push_back(type);
     results.push_back(type);
-    newCaches.push_back(raise(rewriter, candidate, cache, starts));
-    bind(match.key, Role::key, layer);
-    bind(match.value, Role::value, layer);
+    newCaches.push_back(raise(rewriter, lanes, candidate, cache, starts));
+    bind(candidate.key, Role::key, layer);
+    bind(candidate.value, Role::value, layer);
   }
   terminator->insertOperands(terminator->getNumOperands(), newCaches);
 

@@ -9,6 +9,7 @@
 
 #include "Utils.h"
 
+#include "dejavu/Analysis/SymbolicShapes.h"
 #include "mlir/IR/AttrTypeSubElements.h"
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/BitVector.h"
@@ -30,8 +31,11 @@ struct Decoder {
   Operation *terminator = nullptr;
   BlockArgument ids, positions, starts;
   SmallVector<BlockArgument> caches;
-  /// The linear layer of the logits.
-  LinearOp logits;
+  /// The linear layer of the logits, and what follows it: a factor, and a cap
+  /// unless it is 0.
+  LinearOp head;
+  double scale = 1, softcap = 0;
+  Value logits;
   SmallVector<Value> newCaches;
   /// The ops of the body in an order that only data flow decides.
   SmallVector<Operation *> order;
@@ -41,8 +45,9 @@ struct RaiseDecoder : dejavu::impl::RaiseDecoderPassBase<RaiseDecoder> {
   void runOnOperation() override;
 
 private:
-  LogicalResult checkLeftovers(func::FuncOp main);
+  LogicalResult checkCores(func::FuncOp main);
   LogicalResult analyse(Decoder &decoder);
+  LogicalResult bindSizes(Decoder &decoder, const SymbolicShapes &shapes);
 };
 } // namespace
 
@@ -63,46 +68,30 @@ static std::string describeName(Operation *op) {
   return name ? (" '" + name.getName().getValue() + "'").str() : "";
 }
 
-/// One error that names what is left, with how often and where first.
-LogicalResult RaiseDecoder::checkLeftovers(func::FuncOp main) {
-  llvm::MapVector<StringRef, SmallVector<Operation *>> leftovers;
-  for (Operation &op : main.front()) {
-    if (isa<DejavuDialect>(op.getDialect()) && !isa<LoadWeightOp>(op))
-      continue;
-    if (&op == main.front().getTerminator() || isa<onnx::ConstantOp>(op) ||
-        isa<LoadWeightOp>(op))
-      continue;
-    leftovers[op.getName().getStringRef()].push_back(&op);
-  }
-  if (leftovers.empty())
+/// An error for the attentions that were not raised: what goes in and out of
+/// the model as their cache has no place in the entry points.
+LogicalResult RaiseDecoder::checkCores(func::FuncOp main) {
+  SmallVector<onnx::SoftmaxOp> cores;
+  for (auto core : main.getOps<onnx::SoftmaxOp>())
+    if (core->hasAttr(kNotRaisedAttrName))
+      cores.push_back(core);
+  if (cores.empty())
     return success();
-  std::string names;
-  for (auto &[name, ops] : leftovers)
-    names += (names.empty() ? "" : ", ") + name.str() + " (" +
-             std::to_string(ops.size()) + ")";
   InFlightDiagnostic diag = main.emitError()
-                            << "the model cannot be compiled yet: there is no "
-                               "dense lowering for what was not raised: "
-                            << names;
-  // A note for each reason, at its first op, or for each kind of op if nobody
-  // gave reasons.
-  llvm::MapVector<std::pair<StringRef, StringRef>, SmallVector<Operation *>>
-      reasons;
-  for (auto &[name, ops] : leftovers)
-    for (Operation *op : ops)
-      if (auto reason = op->getAttrOfType<StringAttr>(kNotRaisedAttrName))
-        reasons[{name, reason.getValue()}].push_back(op);
-  for (auto &[key, ops] : reasons) {
+                            << "expected all attention to be raised: "
+                            << static_cast<unsigned>(cores.size()) << " is not";
+  // A note for each reason, at its first op.
+  llvm::MapVector<StringRef, SmallVector<Operation *>> reasons;
+  for (Operation *op : cores)
+    reasons[op->getAttrOfType<StringAttr>(kNotRaisedAttrName).getValue()]
+        .push_back(op);
+  for (auto &[reason, ops] : reasons) {
     Diagnostic &note = diag.attachNote(ops.front()->getLoc());
-    note << key.first << describeName(ops.front());
+    note << ops.front()->getName() << describeName(ops.front());
     if (ops.size() > 1)
       note << " and " << static_cast<unsigned>(ops.size() - 1) << " more";
-    note << ": " << key.second;
+    note << ": " << reason;
   }
-  if (reasons.empty())
-    for (auto &[name, ops] : leftovers)
-      diag.attachNote(ops.front()->getLoc())
-          << "the first " << name << describeName(ops.front());
   return diag;
 }
 
@@ -144,6 +133,50 @@ static void dropPresents(func::FuncOp main) {
   (void)main.eraseResults(dropped);
 }
 
+/// Matches `softcap * tanh(scale * linear / softcap)` and `scale * linear`.
+static bool matchHead(Value value, Decoder &decoder) {
+  decoder.scale = 1;
+  decoder.softcap = 0;
+  while (Operation *op = value.getDefiningOp()) {
+    if (auto linear = dyn_cast<LinearOp>(op)) {
+      decoder.head = linear;
+      return !linear.getActivation() && linear->hasOneUse();
+    }
+    if (!op->hasOneUse())
+      return false;
+    if (auto tanh = dyn_cast<onnx::TanhOp>(op)) {
+      // What was multiplied with so far is the cap: c tanh(x), where x is
+      // s linear = (s c) linear / c.
+      if (decoder.softcap != 0)
+        return false;
+      decoder.softcap = decoder.scale;
+      value = tanh.getX();
+      continue;
+    }
+    std::optional<double> number;
+    if (isa<onnx::MulOp>(op)) {
+      for (Value operand : op->getOperands()) {
+        if (std::optional<double> factor = getConstantFloat(operand)) {
+          number = factor;
+          value = getOtherOperand(op, operand);
+        }
+      }
+    } else if (isa<onnx::DivOp>(op)) {
+      number = getConstantFloat(op->getOperand(1));
+      if (number && *number != 0) {
+        number = 1 / *number;
+        value = op->getOperand(0);
+      } else {
+        return false;
+      }
+    }
+    if (!number)
+      return false;
+    decoder.scale *= *number;
+  }
+  return false;
+}
+
 LogicalResult RaiseDecoder::analyse(Decoder &decoder) {
   func::FuncOp main = decoder.main;
   decoder.terminator = main.front().getTerminator();
@@ -161,9 +194,6 @@ LogicalResult RaiseDecoder::analyse(Decoder &decoder) {
              (main.getArgAttr(argument.getArgNumber(), kPositionsAttrName) ||
               (binding && binding.getRole() == Role::positions)))
       decoder.positions = argument;
-    else if (!argument.use_empty())
-      return main.emitError() << "input '" << getSignatureName(main, argument)
-                              << "' has a use that is not raised";
   }
   if (!decoder.ids)
     return main.emitError() << "expected an input that is bound as ids";
@@ -175,18 +205,141 @@ LogicalResult RaiseDecoder::analyse(Decoder &decoder) {
       decoder.newCaches.push_back(value);
       continue;
     }
-    auto linear = value.getDefiningOp<LinearOp>();
-    if (!linear || linear.getActivation() || !linear->hasOneUse())
+    if (!matchHead(value, decoder))
       return emitError(value.getLoc())
              << "output '" << getResultName(main, i)
              << "' is not the result of a linear layer";
-    decoder.logits = linear;
+    decoder.logits = value;
   }
   if (!decoder.logits)
     return main.emitError() << "expected an output for the logits";
+  SymbolicShapes shapes(main);
+  const SymbolicShapes::Dims *ids = shapes.getShape(decoder.ids);
+  const SymbolicShapes::Dims *logits = shapes.getShape(decoder.logits);
+  const SymbolicShapes::Dims *input = shapes.getShape(decoder.head.getInput());
+  if (!ids || !logits || !input || (*logits)[1] != (*input)[1] ||
+      ((*logits)[1].getConstant() && !(*ids)[1].getConstant()))
+    return emitError(decoder.logits.getLoc())
+           << "expected logits for each token, found "
+           << onnx::describe(decoder.logits.getType());
+  if (failed(bindSizes(decoder, shapes)))
+    return failure();
   SmallVector<Value> roots{decoder.logits};
   llvm::append_range(roots, decoder.newCaches);
   sortByDataFlow(roots, decoder.order);
+  return success();
+}
+
+/// The only symbol of a dimension of `value` whose type is dynamic.
+static std::optional<std::string> getSymbol(const SymbolicShapes &shapes,
+                                            Value value, unsigned axis) {
+  const SymbolicShapes::Dims *dims = shapes.getShape(value);
+  return dims && axis < dims->size() ? (*dims)[axis].getSymbol() : std::nullopt;
+}
+
+/// Entry points have no arguments for the attention mask and for the past keys
+/// and values of the model. What remains of their uses must ask for batch and
+/// tokens, which the ids have too.
+LogicalResult RaiseDecoder::bindSizes(Decoder &decoder,
+                                      const SymbolicShapes &shapes) {
+  func::FuncOp main = decoder.main;
+  std::optional<std::string> symbols[] = {getSymbol(shapes, decoder.ids, 0),
+                                          getSymbol(shapes, decoder.ids, 1)};
+  OpBuilder builder(main.getContext());
+  auto makeInts = [&](Location loc, ArrayRef<int64_t> numbers) -> Value {
+    auto type = RankedTensorType::get({static_cast<int64_t>(numbers.size())},
+                                      builder.getI64Type());
+    return onnx::ConstantOp::create(builder, loc, type,
+                                    DenseElementsAttr::get(type, numbers));
+  };
+  // One element [1], as a number, or as a multiple of a size of the ids.
+  auto makeElement = [&](Location loc, const DimExpr &element) -> Value {
+    if (std::optional<int64_t> number = element.getConstant())
+      return makeInts(loc, {*number});
+    for (auto [axis, symbol] : llvm::enumerate(symbols)) {
+      std::optional<DimExpr> factor =
+          symbol ? element.divideExactly(DimExpr::symbol(*symbol))
+                 : std::nullopt;
+      std::optional<int64_t> number =
+          factor ? factor->getConstant() : std::nullopt;
+      if (!number)
+        continue;
+      auto type = RankedTensorType::get({1}, builder.getI64Type());
+      int64_t start = axis;
+      Value size = onnx::ShapeOp::create(builder, loc, type, decoder.ids,
+                                         builder.getI64IntegerAttr(start + 1),
+                                         builder.getI64IntegerAttr(start));
+      if (*number == 1)
+        return size;
+      return onnx::MulOp::create(builder, loc, type, size,
+                                 makeInts(loc, {*number}));
+    }
+    return {};
+  };
+  auto rewrite = [&](Value value) -> bool {
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    const SymbolicShapes::Dims *contents = shapes.getContents(value);
+    if (!type || !contents || contents->empty() ||
+        !type.getElementType().isInteger(64) || type.getRank() > 1)
+      return false;
+    builder.setInsertionPointAfterValue(value);
+    SmallVector<Value> elements;
+    for (const DimExpr &element : *contents) {
+      Value made = makeElement(value.getLoc(), element);
+      if (!made)
+        return false;
+      elements.push_back(made);
+    }
+    auto all = RankedTensorType::get({static_cast<int64_t>(elements.size())},
+                                     builder.getI64Type());
+    Value result = elements.size() == 1
+                       ? elements.front()
+                       : onnx::ConcatOp::create(builder, value.getLoc(), all,
+                                                elements, /*axis=*/0)
+                             .getResult();
+    if (type.getRank() == 0)
+      result = onnx::SqueezeOp::create(builder, value.getLoc(), type, result,
+                                       makeInts(value.getLoc(), {0}));
+    value.replaceAllUsesWith(result);
+    return true;
+  };
+  for (BlockArgument argument : main.getArguments()) {
+    BindingAttr binding =
+        getBinding(main.getArgAttrDict(argument.getArgNumber()));
+    bool isDropped = argument != decoder.ids && argument != decoder.positions &&
+                     argument != decoder.starts &&
+                     !isa<KVCacheType>(argument.getType());
+    if (!isDropped)
+      continue;
+    // From the argument up to where only sizes are left.
+    SmallVector<Value> worklist{argument};
+    while (!worklist.empty()) {
+      Value value = worklist.pop_back_val();
+      for (Operation *user : llvm::make_early_inc_range(value.getUsers())) {
+        if (user == decoder.terminator)
+          return main.emitError()
+                 << "input '" << getSignatureName(main, argument)
+                 << "' is an output too";
+        for (Value result : user->getResults())
+          if (!result.use_empty() && !rewrite(result)) {
+            // Joined with others it may be a size yet.
+            if (!shapes.getContents(result))
+              return main.emitError()
+                     << "input '" << getSignatureName(main, argument)
+                     << "' has a use that is not raised: " << user->getName()
+                     << describeName(user);
+            worklist.push_back(result);
+          }
+      }
+    }
+  }
+  eraseDeadOps(main);
+  for (BlockArgument argument : main.getArguments())
+    if (argument != decoder.ids && argument != decoder.positions &&
+        argument != decoder.starts && !isa<KVCacheType>(argument.getType()) &&
+        !argument.use_empty())
+      return main.emitError() << "input '" << getSignatureName(main, argument)
+                              << "' has a use that is not raised";
   return success();
 }
 
@@ -209,19 +362,38 @@ static void writeSignature(ModuleOp module, func::FuncOp main) {
 }
 
 /// Builds the function of `entry` before @main.
-static void makeEntry(Decoder &decoder, Entry entry) {
+static void makeEntry(Decoder &decoder, const SymbolicShapes &shapes,
+                      Entry entry) {
   func::FuncOp main = decoder.main;
   MLIRContext *context = main.getContext();
   OpBuilder builder(main);
   bool isPrefill = entry == Entry::prefill;
   int64_t tokens = isPrefill ? ShapedType::kDynamic : 1;
   // Batch is dynamic whatever the file has; tokens are those of the entry.
-  auto convert = [&](Type type) -> Type {
-    if (!isActivationType(type))
+  DimExpr batchSize = (*shapes.getShape(decoder.ids))[0];
+  DimExpr tokenCount = (*shapes.getShape(decoder.ids))[1];
+  auto convert = [&](Value value) -> Type {
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    Operation *op = value.getDefiningOp();
+    const SymbolicShapes::Dims *dims = shapes.getShape(value);
+    if (!type || !op || isa<onnx::ConstantOp, LoadWeightOp>(op))
+      return value.getType();
+    // What was raised is [batch, tokens, features]; of what was not the
+    // dimensions say it.
+    if (isa<DejavuDialect>(op->getDialect()) && isActivationType(type))
+      return RankedTensorType::get(
+          {ShapedType::kDynamic, tokens, getFeatures(type)},
+          type.getElementType());
+    if (!dims)
       return type;
-    return RankedTensorType::get(
-        {ShapedType::kDynamic, tokens, getFeatures(type)},
-        builder.getF32Type());
+    SmallVector<int64_t> sizes(type.getShape());
+    for (auto [size, dim] : llvm::zip_equal(sizes, *dims)) {
+      if (dim == tokenCount)
+        size = tokens;
+      else if (dim == batchSize)
+        size = ShapedType::kDynamic;
+    }
+    return RankedTensorType::get(sizes, type.getElementType());
   };
   auto idsType = RankedTensorType::get({ShapedType::kDynamic, tokens},
                                        builder.getI64Type());
@@ -237,7 +409,7 @@ static void makeEntry(Decoder &decoder, Entry entry) {
     inputs.push_back(builder.getIndexType());
     locs.push_back(main.getLoc());
   }
-  results.push_back(convert(decoder.logits.getType()));
+  results.push_back(convert(decoder.head));
   for (BlockArgument cache : decoder.caches) {
     inputs.push_back(cache.getType());
     locs.push_back(cache.getLoc());
@@ -261,24 +433,32 @@ static void makeEntry(Decoder &decoder, Entry entry) {
     mapping.map(cache, body->getArgument((isPrefill ? 4 : 3) + i));
 
   for (Operation *op : decoder.order) {
-    if (op == decoder.logits) {
-      LinearOp linear = decoder.logits;
-      Value head = LMHeadOp::create(
-          builder, op->getLoc(), convert(linear.getType()),
-          mapping.lookup(linear.getInput()), linear.getWeightAttr(),
-          linear.getBiasAttr(), logitsFrom, /*scale=*/FloatAttr(),
-          /*softcap=*/FloatAttr());
-      mapping.map(linear.getResult(), head);
+    if (op == decoder.head) {
+      LinearOp linear = decoder.head;
+      Value head =
+          LMHeadOp::create(builder, op->getLoc(), convert(linear),
+                           mapping.lookup(linear.getInput()),
+                           linear.getWeightAttr(), linear.getBiasAttr(),
+                           logitsFrom, builder.getF32FloatAttr(decoder.scale),
+                           builder.getF32FloatAttr(decoder.softcap));
+      mapping.map(decoder.logits, head);
       continue;
     }
+    // What follows the head is part of it.
+    if (llvm::any_of(op->getOperands(),
+                     [&](Value v) { return !mapping.contains(v); }) ||
+        mapping.contains(op->getResult(0)))
+      continue;
     Operation *copy = builder.clone(*op, mapping);
-    for (Value result : copy->getResults())
-      result.setType(convert(result.getType()));
+    for (auto [result, original] :
+         llvm::zip_equal(copy->getResults(), op->getResults()))
+      result.setType(convert(original));
   }
-  SmallVector<Value> operands{mapping.lookup(decoder.logits.getResult())};
+  SmallVector<Value> operands{mapping.lookup(decoder.logits)};
   for (Value cache : decoder.newCaches)
     operands.push_back(mapping.lookup(cache));
   func::ReturnOp::create(builder, main.getLoc(), operands);
+  eraseDeadOps(function);
 }
 
 /// Erases weights that nobody uses, orders the others by their first use, and
@@ -340,10 +520,11 @@ void RaiseDecoder::runOnOperation() {
   writeSignature(module, decoder.main);
   dropPresents(decoder.main);
   eraseDeadOps(decoder.main);
-  if (failed(checkLeftovers(decoder.main)) || failed(analyse(decoder)))
+  if (failed(checkCores(decoder.main)) || failed(analyse(decoder)))
     return signalPassFailure();
-  makeEntry(decoder, Entry::prefill);
-  makeEntry(decoder, Entry::decode);
+  SymbolicShapes shapes(decoder.main);
+  makeEntry(decoder, shapes, Entry::prefill);
+  makeEntry(decoder, shapes, Entry::decode);
   decoder.main.erase();
   cleanUpWeights(module);
 }

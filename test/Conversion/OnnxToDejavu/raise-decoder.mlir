@@ -1,4 +1,4 @@
-// RUN: dejavu-opt %s --raise-decoder | FileCheck %s
+// RUN: dejavu-opt %s --split-input-file --raise-decoder | FileCheck %s
 
 // Weights come in the order of their use; @gone has none; the transposed copy
 // gets the name of its original, which nobody uses.
@@ -62,4 +62,40 @@ func.func @main(%mask: tensor<?x?xi64> {dejavu.binding = #dejavu.binding<"mask",
   %k = onnx.Concat(%pk, %k1) {axis = 2 : i64} : (tensor<?x2x?x4xf32>, tensor<?x2x?x4xf32>) -> tensor<?x2x?x4xf32>
   %v = onnx.Concat(%pv, %k1) {axis = 2 : i64} : (tensor<?x2x?x4xf32>, tensor<?x2x?x4xf32>) -> tensor<?x2x?x4xf32>
   return %k, %y, %v, %n : tensor<?x2x?x4xf32>, tensor<?x?x32xf32>, tensor<?x2x?x4xf32>, !dejavu.kv_cache<2 x 4>
+}
+
+// -----
+
+// Ops that nothing raised come along, with the tokens of the entry point, and
+// ask the ids for the batch that they asked a past of the model for. The head
+// has the factor and the cap of the logits.
+// CHECK-LABEL: func.func @decode(
+// CHECK-SAME: %[[IDS:[^:]*]]: tensor<?x1xi64>,
+// CHECK: %[[T:.*]] = dejavu.embed %[[IDS]]
+// CHECK: %[[B:.*]] = onnx.Shape(%[[IDS]]) {end = 1 : i64} : (tensor<?x1xi64>) -> tensor<1xi64>
+// CHECK: %[[S:.*]] = onnx.Concat(%[[B]], %{{.*}}, %{{.*}}) {axis = 0 : i64}
+// CHECK: %[[E:.*]] = onnx.Expand(%{{.*}}, %[[S]]) : (tensor<1x1x8xf32>, tensor<3xi64>) -> tensor<?x1x8xf32>
+// CHECK: %[[X:.*]] = onnx.Mul(%[[T]], %[[E]]) : (tensor<?x1x8xf32>, tensor<?x1x8xf32>) -> tensor<?x1x8xf32>
+// CHECK: dejavu.lm_head %[[X]], @w {scale = 2.000000e+00 : f32, softcap = 3.000000e+01 : f32}
+// CHECK-NEXT: return
+dejavu.weight @w : tensor<8x8xf32> from <"m", offset = 0, length = 256>
+func.func @main(%ids: tensor<?x?xi64> {onnx.dims = ["batch", "tokens"], dejavu.binding = #dejavu.binding<"ids", ids>},
+                %pk: tensor<?x2x?x4xf32> {onnx.dims = ["batch", "2", "past", "4"], dejavu.binding = #dejavu.binding<"pk", key>},
+                %c: !dejavu.kv_cache<2 x 4>) -> (tensor<?x?x8xf32>, !dejavu.kv_cache<2 x 4>) {
+  %0 = dejavu.embed %ids, @w : tensor<?x?xi64> -> tensor<?x?x8xf32>
+  %1 = onnx.Shape(%pk) {start = 0 : i64, end = 1 : i64} : (tensor<?x2x?x4xf32>) -> tensor<1xi64>
+  %one = onnx.Constant dense<1> : tensor<1xi64>
+  %eight = onnx.Constant dense<8> : tensor<1xi64>
+  %shape = onnx.Concat(%1, %one, %eight) {axis = 0 : i64} : (tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> tensor<3xi64>
+  %ones = onnx.Constant dense<1.0> : tensor<1x1x8xf32>
+  %e = onnx.Expand(%ones, %shape) : (tensor<1x1x8xf32>, tensor<3xi64>) -> tensor<?x1x8xf32>
+  %x = onnx.Mul(%0, %e) : (tensor<?x?x8xf32>, tensor<?x1x8xf32>) -> tensor<?x?x8xf32>
+  %y = dejavu.linear %x, @w : tensor<?x?x8xf32> -> tensor<?x?x8xf32>
+  // 30 tanh(2 y / 30)
+  %n = onnx.Constant dense<15.0> : tensor<f32>
+  %cap = onnx.Constant dense<30.0> : tensor<f32>
+  %d = onnx.Div(%y, %n) : (tensor<?x?x8xf32>, tensor<f32>) -> tensor<?x?x8xf32>
+  %t = onnx.Tanh(%d) : (tensor<?x?x8xf32>) -> tensor<?x?x8xf32>
+  %l = onnx.Mul(%cap, %t) : (tensor<f32>, tensor<?x?x8xf32>) -> tensor<?x?x8xf32>
+  return %l, %c : tensor<?x?x8xf32>, !dejavu.kv_cache<2 x 4>
 }

@@ -25,8 +25,13 @@ def OnnxBindSignaturePass : Pass<"onnx-bind-signature", "::mlir::ModuleOp"> {
       `Concat(%past, %new)` along axis 2;
     * the *logits* are the one other result;
     * the *ids* index an embedding table with as many rows as the logits have
-      columns, the *positions* index another table;
-    * the *attention mask* is the argument of rank 2 that indexes no table.
+      columns;
+    * the *attention mask* leads to what is added to scores: to a softmax,
+      without a product or a lookup in between;
+    * the *positions* index another table, or lead to cosines and sines.
+
+    An argument that leads nowhere is told by its name, which counts for nothing
+    else.
 
     Writes the roles as `dejavu.binding` (keys and values are told apart when
     attention is raised), and gives the dimensions the symbols of the
@@ -257,11 +262,11 @@ def RaiseResidualPass : Pass<"raise-residual", "::mlir::func::FuncOp"> {
 def RaiseAttentionPass : Pass<"raise-attention", "::mlir::ModuleOp"> {
   let summary = "Raise attention over past and new keys to an explicit cache";
   let description = [{
-    Finds attention by its core, a `Softmax` between two products or
-    `onnx.Attention`, and by what stands around it: scaling by constants on
-    either side, heads split off and merged again, keys and values that are
-    concatenated to a past argument, a mask, a guard against NaN. For each it
-    adds a cache argument and result to `@main` and, once, the argument
+    Finds attention by its core, a `Softmax` between two products, and by what
+    stands around it: scaling by constants on either side, a soft cap, masks that are added or chosen by, a guard against
+    NaN, heads that are split off in any order of dimensions, repeated, and
+    merged again, keys and values that are concatenated to a past argument. For
+    each it adds a cache argument and result to `@main` and, once, the argument
     `starts`:
 
     ```mlir
@@ -270,12 +275,36 @@ def RaiseAttentionPass : Pass<"raise-attention", "::mlir::ModuleOp"> {
         : tensor<?x?x256xf32>, !dejavu.kv_cache<8 x 32>, tensor<?xi64>
     ```
 
-    What the mask means is not read off its structure, which differs from
-    exporter to exporter. Its slice of the graph is evaluated by the reference
+    What the masks mean is not read off their structure, which differs from
+    exporter to exporter. Their slice of the graph is evaluated by the reference
     interpreter for various batches, lengths and contents of the attention
-    mask, and compared with `k <= past + q and mask[b, k]`; see
-    docs/Rationale/Masks.md. Caches are numbered in the order of the key
-    arguments.
+    mask, and compared with causality, padding, a window whose size is found,
+    and a bias with a slope for each head; see docs/Rationale/Masks.md. Caches
+    are numbered in the order of the key arguments.
+
+    A remark of category `raise` says for each attention that it was raised, or
+    why not; in the latter case the core gets the attribute
+    `dejavu.not_raised`.
+  }];
+  let dependentDialects = ["::mlir::dejavu::DejavuDialect"];
+}
+
+def RaiseSDPAPass : Pass<"raise-sdpa", "::mlir::ModuleOp"> {
+  let summary = "Raise attention over given keys and values";
+  let description = [{
+    The same cores as `raise-attention`, wherever keys and values come from and
+    whatever the mask means: what is done to the scores becomes one mask, which
+    stays a tensor of the graph.
+
+    ```mlir
+    %a = dejavu.sdpa %q, %k, %v mask(%m) heads = 8 kv_heads = 8 scale = 0.125
+        masked_rows = uniform
+        : (tensor<?x?x256xf32>, tensor<?x?x256xf32>, tensor<?x?x256xf32>,
+           tensor<?x1x1x?xi1>) -> tensor<?x?x256xf32>
+    ```
+
+    A row all of whose scores are minus infinity is NaN in the graph, unless it
+    guards against that. Here it is the mean of the values.
 
     A remark of category `raise` says for each attention that it was raised, or
     why not; in the latter case the core gets the attribute
