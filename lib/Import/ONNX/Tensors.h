@@ -22,8 +22,8 @@ class SparseTensorProto;
 
 namespace mlir::dejavu::onnximport {
 
-/// Integers of more than 8 bits stay in the file if there are more bytes than
-/// this; floats and small integers always do.
+/// Integers of more than 8 bits and floats of no more stay in the file if there
+/// are more bytes than this; other tensors always do.
 inline constexpr int64_t maxConstantBytes = 64 << 10;
 
 /// How many bytes of tensors may become constants of one module, and how many
@@ -56,10 +56,10 @@ struct TensorInfo {
     if (!inFile || places || type.getRank() == 0 || count < 2 ||
         element.isInteger(1))
       return false;
-    // Bytes and less are quantised weights, their scales and zero points. Wide
-    // integers are most often shapes and indices.
-    unsigned width = element.getIntOrFloatBitWidth();
-    return isa<FloatType>(element) || width <= 8 || bytes > maxConstantBytes;
+    // Integers of a byte and less are quantised weights and their zero points.
+    // Wide ones are most often shapes and indices.
+    bool isNarrow = element.getIntOrFloatBitWidth() <= 8;
+    return isNarrow != isa<FloatType>(element) || bytes > maxConstantBytes;
   }
 };
 
