@@ -27,6 +27,21 @@ def mlps(model):
             yield node.input[0], down.input[1]
 
 
+def gated_mlps(model):
+    """(pre-activation of the gate, initializers of the up and the down
+    projection) of each gated MLP: MatMul -> Relu -> Mul -> MatMul."""
+    made = {o: n for n in model.graph.node for o in n.output}
+    used = {i: n for n in model.graph.node for i in n.input}
+    for node in model.graph.node:
+        if node.op_type == "Relu":
+            mul = used[node.output[0]]
+            other, = set(mul.input) - {node.output[0]}
+            up, down = made[other], used[mul.output[0]]
+            assert [n.op_type for n in (mul, up, down)] == [
+                "Mul", "MatMul", "MatMul"]
+            yield node.input[0], up.input[1], down.input[1]
+
+
 def poison(case, rows, target):
     """Writes a copy of the model to `target` whose down projections are NaN
     for every neuron that is inactive in all of `rows` of the case; the share
@@ -82,3 +97,44 @@ def test_each_row_of_a_batch_has_its_own_set(compiled, tmp_path):
     np.testing.assert_array_equal(got["logits"][1], clean["logits"][1])
     assert np.isnan(got["logits"][0]).all()
     assert np.isnan(got["logits"][2]).all()
+
+
+@pytest.mark.parametrize("case, rows", [
+    ("decode_b1", [0]), ("decode_b3", [0, 1, 2])])
+def test_inactive_rows_of_gated_mlps_are_never_read(compiled, tmp_path, case,
+                                                    rows):
+    """Of a neuron whose gate is zero neither the row of the up projection nor
+    that of the down projection is read."""
+    folder = MODELS / "zoo/llama-relu/dynamo-opset20"
+    model = onnx.load(str(folder / "model.onnx"))
+    found = list(gated_mlps(model))
+    assert len(found) == 2
+    probe = onnx.ModelProto()
+    probe.CopyFrom(model)
+    for name, _, _ in found:
+        probe.graph.output.append(
+            onnx.helper.make_empty_tensor_value_info(name))
+    inputs, _ = load_case(folder / f"{case}.npz")
+    gates = oracle(probe.SerializeToString()).run([n for n, _, _ in found],
+                                                  inputs)
+    tensors = {t.name: t for t in model.graph.initializer}
+    for value, up, down in zip(gates, *list(zip(*found))[1:], strict=True):
+        dead = (value.reshape(-1, value.shape[-1])[rows] < -EDGE).all(0)
+        assert 0.05 < dead.mean() < 0.95
+        for name in (up, down):
+            data = onnx.numpy_helper.to_array(tensors[name]).copy()
+            # [in, neurons] and [neurons, out].
+            assert data.shape[0 if name == down else 1] == dead.size
+            data[(dead,) if name == down else (slice(None), dead)] = np.nan
+            tensors[name].CopyFrom(onnx.numpy_helper.from_array(data, name))
+    (tmp_path / "poisoned").mkdir()
+    onnx.save(model, str(tmp_path / "poisoned/model.onnx"))
+    clean = compiled("zoo/llama-relu/dynamo-opset20", "--sparsity",
+                     "exact").run_case(inputs, tmp_path)
+    got = compiled(tmp_path / "poisoned", "--sparsity",
+                   "exact").run_case(inputs, tmp_path)
+    assert not np.isnan(got["logits"]).any()
+    for name, value in clean.items():
+        np.testing.assert_array_equal(got[name], value, err_msg=name)
+    dense = compiled(tmp_path / "poisoned", "--sparsity", "dense")
+    assert np.isnan(dense.run_case(inputs, tmp_path)["logits"]).all()
