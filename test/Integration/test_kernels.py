@@ -156,7 +156,7 @@ def test_activations(activation, tmp_path):
 @pytest.mark.parametrize("dtype", ("f16", "bf16"))
 @pytest.mark.parametrize("name", ("one of everything", "odd",
                                   "more than a tile", "threads",
-                                  "odd llama"))
+                                  "odd llama", "bloom"))
 def test_narrow_weights(name, dtype, tmp_path):
     toy = Toy(SHAPES[name])
     program = compile_toy(toy, tmp_path, "--weights", dtype)
