@@ -288,7 +288,7 @@ void Tensor::setFloat(int64_t index, double value) {
     break;
   case Element::F4E2M1FN:
     // It has neither infinity nor NaN.
-    value = std::isnan(value) ? 6 : std::clamp(value, -6.0, 6.0);
+    value = std::isnan(value) ? -0.0 : std::clamp(value, -6.0, 6.0);
     [[fallthrough]];
   case Element::F16:
   case Element::BF16:

@@ -14,27 +14,32 @@ using namespace mlir::onnx;
 /// one element, one for each place along `axis`, or one for each block of
 /// `block` along it.
 static LogicalResult checkScale(Value x, Value scale, Value zeroPoint,
-                                int64_t axis, int64_t block,
+                                int64_t axis, int64_t block, Operands operands,
                                 std::string &error) {
   if (block < 0)
     return fail(error, "expected block_size not to be negative, found " +
                            Twine(block));
   DenseElementsAttr constant;
-  if (auto op = scale.getDefiningOp<ConstantOp>())
+  if (auto op = scale.getDefiningOp<ConstantOp>();
+      op && operands == Operands::Follow)
     constant = dyn_cast<DenseElementsAttr>(op.getValue());
   if (constant && llvm::any_of(constant.getValues<APFloat>(),
                                [](const APFloat &x) { return x.isZero(); }))
     return fail(error, "expected a scale that is not zero");
   RankedTensorType type = getRanked(x), scaleType = getRanked(scale);
+  auto isOne = [](RankedTensorType type) {
+    return type.hasStaticShape() && type.getNumElements() == 1;
+  };
+  // One element: axis and block have no meaning.
+  bool isSingle = scaleType && (scaleType.getRank() == 0 ||
+                                (block == 0 && isOne(scaleType)));
+  if (zeroPoint && isSingle)
+    return checkOneElement(zeroPoint, "the zero point", error);
   if (zeroPoint && scaleType &&
       failed(
           checkShape(zeroPoint, scaleType.getShape(), "the zero point", error)))
     return failure();
-  if (!type || !scaleType)
-    return success();
-  // One element: axis and block have no meaning.
-  if (scaleType.getRank() == 0 || (block == 0 && scaleType.hasStaticShape() &&
-                                   scaleType.getNumElements() == 1))
+  if (!type || !scaleType || isSingle)
     return success();
   if (failed(normalizeAxis(axis, type.getRank(), "axis", error)))
     return failure();
@@ -47,11 +52,11 @@ static LogicalResult checkScale(Value x, Value scale, Value zeroPoint,
   return checkShape(scale, shape, "the scale", error);
 }
 
-LogicalResult QuantizeLinearOp::inferResultTypes(Operands,
+LogicalResult QuantizeLinearOp::inferResultTypes(Operands operands,
                                                  SmallVectorImpl<Type> &types,
                                                  std::string &error) {
   if (failed(checkScale(getX(), getYScale(), getYZeroPoint(), getAxis(),
-                        getBlockSize(), error)))
+                        getBlockSize(), operands, error)))
     return failure();
   Type element = IntegerType::get(getContext(), 8, IntegerType::Unsigned);
   if (Value zeroPoint = getYZeroPoint()) {
@@ -70,14 +75,14 @@ LogicalResult QuantizeLinearOp::inferResultTypes(Operands,
   return success();
 }
 
-LogicalResult DequantizeLinearOp::inferResultTypes(Operands,
+LogicalResult DequantizeLinearOp::inferResultTypes(Operands operands,
                                                    SmallVectorImpl<Type> &types,
                                                    std::string &error) {
   if (getXZeroPoint() &&
       failed(checkElements({getX(), getXZeroPoint()}, error)))
     return failure();
   if (failed(checkScale(getX(), getXScale(), getXZeroPoint(), getAxis(),
-                        getBlockSize(), error)))
+                        getBlockSize(), operands, error)))
     return failure();
   Type element = getOutputDtype().value_or(getElementTypeOrSelf(getXScale()));
   if (!isa<FloatType>(element))
