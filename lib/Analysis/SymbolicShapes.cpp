@@ -198,6 +198,47 @@ SymbolicShapes::inferReshape(Operation *op) {
   return dims;
 }
 
+/// A slice whose ends are arithmetic on dimensions, or are not known.
+std::optional<SymbolicShapes::Dims>
+SymbolicShapes::inferSymbolicSlice(Operation *op) {
+  auto slice = cast<onnx::SliceOp>(op);
+  const Dims *source = getShape(slice.getData());
+  auto axes =
+      slice.getAxes() ? getNumbers(getContents(slice.getAxes())) : std::nullopt;
+  if (!source || !axes)
+    return std::nullopt;
+  const Dims *starts = getContents(slice.getStarts());
+  const Dims *ends = getContents(slice.getEnds());
+  auto steps = slice.getSteps() ? getNumbers(getContents(slice.getSteps()))
+                                : SmallVector<int64_t>(axes->size(), 1);
+  Dims dims = *source;
+  int64_t rank = dims.size();
+  for (auto [i, axis] : llvm::enumerate(*axes)) {
+    if (axis < -rank || axis >= rank)
+      return std::nullopt;
+    DimExpr &dim = dims[axis < 0 ? axis + rank : axis];
+    DimExpr size = dim;
+    dim = fresh();
+    if (!starts || !ends || !steps || i >= starts->size() ||
+        i >= ends->size() || i >= steps->size() || (*steps)[i] != 1)
+      continue;
+    // Within the dimension for certain, so that nothing is clamped.
+    DimExpr start = (*starts)[i], end = (*ends)[i];
+    if (std::optional<int64_t> number = end.getConstant();
+        number && *number >= INT32_MAX)
+      end = size;
+    if (start.isNonNegative() && (end - start).isNonNegative() &&
+        (size - end).isNonNegative())
+      dim = end - start;
+    // The first rows of a table, as many as there are tokens: with more tokens
+    // than rows nothing fits together any more.
+    else if (start == DimExpr(0) && axes->size() == 1 && starts->size() == 1 &&
+             ends->size() == 1 && size.getConstant() && end.isNonNegative())
+      dim = end;
+  }
+  return dims;
+}
+
 std::optional<SymbolicShapes::Dims> SymbolicShapes::inferSlice(Operation *op) {
   auto slice = cast<onnx::SliceOp>(op);
   const Dims *source = getShape(slice.getData());
@@ -207,30 +248,8 @@ std::optional<SymbolicShapes::Dims> SymbolicShapes::inferSlice(Operation *op) {
       getNumbers(getContents(slice.getEnds()));
   if (!source)
     return std::nullopt;
-  if (!starts || !ends || starts->size() != ends->size()) {
-    // The other axes stay; the type may know the size of those that are cut.
-    auto given = slice.getAxes() ? getNumbers(getContents(slice.getAxes()))
-                                 : std::nullopt;
-    if (!given)
-      return std::nullopt;
-    // The first rows of a table, as many as there are tokens: with more tokens
-    // than rows nothing fits together any more.
-    const Dims *size = getContents(slice.getEnds());
-    bool isStart =
-        starts && getNumber(getContents(slice.getStarts())) == 0 &&
-        given->size() == 1 && size && size->size() == 1 &&
-        size->front().isNonNegative() &&
-        (!slice.getSteps() || getNumber(getContents(slice.getSteps())) == 1);
-    Dims dims = *source;
-    int64_t rank = dims.size();
-    for (int64_t axis : *given) {
-      if (axis < -rank || axis >= rank)
-        return std::nullopt;
-      DimExpr &dim = dims[axis < 0 ? axis + rank : axis];
-      dim = isStart && dim.getConstant() ? size->front() : fresh();
-    }
-    return dims;
-  }
+  if (!starts || !ends || starts->size() != ends->size())
+    return inferSymbolicSlice(op);
   SmallVector<int64_t> axes =
       llvm::to_vector(llvm::seq<int64_t>(0, starts->size()));
   if (slice.getAxes()) {

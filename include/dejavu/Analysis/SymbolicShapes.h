@@ -66,6 +66,7 @@ private:
   std::optional<Dims> inferContents(Operation *op);
   std::optional<Dims> inferReshape(Operation *op);
   std::optional<Dims> inferSlice(Operation *op);
+  std::optional<Dims> inferSymbolicSlice(Operation *op);
   std::optional<Dims> inferReduce(Operation *op);
   void updateSplit(Operation *op);
 

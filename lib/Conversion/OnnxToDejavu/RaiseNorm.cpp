@@ -182,8 +182,10 @@ static std::optional<NormMatch> matchDecomposed(onnx::ReduceMeanOp mean) {
 static std::optional<NormMatch> matchOperator(Operation *op) {
   auto make = [&](auto norm, NormKind kind) -> std::optional<NormMatch> {
     auto type = dyn_cast<RankedTensorType>(norm.getX().getType());
-    if (!type || norm->getNumResults() != 1 ||
-        norm->getResult(0).getType() != type ||
+    // Mean and deviation are not kept.
+    bool hasRest = llvm::any_of(llvm::drop_begin(norm->getResults()),
+                                [](Value rest) { return !rest.use_empty(); });
+    if (!type || hasRest || norm->getResult(0).getType() != type ||
         (norm.getAxis() != -1 && norm.getAxis() != type.getRank() - 1) ||
         (norm.getStashType() && !norm.getStashType()->isF32()))
       return std::nullopt;
@@ -246,16 +248,19 @@ static bool raise(IRRewriter &rewriter, LaneBuilder &lanes,
   if (!match.offset)
     match.scale = peelOffset(match.scale, match.offset);
 
-  // The activation, and where its lanes are in the normed value.
+  // The activation, and where its lanes are in the normed value. Heads may be
+  // split off into the tokens: [batch, tokens * heads, features].
   Value input = match.input;
-  std::optional<LaneMap> map;
+  std::optional<LaneMap> map = lanes.getMap(match.input);
   int64_t groups = 1;
-  if (!isActivationType(type)) {
-    map = lanes.getMap(match.input);
-    if (!map || (*map)->parts.empty() || (*map)->parts.back().row >= 0 ||
-        (*map)->parts.back().axis != type.getRank() - 1 ||
-        (*map)->parts.back().size != size)
-      return false;
+  if (isActivationType(type) &&
+      (!map || map->source == match.input || (*map)->getLaneSizes().size() < 2))
+    map.reset();
+  else if (!map || (*map)->parts.empty() || (*map)->parts.back().row >= 0 ||
+           (*map)->parts.back().axis != type.getRank() - 1 ||
+           (*map)->parts.back().size != size)
+    return false;
+  if (map) {
     input = lanes.getActivation(*map);
     if (!input)
       return false;

@@ -138,6 +138,11 @@ std::optional<Linear> Raiser::combine(Operation *op) {
     }
     return std::nullopt;
   }
+  // A lookup at places that are not constant mixes rows.
+  if (isa<onnx::GatherOp, onnx::GatherElementsOp, onnx::GatherNDOp,
+          onnx::ScatterNDOp>(op) &&
+      varying.contains(op->getOperand(1)))
+    return std::nullopt;
   bool isSum = isa<onnx::AddOp, onnx::SubOp>(op);
   if (!isSum && !isDataMovement(op) && !isa<onnx::NegOp>(op))
     return std::nullopt;
@@ -173,7 +178,8 @@ void Raiser::visit(Operation *op) {
                       !isa<LoadWeightOp, RopeTableOp, EmbedOp>(op);
   bool isVarying = isActivation;
   for (Value operand : op->getOperands()) {
-    isActivation |= activations.contains(operand);
+    // Sizes say nothing of contents.
+    isActivation |= !isa<onnx::ShapeOp>(op) && activations.contains(operand);
     isVarying |= varying.contains(operand);
   }
   for (Value result : op->getResults()) {

@@ -10,7 +10,7 @@ dejavu.weight @each : tensor<2x4xf32> from <"m", offset = 80, length = 32>
 // CHECK-LABEL: func.func @main(
 // CHECK-SAME: %[[X:[a-z0-9]*]]: tensor<?x?x8xf32>
 func.func @main(%x: tensor<?x?x8xf32> {onnx.dims = ["batch", "tokens", "8"]})
-    -> (tensor<?x?x8xf32>, tensor<?x2x?x4xf32>, tensor<?x?x2x4xf32>) {
+    -> (tensor<?x?x8xf32>, tensor<?x2x?x4xf32>, tensor<?x?x2x4xf32>, tensor<?x?x4xf32>) {
   %s = dejavu.load_weight @s : tensor<8xf32>
   %b = dejavu.load_weight @b : tensor<8xf32>
   %two = onnx.Constant dense<2.0> : tensor<f32>
@@ -74,6 +74,13 @@ func.func @main(%x: tensor<?x?x8xf32> {onnx.dims = ["batch", "tokens", "8"]})
   %31 = onnx.Div(%one, %30) : (tensor<f32>, tensor<?x?x2x1xf32>) -> tensor<?x?x2x1xf32>
   %32 = onnx.Mul(%24, %31) : (tensor<?x?x2x4xf32>, tensor<?x?x2x1xf32>) -> tensor<?x?x2x4xf32>
   %33 = onnx.Mul(%32, %each) : (tensor<?x?x2x4xf32>, tensor<2x4xf32>) -> tensor<?x?x2x4xf32>
-  // CHECK: return %[[C]], %[[F]], %[[R]]
-  return %23, %26, %33 : tensor<?x?x8xf32>, tensor<?x2x?x4xf32>, tensor<?x?x2x4xf32>
+  // Heads in the tokens.
+  // CHECK: %[[H:.*]] = dejavu.norm{{ +}}rms %[[C]], @h {epsilon = 9.99999974E-6 : f32, groups = 2 : i64}
+  // CHECK: %[[I:.*]] = onnx.Reshape(%[[H]], {{.*}} -> tensor<?x?x2x4xf32>
+  // CHECK: %[[J:.*]] = onnx.Reshape(%[[I]], {{.*}} -> tensor<?x?x4xf32>
+  %flat = onnx.Constant dense<[0, -1, 4]> : tensor<3xi64>
+  %34 = onnx.Reshape(%23, %flat) : (tensor<?x?x8xf32>, tensor<3xi64>) -> tensor<?x?x4xf32>
+  %35 = onnx.SimplifiedLayerNormalization(%34, %h) {epsilon = 1.0e-5 : f32} : (tensor<?x?x4xf32>, tensor<4xf32>) -> tensor<?x?x4xf32>
+  // CHECK: return %[[C]], %[[F]], %[[R]], %[[J]]
+  return %23, %26, %33, %35 : tensor<?x?x8xf32>, tensor<?x2x?x4xf32>, tensor<?x?x2x4xf32>, tensor<?x?x4xf32>
 }
