@@ -377,8 +377,16 @@ static std::string matchProbabilities(onnx::SoftmaxOp softmax,
       {product.getB(), llvm::to_vector<4>(llvm::seq<int64_t>(0, rank))},
       nullptr, shapes);
   match.output = unfoldHeads(product, shapes);
-  return match.output ? ""
-                      : "the result is not [batch, heads, queries, features]";
+  if (!match.output)
+    return "the result is not [batch, heads, queries, features]";
+  auto where = getOnlyUser<onnx::WhereOp>(match.output);
+  if (where && where.getY() == match.output &&
+      where.getType() == match.output.getType() &&
+      evaluateNumber(where.getX()) == 0.0) {
+    match.rowGuard = where.getCondition();
+    match.guardedOutput = where;
+  }
+  return "";
 }
 
 static std::string matchSoftmax(onnx::SoftmaxOp softmax,

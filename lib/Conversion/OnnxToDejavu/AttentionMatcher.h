@@ -41,6 +41,8 @@ struct AttentionMatch {
   Heads query, key, value;
   /// The result [batch, heads, steps, features].
   Value output;
+  /// `Where(rowGuard, 0, output)`, if that is what is done to the result.
+  Value rowGuard, guardedOutput;
   /// What is done to the scores, innermost first.
   SmallVector<MaskTerm> terms;
   /// Scores are clamped to this from below, if there is a clamp.

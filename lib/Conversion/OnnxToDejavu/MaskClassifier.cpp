@@ -45,6 +45,8 @@ struct MaskClassifier::Slice {
   /// The most steps there can be: a square table of what each query sees has no
   /// more.
   int64_t limit = std::numeric_limits<int64_t>::max();
+  /// Keys of a mask that was too short for its witness; 0 if none was.
+  int64_t keys = 0;
 };
 
 namespace {
@@ -176,11 +178,9 @@ std::string MaskClassifier::collectSlice(ArrayRef<Value> roots, Slice &slice) {
       continue;
     }
     Operation *op = value.getDefiningOp();
-    if (isa<onnx::ShapeOp>(op)) {
-      if (isNeeded)
-        return "depends on a shape that is not known";
+    // Sizes that are not known in advance are found with the rest.
+    if (isa<onnx::ShapeOp>(op) && !isNeeded)
       continue;
-    }
     // Slopes and tables of bools are small weights.
     if (isa<LoadWeightOp>(op)) {
       auto type = cast<RankedTensorType>(op->getResult(0).getType());
@@ -271,8 +271,8 @@ struct MaskClassifier::Scores {
 };
 
 std::string MaskClassifier::applyTerms(ArrayRef<MaskTerm> terms, int64_t heads,
-                                       const Slice &slice,
-                                       const Witness &witness, Scores &scores) {
+                                       Slice &slice, const Witness &witness,
+                                       Scores &scores) {
   int64_t steps = witness.past + witness.tokens;
   SmallVector<reference::Tensor> tensors;
   int64_t shape[4] = {witness.batch, 1, witness.tokens, steps};
@@ -297,10 +297,13 @@ std::string MaskClassifier::applyTerms(ArrayRef<MaskTerm> terms, int64_t heads,
         continue;
       if (axis == 1 && size == heads)
         shape[1] = heads;
-      else if (size != shape[axis])
+      else if (size != shape[axis]) {
+        if (axis == 3 && size < steps)
+          slice.keys = size;
         return ("dimension " + Twine(axis) + " of the mask is " + Twine(size) +
                 " " + witness.describe())
             .str();
+      }
     }
     tensors.push_back(std::move(found));
   }
@@ -469,6 +472,18 @@ MaskClassifier::Result MaskClassifier::evaluate(ArrayRef<MaskTerm> terms,
     result.reason = "the mask " + result.reason;
     return result;
   }
+  evaluate(terms, heads, slice, result);
+  // A mask that does not fit the scores: the model ends where a table does.
+  if (slice.keys >= 16 && slice.keys < slice.limit) {
+    slice.limit = slice.keys;
+    result = Result();
+    evaluate(terms, heads, slice, result);
+  }
+  return result;
+}
+
+void MaskClassifier::evaluate(ArrayRef<MaskTerm> terms, int64_t heads,
+                              Slice &slice, Result &result) {
   SmallVector<std::array<int64_t, 3>> sizes =
       getSizes(slice.largest, slice.limit);
   // The window is what the last query of the longest witness sees; that all
@@ -480,7 +495,7 @@ MaskClassifier::Result MaskClassifier::evaluate(ArrayRef<MaskTerm> terms,
     Scores scores;
     result.reason = applyTerms(terms, heads, slice, witness, scores);
     if (!result.reason.empty())
-      return result;
+      return;
     ArrayRef<float> row =
         ArrayRef(scores.values).take_back(longest[1] + longest[2]);
     int64_t visible =
@@ -500,7 +515,7 @@ MaskClassifier::Result MaskClassifier::evaluate(ArrayRef<MaskTerm> terms,
       if (result.reason.empty())
         result.reason = checkWitness(witness, scores, result);
       if (!result.reason.empty())
-        return result;
+        return;
     }
   }
   // One row for all heads is one slope for each of them.
@@ -509,7 +524,45 @@ MaskClassifier::Result MaskClassifier::evaluate(ArrayRef<MaskTerm> terms,
   for (float &slope : result.slopes)
     if (std::isnan(slope))
       slope = 0;
-  return result;
+}
+
+std::string MaskClassifier::checkRowGuard(Value guard, const Result &mask) {
+  Slice slice;
+  std::string reason = collectSlice({guard}, slice);
+  if (!reason.empty())
+    return "what zeroes queries " + reason;
+  for (auto [batch, past, tokens] : getSizes(slice.largest, slice.limit)) {
+    for (Contents pattern :
+         {Contents::Ones, Contents::LeftPadded, Contents::Scattered}) {
+      if (!hasAttentionMask() && pattern != Contents::Ones)
+        continue;
+      Witness witness{batch, past, tokens, pattern};
+      reference::Tensor found;
+      reason = evaluateOn(guard, slice, witness, found);
+      if (!reason.empty())
+        return "what zeroes queries: " + reason;
+      ArrayRef<int64_t> shape = found.getShape();
+      if (shape.size() != 4 || (shape[0] != 1 && shape[0] != batch) ||
+          shape[1] != 1 || (shape[2] != 1 && shape[2] != tokens) ||
+          shape[3] != 1)
+        return "what zeroes queries is not one bool for each";
+      std::vector<int64_t> sources =
+          reference::getBroadcastSources({batch, 1, tokens, 1}, shape);
+      for (int64_t b = 0, at = 0; b < batch; ++b) {
+        for (int64_t q = 0; q < tokens; ++q, ++at) {
+          bool sees = false;
+          int64_t time = past + q;
+          for (int64_t k = 0; k <= time && !sees; ++k)
+            sees = witness.isKept(b, k) &&
+                   (mask.window == 0 || time - k < mask.window);
+          if ((found.getInt(sources[at]) != 0) == sees)
+            return "queries are zeroed that see keys, or others are not, " +
+                   witness.describe();
+        }
+      }
+    }
+  }
+  return "";
 }
 
 bool MaskClassifier::hasAttentionMask() {

@@ -87,18 +87,24 @@ public:
   /// attention with `heads` heads. Equal terms are evaluated once.
   const Result &classify(ArrayRef<MaskTerm> terms, int64_t heads);
 
+  /// Whether `guard`, which broadcasts to [batch, heads, queries, 1], is true
+  /// for the queries that see no key of a mask with this meaning, and for no
+  /// others. Returns why not.
+  std::string checkRowGuard(Value guard, const Result &mask);
+
 private:
   struct Slice;
   struct Witness;
   struct Scores;
 
   Result evaluate(ArrayRef<MaskTerm> terms, int64_t heads);
+  void evaluate(ArrayRef<MaskTerm> terms, int64_t heads, Slice &slice,
+                Result &result);
   std::string collectSlice(ArrayRef<Value> roots, Slice &slice);
   std::string evaluateOn(Value value, const Slice &slice,
                          const Witness &witness, reference::Tensor &result);
-  std::string applyTerms(ArrayRef<MaskTerm> terms, int64_t heads,
-                         const Slice &slice, const Witness &witness,
-                         Scores &scores);
+  std::string applyTerms(ArrayRef<MaskTerm> terms, int64_t heads, Slice &slice,
+                         const Witness &witness, Scores &scores);
   std::string checkWitness(const Witness &witness, const Scores &scores,
                            Result &result);
   static void checkEmptyRow(ArrayRef<float> row, bool areReplaced,

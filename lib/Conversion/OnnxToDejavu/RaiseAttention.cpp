@@ -122,7 +122,12 @@ std::string RaiseAttention::match(onnx::SoftmaxOp core, MaskClassifier &masks,
   candidate.window = mask.window;
   candidate.slopes = mask.slopes;
   candidate.rows = classifyMaskedRows(match, mask, candidate.differs);
-  return "";
+  if (match.rowGuard) {
+    reason = masks.checkRowGuard(match.rowGuard, mask);
+    candidate.rows = MaskedRows::zero;
+    candidate.differs = false;
+  }
+  return reason;
 }
 
 /// Checks that a cache can hold keys and values, and that they come out of the
@@ -171,7 +176,8 @@ Value RaiseAttention::raise(IRRewriter &rewriter, LaneBuilder &lanes,
                             Value starts) {
   const AttentionMatch &match = candidate.match;
   // Everything that is needed is defined where the result is.
-  rewriter.setInsertionPointAfter(match.output.getDefiningOp());
+  Value output = match.rowGuard ? match.guardedOutput : match.output;
+  rewriter.setInsertionPointAfter(output.getDefiningOp());
   Location loc = match.core->getLoc();
   double scale = match.scale;
   Value query = mergeHeads(rewriter, lanes, loc, match.query, *shapes, &scale);
@@ -190,7 +196,7 @@ Value RaiseAttention::raise(IRRewriter &rewriter, LaneBuilder &lanes,
       candidate.slopes.empty()
           ? DenseF32ArrayAttr()
           : rewriter.getDenseF32ArrayAttr(candidate.slopes));
-  replaceWithMerged(rewriter, match.output, attention.getResult(), match.heads,
+  replaceWithMerged(rewriter, output, attention.getResult(), match.heads,
                     *shapes);
   report(attention, candidate);
   return attention.getNewCache();
