@@ -96,11 +96,23 @@ static LogicalResult normalizeTranspose(const Node &node) {
 }
 
 /// Squeeze and Unsqueeze had their axes as an attribute before opset 13, and
-/// reductions before opset 18.
+/// reductions before opset 18. A scalar is not what ONNX wants as axes, but
+/// what some functions of its own have, and ONNX Runtime takes it.
 static LogicalResult normalizeAxes(const Node &node) {
   SmallVector<Value> operands = llvm::to_vector(node.operands);
   if (auto axes = getInts(node.proto, "axes"))
     operands.push_back(node.graph.createInts(node.proto, *axes));
+  auto type = operands.size() < 2 || !operands[1]
+                  ? RankedTensorType()
+                  : dyn_cast<RankedTensorType>(operands[1].getType());
+  if (type && type.getRank() == 0) {
+    Operation *vector = node.graph.create(
+        node.proto, "Reshape",
+        {operands[1], node.graph.createInts(node.proto, -1)}, {});
+    if (!vector)
+      return failure();
+    operands[1] = vector->getResult(0);
+  }
   return node.createAs(node.proto.op_type(), operands, {"axes"});
 }
 

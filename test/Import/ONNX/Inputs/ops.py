@@ -73,6 +73,13 @@ def nn(folder):
 
 
 @case
+def scalar_axes(folder):
+    return chain([("Unsqueeze", ["X", "one"], {}),
+                  ("ReduceSum", ["Unsqueeze", "one"], {})],
+                 [value("X", ["N", 8])], [scalar("one", 1)])
+
+
+@case
 def tensor(folder):
     x = value("X", ["N", 1, 8])
     result = chain([
