@@ -279,8 +279,11 @@ private:
 void addElementwise(LoweringTable &table);
 void addActivations(LoweringTable &table);
 void addCompare(LoweringTable &table);
+void addControlFlow(LoweringTable &table);
+void addConvolutions(LoweringTable &table);
 void addReductions(LoweringTable &table);
 void addProducts(LoweringTable &table);
+void addQuantisation(LoweringTable &table);
 void addMovement(LoweringTable &table);
 void addIndexing(LoweringTable &table);
 void addShapes(LoweringTable &table);
@@ -302,6 +305,17 @@ inline Type getElement(Value old) {
 }
 /// The signless element type that stands for that of a value.
 inline Type getStored(Value old) { return getSignless(getElement(old)); }
+
+/// For each of `rank` axes whether `axes`, a tensor of known length whose
+/// elements are known only at run time, names it. Null if the length is not
+/// known.
+std::optional<SmallVector<Value>> getFlags(Lowering &b, Value axes,
+                                           int64_t rank);
+/// The `count` dimensions that `flags` does not mark, in order.
+Dims getUnmarked(Lowering &b, ArrayRef<Dim> dims, ArrayRef<Value> flags,
+                 int64_t count);
+/// Checks that `to` has as many elements as `from`.
+void checkSameSize(Lowering &b, ArrayRef<Dim> from, ArrayRef<Dim> to);
 
 /// Conversion of one element, as Cast has it.
 Value castElement(Lowering &b, Value scalar, Type from, Type to);

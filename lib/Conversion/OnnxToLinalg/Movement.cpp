@@ -130,6 +130,31 @@ static Extent makeExtent(Lowering &b, Dim start, Dim end, Dim step, Dim dim) {
   return {Dim(first), step, Dim(b.select(isSome, count, zero))};
 }
 
+/// Makes of the starts, ends and steps of the axes `places` those of all axes.
+static void spreadOverAxes(Lowering &b, ArrayRef<Dim> places,
+                           ArrayRef<Dim> dims, Dims &starts, Dims &ends,
+                           Dims &steps) {
+  auto rank = static_cast<int64_t>(dims.size());
+  Dims allStarts(rank, b.number(0)), allEnds(dims), allSteps(rank, b.number(1));
+  for (auto [number, place] : llvm::enumerate(places)) {
+    Value named = b.value(b.wrapNegative(place, b.number(rank)));
+    b.check(b.compare(arith::CmpIPredicate::ult, named, b.index(rank)),
+            "axes within the rank");
+    for (int64_t axis = 0; axis < rank; ++axis) {
+      Value isThis = b.compare(arith::CmpIPredicate::eq, named, b.index(axis));
+      auto choose = [&](Dim value, Dim &of) {
+        of = Dim(b.select(isThis, b.value(value), b.value(of)));
+      };
+      choose(starts[number], allStarts[axis]);
+      choose(ends[number], allEnds[axis]);
+      choose(steps[number], allSteps[axis]);
+    }
+  }
+  starts = allStarts;
+  ends = allEnds;
+  steps = allSteps;
+}
+
 static LogicalResult lowerSlice(onnx::SliceOp op, Lowering &b) {
   Value data = b.get(op.getData());
   Dims dims = b.getDims(data);
@@ -138,17 +163,6 @@ static LogicalResult lowerSlice(onnx::SliceOp op, Lowering &b) {
   auto ends = b.readElements(op.getEnds());
   if (!starts || !ends || starts->size() != ends->size())
     return b.fail("expected starts and ends of equal, known length");
-  SmallVector<int64_t> axes;
-  if (op.getAxes()) {
-    auto known = b.getConstant(op.getAxes());
-    if (!known || known->size() != starts->size())
-      return b.fail("expected axes that are known when compiling");
-    for (int64_t axis : *known)
-      axes.push_back(getAxis(axis, rank));
-  } else {
-    for (size_t axis = 0; axis < starts->size(); ++axis)
-      axes.push_back(axis);
-  }
   Dims steps(starts->size(), b.number(1));
   if (op.getSteps()) {
     auto known = b.readElements(op.getSteps());
@@ -156,6 +170,23 @@ static LogicalResult lowerSlice(onnx::SliceOp op, Lowering &b) {
       return b.fail("expected as many steps as starts");
     steps = *known;
   }
+  SmallVector<int64_t> axes;
+  if (op.getAxes()) {
+    auto places = b.readElements(op.getAxes());
+    if (!places || places->size() != starts->size())
+      return b.fail("expected as many axes as starts");
+    if (auto known = b.getConstant(op.getAxes())) {
+      for (int64_t axis : *known)
+        axes.push_back(getAxis(axis, rank));
+    } else {
+      // Axes that are known at run time: every axis has a start, an end and a
+      // step, those of the tensor unless one is named for it.
+      spreadOverAxes(b, *places, dims, *starts, *ends, steps);
+    }
+  }
+  if (axes.empty())
+    for (size_t axis = 0; axis < starts->size(); ++axis)
+      axes.push_back(axis);
   Dims offsets(rank, b.number(0)), strides(rank, b.number(1)), sizes = dims;
   bool isPlain = true;
   for (auto [place, axis] : llvm::enumerate(axes)) {

@@ -222,8 +222,8 @@ static LogicalResult lowerLayerNorm(onnx::LayerNormalizationOp op,
       invertRoot(b, moments.variance, op.getEpsilon().convertToDouble());
   b.set(op.getY(), finish(b, wide, moments.mean, factor, b.get(op.getScale()),
                           op.getB() ? b.get(op.getB()) : Value(), stored));
-  for (auto [rest, value] :
-       llvm::zip(op.getRest(), ArrayRef<Value>{moments.mean, factor}))
+  Value statistics[] = {moments.mean, factor};
+  for (auto [rest, value] : llvm::zip(op.getRest(), statistics))
     b.set(rest, convert(b, value, getStored(rest)));
   return success();
 }

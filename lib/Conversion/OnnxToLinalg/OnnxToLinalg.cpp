@@ -12,6 +12,7 @@
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/MapVector.h"
@@ -33,6 +34,9 @@ LoweringTable::LoweringTable() {
   addElementwise(*this);
   addActivations(*this);
   addCompare(*this);
+  addControlFlow(*this);
+  addConvolutions(*this);
+  addQuantisation(*this);
   addReductions(*this);
   addProducts(*this);
   addMovement(*this);
@@ -107,6 +111,18 @@ static LogicalResult checkSupported(ModuleOp module,
   return diag;
 }
 
+/// Whether a function has been lowered already.
+static bool isLowered(func::FuncOp function) {
+  return function
+      .walk([](Operation *op) {
+        return isa_and_present<linalg::LinalgDialect, tensor::TensorDialect,
+                               memref::MemRefDialect>(op->getDialect())
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
 /// Replaces a dense function's body of onnx ops.
 static LogicalResult lowerFunction(func::FuncOp function) {
   SmallVector<Type> inputs, results;
@@ -177,7 +193,8 @@ struct ConvertOnnxToLinalg
     ModuleOp module = getOperation();
     SmallVector<func::FuncOp> functions;
     for (auto function : module.getOps<func::FuncOp>())
-      if (function->hasAttr(kDenseAttrName) && !function.isExternal())
+      if (function->hasAttr(kDenseAttrName) && !function.isExternal() &&
+          !isLowered(function))
         functions.push_back(function);
     if (failed(checkSupported(module, functions)))
       return signalPassFailure();

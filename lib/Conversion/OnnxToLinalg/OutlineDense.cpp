@@ -161,9 +161,8 @@ void OutlineDense::outline(func::FuncOp function, SymbolTable &symbols) {
     return;
   // In order of levels: weights first, then groups and the others in turns.
   Operation *end = block.getTerminator();
-  for (Operation &op : llvm::make_early_inc_range(block.without_terminator()))
-    if (isa<LoadWeightOp>(op))
-      op.moveBefore(end);
+  for (LoadWeightOp load : llvm::to_vector(block.getOps<LoadWeightOp>()))
+    load->moveBefore(end);
   for (unsigned level = 0; level <= highest; ++level) {
     for (Operation *op : groups[level])
       op->moveBefore(end);

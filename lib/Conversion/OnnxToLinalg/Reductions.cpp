@@ -19,6 +19,8 @@ namespace {
 /// What a reduction folds.
 struct Axes {
   SmallVector<bool> reduced;
+  /// The same of axes that are known only at run time.
+  SmallVector<Value> flags;
   bool keepsDims = true;
   bool isNoop = false;
 };
@@ -37,8 +39,13 @@ static FailureOr<Axes> getAxes(OpT op, Lowering &b) {
     if (auto type = dyn_cast<RankedTensorType>(op.getAxes().getType());
         type.hasStaticShape() && type.getNumElements() == 0)
       known = SmallVector<int64_t>();
-  if (!known)
-    return b.fail("expected axes that are known when compiling");
+  if (!known) {
+    std::optional<SmallVector<Value>> flags = getFlags(b, op.getAxes(), rank);
+    if (!flags)
+      return b.fail("expected a known number of axes");
+    axes.flags = *flags;
+    return axes;
+  }
   axes.isNoop = known->empty() && op.getNoopWithEmptyAxes();
   axes.reduced.assign(rank, known->empty() && !axes.isNoop);
   for (int64_t axis : *known)
@@ -47,10 +54,16 @@ static FailureOr<Axes> getAxes(OpT op, Lowering &b) {
 }
 
 /// The result of a reduction, whose axes are 1, as the op has it.
-static Value dropAxes(Lowering &b, Value reduced, const Axes &axes) {
+static Value dropAxes(Lowering &b, Value reduced, const Axes &axes,
+                      int64_t rank) {
   if (axes.keepsDims)
     return reduced;
   Dims dims;
+  if (!axes.flags.empty()) {
+    dims = getUnmarked(b, b.getDims(reduced), axes.flags, rank);
+    checkSameSize(b, b.getDims(reduced), dims);
+    return b.reshape(reduced, dims);
+  }
   for (auto [axis, dim] : llvm::enumerate(b.getDims(reduced)))
     if (!axes.reduced[axis])
       dims.push_back(dim);
@@ -60,10 +73,33 @@ static Value dropAxes(Lowering &b, Value reduced, const Axes &axes) {
 /// The number of elements that become one.
 static Dim countReduced(Lowering &b, Value data, const Axes &axes) {
   Dims dims;
-  for (auto [axis, dim] : llvm::enumerate(b.getDims(data)))
-    if (axes.reduced[axis])
+  for (auto [axis, dim] : llvm::enumerate(b.getDims(data))) {
+    if (!axes.flags.empty())
+      dims.push_back(Dim(b.select(axes.flags[axis], b.value(dim), b.index(1))));
+    else if (axes.reduced[axis])
       dims.push_back(dim);
+  }
   return b.product(dims);
+}
+
+/// Folds the elements of `data` along axes, which become 1.
+static Value fold(Lowering &b, Value data, const Axes &axes, Value init,
+                  Lowering::Body body) {
+  if (axes.flags.empty())
+    return b.reduce(data, axes.reduced, init, body);
+  // Which elements belong together is known only at run time.
+  Dims dims = b.getDims(data), kept;
+  for (auto [dim, flag] : llvm::zip_equal(dims, axes.flags))
+    kept.push_back(Dim(b.select(flag, b.index(1), b.value(dim))));
+  Value result = b.fill(kept, init);
+  result = b.loop(dims, result, [&](ValueRange at, ValueRange carried) {
+    SmallVector<Value> to;
+    for (auto [place, flag] : llvm::zip_equal(at, axes.flags))
+      to.push_back(b.select(flag, b.index(0), place));
+    Value next = body({b.extract(data, at), b.extract(carried[0], to)});
+    return SmallVector<Value>{b.insert(next, carried[0], to)};
+  })[0];
+  return b.recordDims(result, kept);
 }
 
 //===----------------------------------------------------------------------===//
@@ -83,22 +119,21 @@ static LogicalResult lowerSum(OpT op, Lowering &b, Type accumulator,
     return failure();
   Value data = b.get(op.getData());
   bool isFloat = isa<FloatType>(accumulator);
-  Value sum =
-      b.reduce(data, axes->reduced, b.constant(accumulator, isProduct ? 1 : 0),
-               [&](ValueRange x) -> Value {
-                 Value element = before(x[0]);
-                 if (isProduct && isFloat)
-                   return arith::MulFOp::create(b, x[1], element);
-                 if (isProduct)
-                   return arith::MulIOp::create(b, x[1], element);
-                 if (isFloat)
-                   return arith::AddFOp::create(b, x[1], element);
-                 return arith::AddIOp::create(b, x[1], element);
-               });
+  Value sum = fold(b, data, *axes, b.constant(accumulator, isProduct ? 1 : 0),
+                   [&](ValueRange x) -> Value {
+                     Value element = before(x[0]);
+                     if (isProduct && isFloat)
+                       return arith::MulFOp::create(b, x[1], element);
+                     if (isProduct)
+                       return arith::MulIOp::create(b, x[1], element);
+                     if (isFloat)
+                       return arith::AddFOp::create(b, x[1], element);
+                     return arith::AddIOp::create(b, x[1], element);
+                   });
   Type stored = getStored(op.getReduced());
   Value result = b.map(b.getDims(sum), stored, sum,
                        [&](ValueRange x) { return after(x[0]); });
-  b.set(op.getReduced(), dropAxes(b, result, *axes));
+  b.set(op.getReduced(), dropAxes(b, result, *axes, getRank(op.getReduced())));
   return success();
 }
 
@@ -221,15 +256,15 @@ static LogicalResult lowerReduceLogSum(onnx::ReduceLogSumOp op, Lowering &b) {
 
 /// The extremes of `data` along axes, in its own type.
 static Value reduceExtreme(Lowering &b, Value data, Type element,
-                           ArrayRef<bool> reduced, bool isMax) {
+                           const Axes &axes, bool isMax) {
   bool isUnsignedType = isUnsigned(element);
   Type compute = getSumType(element);
-  return b.reduce(data, reduced, extremeOf(b, compute, isUnsignedType, isMax),
-                  [&](ValueRange x) {
-                    Value wide = b.widen(x[0]);
-                    return isMax ? largest(b, x[1], wide, isUnsignedType)
-                                 : smallest(b, x[1], wide, isUnsignedType);
-                  });
+  return fold(b, data, axes, extremeOf(b, compute, isUnsignedType, isMax),
+              [&](ValueRange x) {
+                Value wide = b.widen(x[0]);
+                return isMax ? largest(b, x[1], wide, isUnsignedType)
+                             : smallest(b, x[1], wide, isUnsignedType);
+              });
 }
 
 template <typename OpT, bool isMax>
@@ -238,12 +273,11 @@ static LogicalResult lowerReduceExtreme(OpT op, Lowering &b) {
   if (failed(axes))
     return failure();
   Type element = getElement(op.getData()), stored = getSignless(element);
-  Value result =
-      reduceExtreme(b, b.get(op.getData()), element, axes->reduced, isMax);
+  Value result = reduceExtreme(b, b.get(op.getData()), element, *axes, isMax);
   if (getSumType(element) != stored)
     result = b.map(b.getDims(result), stored, result,
                    [&](ValueRange x) { return b.narrow(x[0], stored); });
-  b.set(op.getReduced(), dropAxes(b, result, *axes));
+  b.set(op.getReduced(), dropAxes(b, result, *axes, getRank(op.getReduced())));
   return success();
 }
 
@@ -257,7 +291,7 @@ static LogicalResult lowerReduceLogSumExp(onnx::ReduceLogSumExpOp op,
   data = b.map(b.getDims(data), sum, data, [&](ValueRange x) {
     return b.toFloat(x[0], sum, isUnsigned(element));
   });
-  Value top = reduceExtreme(b, data, sum, axes->reduced, /*isMax=*/true);
+  Value top = reduceExtreme(b, data, sum, *axes, /*isMax=*/true);
   // An infinite extreme would give the difference of infinities.
   top = b.map(b.getDims(top), sum, top, [&](ValueRange x) {
     Value size = math::AbsFOp::create(b, x[0]);
@@ -269,17 +303,16 @@ static LogicalResult lowerReduceLogSumExp(onnx::ReduceLogSumExpOp op,
       b.map(b.getDims(data), sum, {data, top}, [&](ValueRange x) -> Value {
         return math::ExpOp::create(b, arith::SubFOp::create(b, x[0], x[1]));
       });
-  Value total =
-      b.reduce(powers, axes->reduced, b.zero(sum), [&](ValueRange x) -> Value {
-        return arith::AddFOp::create(b, x[1], x[0]);
-      });
+  Value total = fold(b, powers, *axes, b.zero(sum), [&](ValueRange x) -> Value {
+    return arith::AddFOp::create(b, x[1], x[0]);
+  });
   Value result = b.map(b.getDims(total), getSignless(element), {total, top},
                        [&](ValueRange x) {
                          Value log = math::LogOp::create(b, x[0]);
                          log = arith::AddFOp::create(b, log, x[1]);
                          return castElement(b, log, sum, element);
                        });
-  b.set(op.getReduced(), dropAxes(b, result, *axes));
+  b.set(op.getReduced(), dropAxes(b, result, *axes, getRank(op.getReduced())));
   return success();
 }
 
@@ -343,7 +376,7 @@ static LogicalResult lowerArg(OpT op, Lowering &b) {
     });
     return b.fromIndex(best[0], b.getI64Type());
   });
-  b.set(op.getReduced(), dropAxes(b, result, axes));
+  b.set(op.getReduced(), dropAxes(b, result, axes, getRank(op.getReduced())));
   return success();
 }
 
@@ -423,18 +456,70 @@ static LogicalResult lowerTopK(onnx::TopKOp op, Lowering &b) {
 // Running sums
 //===----------------------------------------------------------------------===//
 
+/// `x + y` or `x * y`.
+static Value accumulate(Lowering &b, Value x, Value y, bool isProduct) {
+  if (isa<FloatType>(x.getType()))
+    return isProduct ? arith::MulFOp::create(b, x, y).getResult()
+                     : arith::AddFOp::create(b, x, y).getResult();
+  return isProduct ? arith::MulIOp::create(b, x, y).getResult()
+                   : arith::AddIOp::create(b, x, y).getResult();
+}
+
+/// The same along an axis that is known only at run time: each element is made
+/// of the one before it along that axis.
+template <typename OpT>
+static LogicalResult lowerCumulativeAnywhere(OpT op, Lowering &b,
+                                             bool isProduct) {
+  Value data = b.get(op.getX());
+  Dims dims = b.getDims(data);
+  Type stored = getStored(op.getX()), compute = getComputeType(stored);
+  auto flags = getFlags(b, op.getAxis(), dims.size());
+  if (!flags)
+    return b.fail("expected an axis of one element");
+  Value result = b.empty(dims, stored);
+  result = b.loop(dims, result, [&](ValueRange turn, ValueRange carried) {
+    SmallVector<Value> at(turn), last;
+    Value isFirst = b.truth(false);
+    for (auto [axis, place] : llvm::enumerate(at)) {
+      Value flag = (*flags)[axis];
+      Value isStart =
+          b.compare(arith::CmpIPredicate::eq, turn[axis], b.index(0));
+      isFirst = arith::OrIOp::create(b, isFirst,
+                                     arith::AndIOp::create(b, isStart, flag));
+      if (op.getReverse())
+        place = b.value(b.sub(b.sub(dims[axis], b.number(1)), Dim(turn[axis])));
+      Value before =
+          b.value(b.add(Dim(place), b.number(op.getReverse() ? 1 : -1)));
+      last.push_back(b.select(flag, before, place));
+    }
+    Value x = b.widen(b.extract(data, at));
+    Value start = b.constant(compute, isProduct ? 1 : 0);
+    Value sum = b.choose(
+        isFirst, [&]() -> Value { return op.getExclusive() ? start : x; },
+        [&]() -> Value {
+          Value before = b.widen(b.extract(carried[0], last));
+          Value next = op.getExclusive() ? b.widen(b.extract(data, last)) : x;
+          return accumulate(b, before, next, isProduct);
+        });
+    return SmallVector<Value>{b.insert(b.narrow(sum, stored), carried[0], at)};
+  })[0];
+  b.set(op.getY(), b.recordDims(result, dims));
+  return success();
+}
+
 template <typename OpT, bool isProduct>
 static LogicalResult lowerCumulative(OpT op, Lowering &b) {
   Value data = b.get(op.getX());
   Dims dims = b.getDims(data), outer = dims;
   Type stored = getStored(op.getX()), compute = getComputeType(stored);
   auto axes = b.getConstant(op.getAxis());
-  if (!axes || axes->size() != 1)
-    return b.fail("expected an axis that is known when compiling");
+  if (dims.size() == 1)
+    axes = SmallVector<int64_t>{0};
+  if (!axes)
+    return lowerCumulativeAnywhere(op, b, isProduct);
   int64_t axis = getAxis(axes->front(), dims.size());
   outer[axis] = b.number(1);
   bool isReverse = op.getReverse(), isExclusive = op.getExclusive();
-  bool isFloat = isa<FloatType>(stored);
   SmallVector<Value> result{b.empty(dims, stored)};
   result = b.loop(outer, result, [&](ValueRange indices, ValueRange carried) {
     SmallVector<Value> state(carried);
@@ -446,13 +531,8 @@ static LogicalResult lowerCumulative(OpT op, Lowering &b) {
         Value last = arith::SubIOp::create(b, b.value(dims[axis]), b.index(1));
         places[axis] = arith::SubIOp::create(b, last, turn);
       }
-      Value x = b.widen(b.extract(data, places)), next;
-      if (isFloat)
-        next = isProduct ? arith::MulFOp::create(b, s[1], x).getResult()
-                         : arith::AddFOp::create(b, s[1], x).getResult();
-      else
-        next = isProduct ? arith::MulIOp::create(b, s[1], x).getResult()
-                         : arith::AddIOp::create(b, s[1], x).getResult();
+      Value x = b.widen(b.extract(data, places));
+      Value next = accumulate(b, s[1], x, isProduct);
       Value stays = b.narrow(isExclusive ? s[1] : next, stored);
       return SmallVector<Value>{b.insert(stays, s[0], places), next};
     });

@@ -364,6 +364,49 @@ static void fitDims(Lowering &b, ArrayRef<Dim> from, Dims &to, int64_t open) {
   b.checkEqual(b.mul(to[open], divisor), total, expected);
 }
 
+void dense::checkSameSize(Lowering &b, ArrayRef<Dim> from, ArrayRef<Dim> to) {
+  Dims wanted(to);
+  fitDims(b, from, wanted, /*open=*/-1);
+}
+
+//===----------------------------------------------------------------------===//
+// Axes that are known at run time
+//===----------------------------------------------------------------------===//
+
+std::optional<SmallVector<Value>> dense::getFlags(Lowering &b, Value axes,
+                                                  int64_t rank) {
+  std::optional<Dims> elements = b.readElements(axes);
+  if (!elements)
+    return std::nullopt;
+  SmallVector<Value> flags(rank, b.truth(false));
+  for (Dim element : *elements) {
+    Value place = b.value(b.wrapNegative(element, b.number(rank)));
+    b.check(b.compare(arith::CmpIPredicate::ult, place, b.index(rank)),
+            "axes within the rank");
+    for (auto [axis, flag] : llvm::enumerate(flags)) {
+      Value isThis = b.compare(arith::CmpIPredicate::eq, place, b.index(axis));
+      flag = arith::OrIOp::create(b, flag, isThis);
+    }
+  }
+  return flags;
+}
+
+Dims dense::getUnmarked(Lowering &b, ArrayRef<Dim> dims, ArrayRef<Value> flags,
+                        int64_t count) {
+  SmallVector<Value> result(count, b.index(1));
+  Value next = b.index(0);
+  for (auto [dim, flag] : llvm::zip_equal(dims, flags)) {
+    Value isKept = arith::XOrIOp::create(b, flag, b.truth(true));
+    for (auto [place, size] : llvm::enumerate(result)) {
+      Value isHere = b.compare(arith::CmpIPredicate::eq, next, b.index(place));
+      isHere = arith::AndIOp::create(b, isHere, isKept);
+      size = b.select(isHere, b.value(dim), size);
+    }
+    next = b.select(isKept, arith::AddIOp::create(b, next, b.index(1)), next);
+  }
+  return Dims(result.begin(), result.end());
+}
+
 static LogicalResult lowerReshape(onnx::ReshapeOp op, Lowering &b) {
   Value data = b.get(op.getData());
   Dims from = b.getDims(data);
@@ -448,8 +491,15 @@ static LogicalResult lowerSqueeze(onnx::SqueezeOp op, Lowering &b) {
   SmallVector<bool> isGone(rank, false);
   if (op.getAxes()) {
     auto axes = b.getConstant(op.getAxes());
-    if (!axes)
-      return b.fail("expected axes that are known when compiling");
+    if (!axes) {
+      auto flags = getFlags(b, op.getAxes(), rank);
+      if (!flags)
+        return b.fail("expected a known number of axes");
+      Dims result = getUnmarked(b, dims, *flags, getRank(op.getSqueezed()));
+      checkSameSize(b, dims, result);
+      b.set(op.getSqueezed(), b.reshape(data, result));
+      return success();
+    }
     for (int64_t axis : *axes)
       isGone[getAxis(axis, rank)] = true;
   } else {
@@ -473,8 +523,26 @@ static LogicalResult lowerUnsqueeze(onnx::UnsqueezeOp op, Lowering &b) {
   Value data = b.get(op.getData());
   Dims dims = b.getDims(data), result;
   auto axes = b.getConstant(op.getAxes());
-  if (!axes)
-    return b.fail("expected axes that are known when compiling");
+  if (!axes) {
+    int64_t wanted = getRank(op.getExpanded());
+    auto flags = getFlags(b, op.getAxes(), wanted);
+    if (!flags)
+      return b.fail("expected a known number of axes");
+    // Each place takes the next dimension, unless it is a new one.
+    Value next = b.index(0);
+    for (Value flag : *flags) {
+      Value size = b.index(1);
+      for (auto [axis, dim] : llvm::enumerate(dims))
+        size =
+            b.select(b.compare(arith::CmpIPredicate::eq, next, b.index(axis)),
+                     b.value(dim), size);
+      result.push_back(Dim(b.select(flag, b.index(1), size)));
+      next = b.select(flag, next, arith::AddIOp::create(b, next, b.index(1)));
+    }
+    checkSameSize(b, dims, result);
+    b.set(op.getExpanded(), b.reshape(data, result));
+    return success();
+  }
   int64_t rank = dims.size() + axes->size();
   SmallVector<bool> isNew(rank, false);
   for (int64_t axis : *axes)

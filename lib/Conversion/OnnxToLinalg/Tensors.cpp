@@ -254,6 +254,10 @@ Value Lowering::transpose(Value tensor, ArrayRef<int64_t> permutation) {
 
 Value Lowering::slice(Value tensor, ArrayRef<Dim> offsets, ArrayRef<Dim> dims) {
   auto type = cast<RankedTensorType>(tensor.getType());
+  // What is empty has no place in a tensor.
+  auto isEmpty = [](Dim dim) { return getNumber(dim) == 0; };
+  if (llvm::any_of(dims, isEmpty))
+    return empty(dims, type.getElementType());
   return recordDims(tensor::ExtractSliceOp::create(
                         *this, getType(dims, type.getElementType()), tensor,
                         offsets, dims,
@@ -264,6 +268,8 @@ Value Lowering::slice(Value tensor, ArrayRef<Dim> offsets, ArrayRef<Dim> dims) {
 
 Value Lowering::insertSlice(Value part, Value into, ArrayRef<Dim> offsets) {
   Dims dims = getDims(part);
+  if (llvm::any_of(dims, [](Dim dim) { return getNumber(dim) == 0; }))
+    return into;
   Value result = tensor::InsertSliceOp::create(
       *this, part, into, offsets, dims,
       SmallVector<OpFoldResult>(dims.size(), number(1)));

@@ -139,3 +139,64 @@ func.func @other(%x: tensor<4xf32>) -> tensor<4xf32> {
   %y = onnx.Relu(%x) : (tensor<4xf32>) -> tensor<4xf32>
   return %y : tensor<4xf32>
 }
+
+// -----
+
+// Padded first; the places of the result are the innermost loops.
+// CHECK: affine_map<(d0, d1, d2, d3, d4, d5) -> (d0, d1, d3, d5 * 2 + d4)>
+// CHECK-LABEL: func.func private @convolution(
+// CHECK:         tensor.insert_slice
+// CHECK:         linalg.generic {{.*}} iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction", "parallel"]
+func.func private @convolution(%x: tensor<?x4x9xf32>, %w: tensor<6x4x3xf32>) -> tensor<?x6x5xf32> attributes {dejavu.dense} {
+  %y = onnx.Conv(%x, %w) {pads = array<i64: 1, 1>, strides = array<i64: 2>} : (tensor<?x4x9xf32>, tensor<6x4x3xf32>) -> tensor<?x6x5xf32>
+  return %y : tensor<?x6x5xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func private @quantise(
+// CHECK:         arith.divf
+// CHECK:         math.roundeven
+// CHECK:         arith.minimumf
+// CHECK:         arith.trunci
+func.func private @quantise(%x: tensor<8xf32>, %s: tensor<f32>, %z: tensor<i8>) -> tensor<8xi8> attributes {dejavu.dense} {
+  %y = onnx.QuantizeLinear(%x, %s, %z) {axis = 0 : i64} : (tensor<8xf32>, tensor<f32>, tensor<i8>) -> tensor<8xi8>
+  return %y : tensor<8xi8>
+}
+
+// -----
+
+// CHECK-LABEL: func.func private @branch(
+// CHECK:         scf.if
+// CHECK:           arith.addf
+// CHECK:           bufferization.alloc_tensor() copy
+// CHECK:         else
+func.func private @branch(%c: tensor<i1>, %x: tensor<4xf32>) -> tensor<4xf32> attributes {dejavu.dense} {
+  %y = onnx.If(%c) then {
+    %z = onnx.Add(%x, %x) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    onnx.Yield(%z) : (tensor<4xf32>) -> ()
+  } else {
+    onnx.Yield(%x) : (tensor<4xf32>) -> ()
+  } : (tensor<i1>) -> tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+
+// -----
+
+// What is carried stays where it is, what is stacked goes into a buffer of as
+// many turns as there can be.
+// CHECK-LABEL: func.func private @loop(
+// CHECK:         tensor.empty(%{{.*}}) : tensor<?x4xf32>
+// CHECK:         scf.while
+// CHECK:         do
+// CHECK:           bufferization.materialize_in_destination
+// CHECK:           tensor.insert_slice
+// CHECK:         tensor.extract_slice
+func.func private @loop(%n: tensor<i64>, %x: tensor<4xf32>) -> (tensor<4xf32>, tensor<?x4xf32>) attributes {dejavu.dense} {
+  %y:2 = onnx.Loop(%x) max(%n) {
+  ^bb0(%i: tensor<i64>, %c: tensor<i1>, %v: tensor<4xf32>):
+    %w = onnx.Add(%v, %v) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    onnx.Yield(%c, %w, %w) : (tensor<i1>, tensor<4xf32>, tensor<4xf32>) -> ()
+  } : (tensor<i64>, tensor<4xf32>) -> (tensor<4xf32>, tensor<?x4xf32>)
+  return %y#0, %y#1 : tensor<4xf32>, tensor<?x4xf32>
+}

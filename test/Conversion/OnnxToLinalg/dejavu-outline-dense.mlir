@@ -38,3 +38,20 @@ func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
   %y = onnx.Relu(%x) : (tensor<4xf32>) -> tensor<4xf32>
   return %y : tensor<4xf32>
 }
+
+// -----
+
+// Weights come first, however many.
+// CHECK-LABEL: func.func @forward(
+// CHECK:         %[[A:.*]] = dejavu.load_weight @a
+// CHECK:         %[[B:.*]] = dejavu.load_weight @b
+// CHECK:         call @forward_dense(%{{.*}}, %[[A]], %[[B]])
+dejavu.weight @a : tensor<4xf32> from #dejavu.source<"w", offset = 0, length = 16>
+dejavu.weight @b : tensor<4xf32> from #dejavu.source<"w", offset = 16, length = 16>
+func.func @forward(%x: tensor<4xf32>) -> tensor<4xf32> attributes {dejavu.entry = #dejavu.entry<forward>} {
+  %a = dejavu.load_weight @a : tensor<4xf32>
+  %y = onnx.Add(%x, %a) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  %b = dejavu.load_weight @b : tensor<4xf32>
+  %z = onnx.Mul(%y, %b) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %z : tensor<4xf32>
+}
