@@ -379,12 +379,17 @@ static std::string matchProbabilities(onnx::SoftmaxOp softmax,
   match.output = unfoldHeads(product, shapes);
   if (!match.output)
     return "the result is not [batch, heads, queries, features]";
-  auto where = getOnlyUser<onnx::WhereOp>(match.output);
-  if (where && where.getY() == match.output &&
-      where.getType() == match.output.getType() &&
+  Value guarded = match.output;
+  auto transpose = getOnlyUser<onnx::TransposeOp>(guarded);
+  if (transpose && transpose.getPerm() == ArrayRef<int64_t>{0, 2, 1, 3})
+    guarded = transpose;
+  auto where = getOnlyUser<onnx::WhereOp>(guarded);
+  if (where && where.getY() == guarded &&
+      where.getType() == guarded.getType() &&
       evaluateNumber(where.getX()) == 0.0) {
     match.rowGuard = where.getCondition();
     match.guardedOutput = where;
+    match.isGuardSplit = guarded != match.output;
   }
   return "";
 }
@@ -598,23 +603,26 @@ Value dejavu::mergeHeads(OpBuilder &builder, LaneBuilder &lanes, Location loc,
 
 void dejavu::replaceWithMerged(OpBuilder &builder, Value output,
                                Value activation, int64_t heads,
-                               const SymbolicShapes &shapes) {
+                               const SymbolicShapes &shapes, bool isSplit) {
   const Dims *dims = shapes.getShape(output);
-  for (Operation *user : output.getUsers()) {
-    auto transpose = dyn_cast<onnx::TransposeOp>(user);
-    if (!transpose || !dims ||
-        transpose.getPerm() != ArrayRef<int64_t>{0, 2, 1, 3})
-      continue;
-    for (Operation *next : transpose.getTransposed().getUsers()) {
-      auto reshape = dyn_cast<onnx::ReshapeOp>(next);
-      if (reshape && shapes.hasShape(reshape, {(*dims)[0], (*dims)[2],
-                                               (*dims)[1] * (*dims)[3]})) {
-        // What is dead now is erased later: the shapes of values that are gone
-        // would be taken for those of new ones.
+  // What is dead now is erased later: the shapes of values that are gone would
+  // be taken for those of new ones.
+  auto replaceReshapes = [&](Value split, int64_t steps, int64_t count) {
+    for (Operation *user : split.getUsers()) {
+      auto reshape = dyn_cast<onnx::ReshapeOp>(user);
+      if (reshape && shapes.hasShape(reshape, {(*dims)[0], (*dims)[steps],
+                                               (*dims)[count] * (*dims)[3]}))
         reshape.getResult().replaceAllUsesWith(activation);
-      }
     }
-  }
+  };
+  if (dims && isSplit)
+    replaceReshapes(output, 1, 2);
+  if (dims && !isSplit)
+    for (Operation *user : output.getUsers()) {
+      auto transpose = dyn_cast<onnx::TransposeOp>(user);
+      if (transpose && transpose.getPerm() == ArrayRef<int64_t>{0, 2, 1, 3})
+        replaceReshapes(transpose, 2, 1);
+    }
   auto type = cast<RankedTensorType>(output.getType());
   Location loc = activation.getLoc();
   auto shapeType = RankedTensorType::get({4}, builder.getI64Type());
@@ -623,13 +631,14 @@ void dejavu::replaceWithMerged(OpBuilder &builder, Value output,
       builder, loc, shapeType,
       DenseElementsAttr::get(shapeType,
                              ArrayRef<int64_t>{0, 0, heads, features}));
-  Value split = onnx::ReshapeOp::create(
+  Value result = onnx::ReshapeOp::create(
       builder, loc,
-      RankedTensorType::get(
-          {type.getDimSize(0), type.getDimSize(2), heads, features},
-          type.getElementType()),
+      RankedTensorType::get({type.getDimSize(0),
+                             type.getDimSize(isSplit ? 1 : 2), heads, features},
+                            type.getElementType()),
       activation, shape);
-  Value merged = onnx::TransposeOp::create(
-      builder, loc, type, split, builder.getDenseI64ArrayAttr({0, 2, 1, 3}));
-  output.replaceAllUsesWith(merged);
+  if (!isSplit)
+    result = onnx::TransposeOp::create(
+        builder, loc, type, result, builder.getDenseI64ArrayAttr({0, 2, 1, 3}));
+  output.replaceAllUsesWith(result);
 }

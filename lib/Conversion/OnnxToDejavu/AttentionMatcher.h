@@ -43,6 +43,8 @@ struct AttentionMatch {
   Value output;
   /// `Where(rowGuard, 0, output)`, if that is what is done to the result.
   Value rowGuard, guardedOutput;
+  /// True if that has the dimensions [batch, queries, heads, features].
+  bool isGuardSplit = false;
   /// What is done to the scores, innermost first.
   SmallVector<MaskTerm> terms;
   /// Scores are clamped to this from below, if there is a clamp.
@@ -82,10 +84,12 @@ Value mergeHeads(OpBuilder &builder, LaneBuilder &lanes, Location loc,
                  const Heads &heads, const SymbolicShapes &shapes,
                  double *scale = nullptr);
 
-/// Replaces [batch, heads, steps, features] by an activation with its heads
-/// merged. Where that is what is done to it, nothing is left to do.
+/// Replaces [batch, heads, steps, features], or [batch, steps, heads, features]
+/// if `isSplit`, by an activation with its heads merged. Where that is what is
+/// done to it, nothing is left to do.
 void replaceWithMerged(OpBuilder &builder, Value output, Value activation,
-                       int64_t heads, const SymbolicShapes &shapes);
+                       int64_t heads, const SymbolicShapes &shapes,
+                       bool isSplit = false);
 
 } // namespace mlir::dejavu
 

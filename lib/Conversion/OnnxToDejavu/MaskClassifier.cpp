@@ -526,7 +526,8 @@ void MaskClassifier::evaluate(ArrayRef<MaskTerm> terms, int64_t heads,
       slope = 0;
 }
 
-std::string MaskClassifier::checkRowGuard(Value guard, const Result &mask) {
+std::string MaskClassifier::checkRowGuard(Value guard, bool isSplit,
+                                          const Result &mask) {
   Slice slice;
   std::string reason = collectSlice({guard}, slice);
   if (!reason.empty())
@@ -541,7 +542,10 @@ std::string MaskClassifier::checkRowGuard(Value guard, const Result &mask) {
       reason = evaluateOn(guard, slice, witness, found);
       if (!reason.empty())
         return "what zeroes queries: " + reason;
-      ArrayRef<int64_t> shape = found.getShape();
+      SmallVector<int64_t> shape(found.getShape());
+      // Without heads it is the same in either order.
+      if (shape.size() == 4 && isSplit)
+        std::swap(shape[1], shape[2]);
       if (shape.size() != 4 || (shape[0] != 1 && shape[0] != batch) ||
           shape[1] != 1 || (shape[2] != 1 && shape[2] != tokens) ||
           shape[3] != 1)

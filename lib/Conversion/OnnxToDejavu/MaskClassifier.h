@@ -87,10 +87,10 @@ public:
   /// attention with `heads` heads. Equal terms are evaluated once.
   const Result &classify(ArrayRef<MaskTerm> terms, int64_t heads);
 
-  /// Whether `guard`, which broadcasts to [batch, heads, queries, 1], is true
-  /// for the queries that see no key of a mask with this meaning, and for no
-  /// others. Returns why not.
-  std::string checkRowGuard(Value guard, const Result &mask);
+  /// Whether `guard`, which broadcasts to [batch, heads, queries, 1], or to
+  /// [batch, queries, heads, 1] if `isSplit`, is true for the queries that see
+  /// no key of a mask with this meaning, and for no others. Returns why not.
+  std::string checkRowGuard(Value guard, bool isSplit, const Result &mask);
 
 private:
   struct Slice;

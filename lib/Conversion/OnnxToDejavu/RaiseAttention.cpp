@@ -123,7 +123,7 @@ std::string RaiseAttention::match(onnx::SoftmaxOp core, MaskClassifier &masks,
   candidate.slopes = mask.slopes;
   candidate.rows = classifyMaskedRows(match, mask, candidate.differs);
   if (match.rowGuard) {
-    reason = masks.checkRowGuard(match.rowGuard, mask);
+    reason = masks.checkRowGuard(match.rowGuard, match.isGuardSplit, mask);
     candidate.rows = MaskedRows::zero;
     candidate.differs = false;
   }
@@ -197,7 +197,7 @@ Value RaiseAttention::raise(IRRewriter &rewriter, LaneBuilder &lanes,
           ? DenseF32ArrayAttr()
           : rewriter.getDenseF32ArrayAttr(candidate.slopes));
   replaceWithMerged(rewriter, output, attention.getResult(), match.heads,
-                    *shapes);
+                    *shapes, match.rowGuard && match.isGuardSplit);
   report(attention, candidate);
   return attention.getNewCache();
 }

@@ -540,3 +540,67 @@ func.func @main(
   %c2 = onnx.Reshape(%c1, %merge) : (tensor<?x?x2x4xf32>, tensor<3xi64>) -> tensor<?x?x8xf32>
   return %c2, %kk, %vv : tensor<?x?x8xf32>, tensor<?x2x?x4xf32>, tensor<?x2x?x4xf32>
 }
+
+// -----
+
+// The same behind the transpose.
+// CHECK: %[[R:.*]], %{{.*}} = dejavu.attention {{.*}} masked_rows ={{ +}}zero
+// CHECK: return %[[R]]
+// REMARK: causal with padding, masked rows zero"
+func.func @main(
+    %ids: tensor<?x?xi64> {onnx.dims = ["batch", "tokens"], dejavu.binding = #dejavu.binding<"ids", ids>},
+    %mask: tensor<?x?xi64> {onnx.dims = ["batch", "past + tokens"], dejavu.binding = #dejavu.binding<"mask", attention_mask>},
+    %q: tensor<?x?x8xf32> {onnx.dims = ["batch", "tokens", "8"]},
+    %k: tensor<?x?x8xf32> {onnx.dims = ["batch", "tokens", "8"]},
+    %v: tensor<?x?x8xf32> {onnx.dims = ["batch", "tokens", "8"]},
+    %pk: tensor<?x2x?x4xf32> {onnx.name = "pk", onnx.dims = ["batch", "2", "past", "4"]},
+    %pv: tensor<?x2x?x4xf32> {onnx.name = "pv", onnx.dims = ["batch", "2", "past", "4"]})
+    -> (tensor<?x?x8xf32>, tensor<?x2x?x4xf32> {onnx.name = "k"}, tensor<?x2x?x4xf32> {onnx.name = "v"}) {
+  // Keys up to the query, and those that the attention mask keeps.
+  %zero = onnx.Constant dense<0> : tensor<i64>
+  %one = onnx.Constant dense<1> : tensor<i64>
+  %a0 = onnx.Constant dense<0> : tensor<1xi64>
+  %a1 = onnx.Constant dense<1> : tensor<1xi64>
+  %a12 = onnx.Constant dense<[1, 2]> : tensor<2xi64>
+  %s1 = onnx.Shape(%ids) {start = 1 : i64, end = 2 : i64} : (tensor<?x?xi64>) -> tensor<1xi64>
+  %tokens = onnx.Squeeze(%s1, %a0) : (tensor<1xi64>, tensor<1xi64>) -> tensor<i64>
+  %s2 = onnx.Shape(%pk) {start = 2 : i64, end = 3 : i64} : (tensor<?x2x?x4xf32>) -> tensor<1xi64>
+  %past = onnx.Squeeze(%s2, %a0) : (tensor<1xi64>, tensor<1xi64>) -> tensor<i64>
+  %total = onnx.Add(%past, %tokens) : (tensor<i64>, tensor<i64>) -> tensor<i64>
+  %ks = onnx.Range(%zero, %total, %one) : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  %new = onnx.Range(%zero, %tokens, %one) : (tensor<i64>, tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  %qs0 = onnx.Add(%new, %past) : (tensor<?xi64>, tensor<i64>) -> tensor<?xi64>
+  %qs = onnx.Unsqueeze(%qs0, %a1) : (tensor<?xi64>, tensor<1xi64>) -> tensor<?x1xi64>
+  %causal = onnx.LessOrEqual(%ks, %qs) : (tensor<?xi64>, tensor<?x1xi64>) -> tensor<?x?xi1>
+  %bools = onnx.Cast(%mask) {to = i1} : (tensor<?x?xi64>) -> tensor<?x?xi1>
+  %padding = onnx.Unsqueeze(%bools, %a12) : (tensor<?x?xi1>, tensor<2xi64>) -> tensor<?x1x1x?xi1>
+  %keep = onnx.And(%causal, %padding) : (tensor<?x?xi1>, tensor<?x1x1x?xi1>) -> tensor<?x1x?x?xi1>
+  %visible = onnx.Constant dense<0.0> : tensor<f32>
+  %hidden = onnx.Constant dense<-3.40282347E+38> : tensor<f32>
+  %added = onnx.Where(%keep, %visible, %hidden) : (tensor<?x1x?x?xi1>, tensor<f32>, tensor<f32>) -> tensor<?x1x?x?xf32>
+  %split = onnx.Constant dense<[0, 0, 2, 4]> : tensor<4xi64>
+  %q0 = onnx.Reshape(%q, %split) : (tensor<?x?x8xf32>, tensor<4xi64>) -> tensor<?x?x2x4xf32>
+  %qh = onnx.Transpose(%q0) {perm = array<i64: 0, 2, 1, 3>} : (tensor<?x?x2x4xf32>) -> tensor<?x2x?x4xf32>
+  %k0 = onnx.Reshape(%k, %split) : (tensor<?x?x8xf32>, tensor<4xi64>) -> tensor<?x?x2x4xf32>
+  %kh = onnx.Transpose(%k0) {perm = array<i64: 0, 2, 1, 3>} : (tensor<?x?x2x4xf32>) -> tensor<?x2x?x4xf32>
+  %v0 = onnx.Reshape(%v, %split) : (tensor<?x?x8xf32>, tensor<4xi64>) -> tensor<?x?x2x4xf32>
+  %vh = onnx.Transpose(%v0) {perm = array<i64: 0, 2, 1, 3>} : (tensor<?x?x2x4xf32>) -> tensor<?x2x?x4xf32>
+  %kk = onnx.Concat(%pk, %kh) {axis = -2 : i64} : (tensor<?x2x?x4xf32>, tensor<?x2x?x4xf32>) -> tensor<?x2x?x4xf32>
+  %vv = onnx.Concat(%pv, %vh) {axis = -2 : i64} : (tensor<?x2x?x4xf32>, tensor<?x2x?x4xf32>) -> tensor<?x2x?x4xf32>
+  %kt = onnx.Transpose(%kk) {perm = array<i64: 0, 1, 3, 2>} : (tensor<?x2x?x4xf32>) -> tensor<?x2x4x?xf32>
+  %scores = onnx.MatMul(%qh, %kt) : (tensor<?x2x?x4xf32>, tensor<?x2x4x?xf32>) -> tensor<?x2x?x?xf32>
+  %masked = onnx.Add(%scores, %added) : (tensor<?x2x?x?xf32>, tensor<?x1x?x?xf32>) -> tensor<?x2x?x?xf32>
+  %p = onnx.Softmax(%masked) : (tensor<?x2x?x?xf32>) -> tensor<?x2x?x?xf32>
+  %c0 = onnx.MatMul(%p, %vv) : (tensor<?x2x?x?xf32>, tensor<?x2x?x4xf32>) -> tensor<?x2x?x4xf32>
+  %floats = onnx.Cast(%keep) {to = f32} : (tensor<?x1x?x?xi1>) -> tensor<?x1x?x?xf32>
+  %last = onnx.Constant dense<-1> : tensor<1xi64>
+  %sum = onnx.ReduceSum(%floats, %last) : (tensor<?x1x?x?xf32>, tensor<1xi64>) -> tensor<?x1x?x1xf32>
+  %some = onnx.Constant dense<1.0> : tensor<f32>
+  %none = onnx.Less(%sum, %some) : (tensor<?x1x?x1xf32>, tensor<f32>) -> tensor<?x1x?x1xi1>
+  %merge = onnx.Constant dense<[0, 0, 8]> : tensor<3xi64>
+  %c1 = onnx.Transpose(%c0) {perm = array<i64: 0, 2, 1, 3>} : (tensor<?x2x?x4xf32>) -> tensor<?x?x2x4xf32>
+  %each = onnx.Transpose(%none) {perm = array<i64: 0, 2, 1, 3>} : (tensor<?x1x?x1xi1>) -> tensor<?x?x1x1xi1>
+  %cz = onnx.Where(%each, %visible, %c1) : (tensor<?x?x1x1xi1>, tensor<f32>, tensor<?x?x2x4xf32>) -> tensor<?x?x2x4xf32>
+  %c2 = onnx.Reshape(%cz, %merge) : (tensor<?x?x2x4xf32>, tensor<3xi64>) -> tensor<?x?x8xf32>
+  return %c2, %kk, %vv : tensor<?x?x8xf32>, tensor<?x2x?x4xf32>, tensor<?x2x?x4xf32>
+}
