@@ -396,7 +396,8 @@ LogicalResult MsGroupQueryAttentionOp::inferResultTypes(
   if (getDoRotary() && !getCosCache())
     return fail(error, "expected cos_cache and sin_cache with do_rotary");
   int64_t heads = getNumHeads(), kvHeads = getKvNumHeads(), size;
-  if (heads < 1 || kvHeads < 1 || heads % kvHeads != 0)
+  if (heads < 1 || kvHeads < 1 || heads % kvHeads != 0 ||
+      heads > std::numeric_limits<int32_t>::max())
     return fail(error, "expected num_heads to be a positive multiple of "
                        "kv_num_heads, found " +
                            Twine(heads) + " and " + Twine(kvHeads));
