@@ -94,20 +94,15 @@ void *dejavu_rt_alloc(int64_t bytes);
 /// Callback: frees what dejavu_rt_alloc gave.
 void dejavu_rt_free(void *data);
 
-/// What dejavu_rt_fail complains about.
-enum dejavu_rt_failure {
-  DEJAVU_FAIL_INDEX = 0,    ///< `found` is not an index of `expected` elements
-  DEJAVU_FAIL_SIZE = 1,     ///< sizes `found` and `expected` do not agree
-  DEJAVU_FAIL_NEGATIVE = 2, ///< `found` is not a possible size
-  DEJAVU_FAIL_DIVISION = 3, ///< integer division by zero
-};
+/// Callback: node number `node` of the manifest's `nodes` (-1: none) looked up
+/// row `found` of a table of `size` rows. Returns, and the callee goes on with
+/// some other row; the call of the entry point fails in the end. May be called
+/// by any thread.
+void dejavu_rt_bad_index(int64_t node, int64_t found, int64_t size);
 
-/// Callback: the node with number `node` in the manifest's `nodes` (-1: none)
-/// cannot compute with what it has got. Returns, and the callee goes on with
-/// some value that does no harm; the call of the entry point fails in the end.
-/// May be called by any thread.
-void dejavu_rt_fail(int64_t kind, int64_t node, int64_t found,
-                    int64_t expected);
+/// Callback: ends the call of the entry point with the error `text`. Does not
+/// return. Is called by the thread that called the entry point.
+void dejavu_rt_stop(const char *text);
 
 #ifdef __cplusplus
 }

@@ -14,6 +14,7 @@
 #include "dejavu/Conversion/OnnxToLinalg/Passes.h"
 #include "dejavu/Dialect/Dejavu/Transforms/Passes.h"
 #include "dejavu/Dialect/Onnx/Transforms/Passes.h"
+#include "dejavu/Pipelines/Passes.h"
 #include "dejavu/Pipelines/Pipelines.h"
 
 namespace mlir::dejavu {
@@ -23,6 +24,7 @@ inline void registerAllDejavuPasses() {
   onnx::registerOnnxTransformsPasses();
   registerOnnxToDejavuPasses();
   registerOnnxToLinalgPasses();
+  registerDejavuPipelinesPasses();
   registerDejavuPipelines();
 }
 } // namespace mlir::dejavu

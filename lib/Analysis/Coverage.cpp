@@ -20,7 +20,7 @@ RaiseCoverage dejavu::computeRaiseCoverage(ModuleOp module) {
   RaiseCoverage coverage;
   // Prefill and decode have the same blocks; @main is there if raise failed.
   func::FuncOp function;
-  for (StringRef name : {"decode", "main"})
+  for (StringRef name : {"decode", "forward", "main"})
     if (!function)
       function = module.lookupSymbol<func::FuncOp>(name);
   if (!function || function.isExternal())
@@ -36,7 +36,7 @@ RaiseCoverage dejavu::computeRaiseCoverage(ModuleOp module) {
     if (!reason &&
         isa<onnx::SoftmaxOp, onnx::AttentionOp, onnx::ReluOp, onnx::GeluOp>(op))
       reason = StringAttr::get(op->getContext(), "raise failed before it");
-    if (isa<AttentionOp>(op))
+    if (isa<AttentionOp, SDPAOp>(op))
       attentions.push_back("raised");
     else if (isa<FFNOp, SparseLinearOp>(op))
       ffns.push_back("raised");

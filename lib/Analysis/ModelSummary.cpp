@@ -7,6 +7,7 @@
 
 #include "dejavu/Analysis/ModelSummary.h"
 
+#include "dejavu/Analysis/WeightUses.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 
@@ -95,14 +96,8 @@ void Summarizer::visit(EmbedOp op) {
 void Summarizer::summarizeForward(ModuleOp module) {
   summary.denseBytes = 0;
   summary.vocab = summary.positionMin = summary.positionLimit = 0;
-  llvm::DenseSet<StringAttr> used;
-  module.walk([&](Operation *op) {
-    if (isa<WeightOp>(op))
-      return;
-    for (NamedAttribute attribute : op->getAttrs())
-      if (auto name = dyn_cast<FlatSymbolRefAttr>(attribute.getValue()))
-        used.insert(name.getAttr());
-  });
+  llvm::SetVector<StringAttr> used =
+      findUsedWeights(module, /*withRecipes=*/false);
   for (auto weight : module.getOps<WeightOp>()) {
     if (!used.contains(weight.getSymNameAttr()))
       continue;

@@ -100,6 +100,22 @@ void dejavu::buildLowerCPUPipeline(OpPassManager &manager,
 //===----------------------------------------------------------------------===//
 
 namespace {
+struct RaisePipelineOptions : PassPipelineOptions<RaisePipelineOptions> {
+  Option<RaiseForm> form{
+      *this, "form", llvm::cl::desc("what a model is raised to"),
+      llvm::cl::init(RaiseForm::any),
+      llvm::cl::values(
+          clEnumValN(RaiseForm::any, "auto",
+                     "a decoder if it can be, else a model without a cache"),
+          clEnumValN(RaiseForm::decoder, "decoder", "a decoder with a cache"),
+          clEnumValN(RaiseForm::forward, "forward",
+                     "the model's own inputs and outputs"))};
+  Option<bool> keepOnnx{
+      *this, "keep-onnx",
+      llvm::cl::desc("leave what no pattern claims as onnx ops"),
+      llvm::cl::init(false)};
+};
+
 struct SparsifyPipelineOptions : PassPipelineOptions<SparsifyPipelineOptions> {
   Option<SparsityKind> sparsity{
       *this, "sparsity", llvm::cl::desc("what may be skipped"),
@@ -123,9 +139,11 @@ struct LowerCPUPipelineOptions : PassPipelineOptions<LowerCPUPipelineOptions> {
 } // namespace
 
 void dejavu::registerDejavuPipelines() {
-  PassPipelineRegistration<> raise(
+  PassPipelineRegistration<RaisePipelineOptions> raise(
       "dejavu-raise", "Raise a graph of onnx ops to the dejavu dialect",
-      [](OpPassManager &manager) { buildRaisePipeline(manager); });
+      [](OpPassManager &manager, const RaisePipelineOptions &options) {
+        buildRaisePipeline(manager, {options.form, options.keepOnnx});
+      });
   PassPipelineRegistration<SparsifyPipelineOptions> sparsify(
       "dejavu-sparsify", "Choose element types and sparsity of a raised module",
       [](OpPassManager &manager, const SparsifyPipelineOptions &options) {

@@ -32,14 +32,14 @@ CallScope::~CallScope() {
   current = nullptr;
 }
 
-/// Ends the call. Only the thread that made it can leave it; the others, which
-/// OpenMP waits for, have to end the program.
-void CallScope::runOut() {
+/// Only the thread that made the call can leave it; the others, which OpenMP
+/// waits for, have to end the program.
+void CallScope::stop(const char *text) {
   if (std::this_thread::get_id() == caller) {
-    isOutOfMemory = true;
+    stopped = text;
     std::longjmp(escape, 1);
   }
-  std::fputs("error: out of memory\n", stderr);
+  std::fprintf(stderr, "error: %s\n", text);
   std::_Exit(1);
 }
 
@@ -47,12 +47,12 @@ void *CallScope::allocate(int64_t bytes) {
   // More than any address can be.
   static constexpr int64_t kMax = int64_t(1) << 47;
   if (bytes < 0 || bytes > kMax)
-    runOut();
+    stop("out of memory");
   size_t padded = (static_cast<size_t>(bytes) + 2 * kAlignment - 1) /
                   kAlignment * kAlignment;
   void *memory = std::aligned_alloc(kAlignment, padded);
   if (!memory)
-    runOut();
+    stop("out of memory");
   std::lock_guard<std::mutex> guard(mutex);
   auto *block = new (memory) Block{&blocks, blocks.after};
   blocks.after->before = block;
@@ -73,44 +73,26 @@ void CallScope::free(void *data) {
   std::free(block);
 }
 
-void CallScope::fail(int64_t kind, int64_t node, int64_t found,
-                     int64_t expected) {
+void CallScope::reportIndex(int64_t node, int64_t found, int64_t size) {
   std::lock_guard<std::mutex> guard(mutex);
-  if (!failure)
-    failure = {kind, node, found, expected};
+  if (!badIndex)
+    badIndex = {node, found, size};
 }
 
 Status CallScope::finish(int32_t code, const Manifest &manifest,
                          const char *what) {
-  if (isOutOfMemory)
-    return Status::error("out of memory");
-  if (failure) {
-    auto found = static_cast<long long>(failure->found);
-    auto expected = static_cast<long long>(failure->expected);
-    std::string text;
-    switch (failure->kind) {
-    case DEJAVU_FAIL_INDEX:
-      text = formatString("index %lld is out of range for %lld elements", found,
-                          expected);
-      break;
-    case DEJAVU_FAIL_SIZE:
-      text = formatString("sizes %lld and %lld do not agree", found, expected);
-      break;
-    case DEJAVU_FAIL_NEGATIVE:
-      text = formatString("%lld is not a possible size", found);
-      break;
-    case DEJAVU_FAIL_DIVISION:
-      text = "division by zero";
-      break;
-    default:
-      text = formatString("cannot compute with %lld where %lld is expected",
-                          found, expected);
-    }
-    auto node = static_cast<size_t>(failure->node);
-    if (failure->node >= 0 && node < manifest.nodes.size())
+  // What was found first.
+  if (badIndex) {
+    std::string text = formatString("index %lld is out of range for %lld rows",
+                                    static_cast<long long>(badIndex->found),
+                                    static_cast<long long>(badIndex->size));
+    auto node = static_cast<size_t>(badIndex->node);
+    if (badIndex->node >= 0 && node < manifest.nodes.size())
       text = "node '" + manifest.nodes[node] + "': " + text;
     return Status::error(text);
   }
+  if (!stopped.empty())
+    return Status::error(stopped);
   if (code != 0)
     return makeError("%s failed with code %d", what, code);
   return Status::success();
@@ -126,7 +108,8 @@ extern "C" void *dejavu_rt_alloc(int64_t bytes) {
 
 extern "C" void dejavu_rt_free(void *data) { current->free(data); }
 
-extern "C" void dejavu_rt_fail(int64_t kind, int64_t node, int64_t found,
-                               int64_t expected) {
-  current->fail(kind, node, found, expected);
+extern "C" void dejavu_rt_bad_index(int64_t node, int64_t found, int64_t size) {
+  current->reportIndex(node, found, size);
 }
+
+extern "C" void dejavu_rt_stop(const char *text) { current->stop(text); }

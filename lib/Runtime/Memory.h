@@ -6,10 +6,10 @@
 //===----------------------------------------------------------------------===//
 //
 // Generated code gets memory from dejavu_rt_alloc and complains with
-// dejavu_rt_fail; neither tells which session it works for, since they are
-// called from functions that know of none. So calls of entry points take turns:
-// while a CallScope lives, everything belongs to it. Memory that a call leaves
-// behind goes away with its scope.
+// dejavu_rt_bad_index or dejavu_rt_stop; none tells which session it works for,
+// since they are called from functions that know of none. So calls of entry
+// points take turns: while a CallScope lives, everything belongs to it. Memory
+// that a call leaves behind goes away with its scope.
 //
 //===----------------------------------------------------------------------===//
 
@@ -47,19 +47,19 @@ public:
   /// What the callbacks of abi.h come to.
   void *allocate(int64_t bytes);
   void free(void *data);
-  void fail(int64_t kind, int64_t node, int64_t found, int64_t expected);
+  void reportIndex(int64_t node, int64_t found, int64_t size);
+  [[noreturn]] void stop(const char *text);
 
 private:
   /// Stands before each piece of memory.
   struct Block {
     Block *before, *after;
   };
-  struct Failure {
-    int64_t kind, node, found, expected;
+  struct BadIndex {
+    int64_t node, found, size;
   };
 
   Status finish(int32_t code, const Manifest &manifest, const char *what);
-  [[noreturn]] void runOut();
 
   std::unique_lock<std::mutex> turn;
   std::thread::id caller;
@@ -67,8 +67,8 @@ private:
   /// Guards what follows; kernels may run on several threads.
   std::mutex mutex;
   Block blocks = {&blocks, &blocks};
-  std::optional<Failure> failure;
-  bool isOutOfMemory = false;
+  std::optional<BadIndex> badIndex;
+  std::string stopped; ///< why the call has ended early
 };
 
 } // namespace dejavu::rt

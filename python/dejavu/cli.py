@@ -50,9 +50,16 @@ def optional(flag, value):
     return [] if value is None else [flag, str(value)]
 
 
+def open_decoder(args):
+    """The executable that a command is to run, which must be a decoder."""
+    executable = Executable(args.executable, args.weights)
+    executable.require_decoder(f"dejavu {args.name}")
+    return executable
+
+
 def run_generate(args):
     """Text in, text out, as it is made."""
-    executable = Executable(args.executable, args.weights)
+    executable = open_decoder(args)
     from dejavu.text import ModelText
 
     try:
@@ -107,14 +114,14 @@ def run_eval(args):
     """Perplexity and what was read, over a file of tokens."""
     if not os.path.isfile(args.tokens):
         raise DejavuError(f"{args.tokens}: no such file")
-    return Executable(args.executable, args.weights).run(
+    return open_decoder(args).run(
         ["--eval-tokens", args.tokens, *optional("--eval-limit", args.limit),
          *optional("--json", args.json), *optional("--threads", args.threads)])
 
 
 def run_bench(args):
     """Speed, and share of the bandwidth of this machine."""
-    return Executable(args.executable, args.weights).run(
+    return open_decoder(args).run(
         ["--bench", *optional("--prompt-length", args.prompt_length),
          *optional("--new-tokens", args.new_tokens),
          *optional("--json", args.json), *optional("--threads", args.threads)])

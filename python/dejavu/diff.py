@@ -69,6 +69,7 @@ def run_program(program, ids, new_tokens, folder, name):
         command, sites = [find_tool("dejavu-interpret"), program, *args], None
     elif is_elf(path):
         executable = Executable(program)
+        executable.require_decoder("dejavu diff")
         command = executable.command([*args, "--ignore-eos"])
         sites = executable.manifest["taps"]
     else:

@@ -49,6 +49,13 @@ class Executable:
             raise DejavuError(f"{self.path}: not an executable made by"
                               " dejavu-compile") from None
 
+    def require_decoder(self, what):
+        """An error if the model has no cache, which `what` needs."""
+        if self.manifest.get("form") == "forward":
+            raise DejavuError(
+                f"{self.path}: {what} needs a model that generates text, and"
+                " this one has no cache: dejavu-run runs it")
+
     def command(self, args):
         """The command line of the executable with `args`."""
         return [str(self.path.absolute()), *self.options, *args]

@@ -12,6 +12,7 @@
 #include "dejavu/Conversion/DejavuToCPU/Passes.h"
 #include "dejavu/Import/ONNX/OnnxImporter.h"
 #include "dejavu/InitAllDialects.h"
+#include "dejavu/Pipelines/Passes.h"
 #include "dejavu/Support/ToolOutput.h"
 #include "dejavu/Target/CPU/ObjectFile.h"
 #include "dejavu/Target/Package/LinkExecutable.h"
@@ -357,6 +358,8 @@ void Compiler::printSummary() {
   os << "raised: " << attentions << " attention blocks, " << mlps << " MLPs";
   if (summary->isForward)
     os << ", a model without a cache";
+  if (auto reason = (*module)->getAttrOfType<StringAttr>(kNoDecoderAttrName))
+    os << " (" << reason.getValue().split(';').first << ")";
   os << "\nsparse: " << sparse << " of " << mlps << " MLPs";
   for (const LayerSummary &layer : summary->layers)
     if (layer.mlp && !layer.mlp->isSparse) {
@@ -399,7 +402,9 @@ LogicalResult Compiler::run() {
   if (failed(choosePaths()) || failed(enableRemarks()) || failed(import()) ||
       failed(checkOutputs()))
     return failure();
-  LogicalResult raised = runPasses(Phase::raise, buildRaisePipeline);
+  LogicalResult raised = runPasses(Phase::raise, [](OpPassManager &manager) {
+    buildRaisePipeline(manager);
+  });
   // What was raised, or why not, shows best right after raise.
   if ((!options.from || *options.from <= Phase::raise) &&
       *options.to >= Phase::raise && failed(writeCoverage()))

@@ -119,7 +119,13 @@ static FailureOr<OwningOpRef<ModuleOp>> loadModule(MLIRContext &context) {
     return module;
   }
   PassManager manager(&context);
-  buildRaisePipeline(manager);
+  // Generated text needs a decoder; and what no pattern claims is interpreted
+  // as it is.
+  RaisePipelineConfig config;
+  if (!promptIds.empty())
+    config.form = RaiseForm::decoder;
+  config.keepOnnx = true;
+  buildRaisePipeline(manager, config);
   if (failed(manager.run(**module)))
     return failure();
   return module;
@@ -322,7 +328,7 @@ static int runCase(ModuleOp module) {
     if (succeeded(model))
       outputs = model->runCase(*inputs);
   } else {
-    outputs = runImported(module, std::move(*inputs));
+    outputs = runPlain(module, "main", std::move(*inputs));
   }
   if (failed(outputs))
     return 1;

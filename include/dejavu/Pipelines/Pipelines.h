@@ -36,6 +36,19 @@ llvm::StringRef stringifyPhase(Phase phase);
 /// The phase called `name`.
 std::optional<Phase> symbolizePhase(llvm::StringRef name);
 
+/// What a model is raised to.
+enum class RaiseForm {
+  any,     ///< a decoder if it can be, else without a cache
+  decoder, ///< `@prefill` and `@decode`, with a cache
+  forward  ///< `@forward`, without one
+};
+
+struct RaisePipelineConfig {
+  RaiseForm form = RaiseForm::any;
+  /// Leave what no pattern claims as onnx ops, for the reference interpreter.
+  bool keepOnnx = false;
+};
+
 /// What may be skipped in a token's step.
 enum class SparsityKind { dense, exact };
 
@@ -50,9 +63,10 @@ struct LowerCPUPipelineConfig {
   int64_t vectorLanes = 16;
 };
 
-/// Raise: onnx ops -> dejavu ops, `@main` -> `@prefill` and `@decode`.
-void buildRaisePipeline(OpPassManager &manager);
-
+/// Raise: onnx ops -> dejavu ops, `@main` -> `@prefill` and `@decode`, or
+/// `@forward`.
+void buildRaisePipeline(OpPassManager &manager,
+                        const RaisePipelineConfig &config = {});
 /// Sparsify: weights get their element type, MLP blocks their sparsity.
 void buildSparsifyPipeline(OpPassManager &manager,
                            const SparsifyPipelineConfig &config);

@@ -59,7 +59,7 @@ func::FuncOp cpu::getIndicesKernel(KernelLibrary &library) {
   Type i64 = IntegerType::get(context, 64);
   auto ids = MemRefType::get({ShapedType::kDynamic}, i64);
   func::FuncOp fail =
-      library.declare("dejavu_rt_fail", {i64, i64, i64, i64}, {});
+      library.declare("dejavu_rt_bad_index", {i64, i64, i64}, {});
   return library.get(
       "indices", {ids, ids, index, index, index, i64},
       [&](KernelBuilder &b, ValueRange args) {
@@ -85,8 +85,7 @@ func::FuncOp cpu::getIndicesKernel(KernelLibrary &library) {
           {
             OpBuilder::InsertionGuard guard(b);
             b.setInsertionPointToStart(branch.thenBlock());
-            func::CallOp::create(b, fail,
-                                 ValueRange{zero, args[5], given, size});
+            func::CallOp::create(b, fail, ValueRange{args[5], given, size});
           }
           id = arith::SelectOp::create(b, isBad, zero, id);
           memref::StoreOp::create(b, id, args[1], ValueRange{at});

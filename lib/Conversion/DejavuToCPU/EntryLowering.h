@@ -140,7 +140,8 @@ private:
   /// Takes a memref of the shape of `value` as its memory.
   void setTensor(Value value, Value memref);
 
-  /// The number of an op's name in the table that dejavu_rt_fail refers to.
+  /// The number of an op's name in the table that dejavu_rt_bad_index refers
+  /// to.
   int64_t getNodeNumber(Operation *op);
 
   //===--- Weights -------------------------------------------------------===//

@@ -10,7 +10,6 @@
 #include "Utils.h"
 
 #include "dejavu/Analysis/SymbolicShapes.h"
-#include "mlir/IR/AttrTypeSubElements.h"
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/BitVector.h"
 #include "llvm/ADT/MapVector.h"
@@ -459,54 +458,6 @@ static void makeEntry(Decoder &decoder, const SymbolicShapes &shapes,
     operands.push_back(mapping.lookup(cache));
   func::ReturnOp::create(builder, main.getLoc(), operands);
   eraseDeadOps(function);
-}
-
-/// Erases weights that nobody uses, orders the others by their first use, and
-/// gives a transposed copy its original's name where that is free.
-static void cleanUpWeights(ModuleOp module) {
-  llvm::SetVector<StringAttr> used;
-  module.walk([&](Operation *op) {
-    if (isa<WeightOp>(op))
-      return;
-    for (NamedAttribute attr : op->getAttrs())
-      if (auto name = dyn_cast<FlatSymbolRefAttr>(attr.getValue()))
-        used.insert(name.getAttr());
-  });
-  llvm::DenseMap<StringAttr, WeightOp> weights;
-  for (WeightOp weight :
-       llvm::make_early_inc_range(module.getOps<WeightOp>())) {
-    if (used.contains(weight.getSymNameAttr()))
-      weights[weight.getSymNameAttr()] = weight;
-    else
-      weight.erase();
-  }
-  llvm::DenseMap<StringAttr, StringAttr> renamed;
-  Operation *last = nullptr;
-  for (StringAttr name : used) {
-    WeightOp weight = weights.lookup(name);
-    if (!weight)
-      continue;
-    if (last)
-      weight->moveAfter(last);
-    else
-      weight->moveBefore(module.getBody(), module.getBody()->begin());
-    last = weight;
-    auto original =
-        dyn_cast_or_null<StringAttr>(weight->removeAttr(kCopyOfAttrName));
-    if (original && !weights.count(original)) {
-      renamed[name] = original;
-      weight.setSymNameAttr(original);
-    }
-  }
-  AttrTypeReplacer replacer;
-  replacer.addReplacement(
-      [&](FlatSymbolRefAttr name) -> std::optional<Attribute> {
-        StringAttr fresh = renamed.lookup(name.getAttr());
-        return fresh ? std::optional<Attribute>(FlatSymbolRefAttr::get(fresh))
-                     : std::nullopt;
-      });
-  for (auto function : module.getOps<func::FuncOp>())
-    replacer.recursivelyReplaceElementsIn(function);
 }
 
 void RaiseDecoder::runOnOperation() {

@@ -108,6 +108,10 @@ FlatSymbolRefAttr matchReshapedWeight(Value value, ArrayRef<int64_t> shape,
 /// dimensions of `value` but the last may be one.
 FlatSymbolRefAttr matchVector(Value value, int64_t size, WeightTable &weights);
 
+/// Erases weights that nobody uses, orders the others by their first use, and
+/// gives a transposed copy its original's name where that is free.
+void cleanUpWeights(ModuleOp module);
+
 } // namespace mlir::dejavu
 
 #endif // DEJAVU_LIB_CONVERSION_ONNXTODEJAVU_UTILS_H

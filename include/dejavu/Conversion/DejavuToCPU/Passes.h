@@ -15,7 +15,7 @@ namespace mlir::dejavu {
 /// Module attribute: what the manifest says about the model, a DictionaryAttr.
 inline constexpr llvm::StringLiteral kManifestAttrName = "dejavu.manifest";
 
-/// Module attribute: the names of nodes that dejavu_rt_fail refers to by
+/// Module attribute: the names of nodes that dejavu_rt_bad_index refers to by
 /// number, an array of strings. They go into the manifest.
 inline constexpr llvm::StringLiteral kNodesAttrName = "dejavu.nodes";
 

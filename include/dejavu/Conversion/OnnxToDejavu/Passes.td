@@ -394,4 +394,29 @@ def RaiseDecoderPass : Pass<"raise-decoder", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::dejavu::DejavuDialect"];
 }
 
+def RaiseForwardPass : Pass<"raise-forward", "::mlir::ModuleOp"> {
+  let summary = "Make @forward of @main";
+  let description = [{
+    Renames `@main` to `@forward`, whose arguments and results are the inputs and
+    outputs of the model as they are, writes the `dejavu.signature`, in which
+    all of them are `plain`, and removes what is not used.
+
+    ```mlir
+    func.func @main(%x: tensor<?x8xf32> {onnx.name = "x"})
+        -> (tensor<?x8xf32> {onnx.name = "y"})
+    ```
+
+    becomes
+
+    ```mlir
+    dejavu.signature inputs [#dejavu.binding<"x", plain>]
+                     outputs [#dejavu.binding<"y", plain>]
+    func.func @forward(%x: tensor<?x8xf32> {onnx.name = "x"})
+        -> (tensor<?x8xf32> {onnx.name = "y"})
+        attributes {dejavu.entry = #dejavu.entry<forward>}
+    ```
+  }];
+  let dependentDialects = ["::mlir::dejavu::DejavuDialect"];
+}
+
 #endif // DEJAVU_CONVERSION_ONNXTODEJAVU_PASSES_TD
