@@ -67,8 +67,10 @@ private:
         return failure();
       if (reason.empty()) {
         reason = diagnostic.str();
+        // One that prints the whole operation is for the authors of passes.
         for (Diagnostic &note : diagnostic.getNotes())
-          reason += "; " + note.str();
+          if (std::string text = note.str(); !StringRef(text).contains('\n'))
+            reason += "; " + text;
       }
       return success();
     });

@@ -157,7 +157,7 @@ FakeModel::FakeModel() {
     std::abort();
   manifest = fakeManifest(writeFakeWeights(weights()));
   entryPoints = {manifest.data(), static_cast<int64_t>(manifest.size()),
-                 fakePrefill, fakeDecode};
+                 fakePrefill, fakeDecode, nullptr};
 }
 
 FakeModel::~FakeModel() { std::filesystem::remove_all(folder); }
