@@ -16,6 +16,49 @@
 using namespace mlir;
 using namespace mlir::dejavu;
 
+/// The attribute that raise gives what it refuses.
+static constexpr llvm::StringLiteral kNotRaised = "dejavu.not_raised";
+
+static bool isLeft(Operation *op) {
+  return isa_and_nonnull<onnx::OnnxDialect>(op->getDialect()) &&
+         !isa<onnx::ConstantOp>(op);
+}
+
+ArrayAttr dejavu::describeLeftovers(func::FuncOp function) {
+  Builder builder(function.getContext());
+  SmallVector<Attribute> entries;
+  std::set<std::string> names;
+  function.walk([&](Operation *op) {
+    if (!isLeft(op))
+      return;
+    StringAttr name = op->getName().getIdentifier();
+    auto reason = op->getAttrOfType<StringAttr>(kNotRaised);
+    SmallVector<NamedAttribute> fields{builder.getNamedAttr("op", name)};
+    if (reason)
+      fields.push_back(builder.getNamedAttr("reason", reason));
+    if (names.insert(name.str()).second || reason)
+      entries.push_back(builder.getDictionaryAttr(fields));
+  });
+  return builder.getArrayAttr(entries);
+}
+
+namespace {
+/// What has been found, block by block.
+struct Blocks {
+  std::vector<std::string> attentions, ffns;
+  std::set<std::string> rest;
+
+  void addLeftover(StringRef op, StringAttr reason) {
+    rest.insert(op.str());
+    if (!reason)
+      return;
+    bool isAttention = op == onnx::SoftmaxOp::getOperationName() ||
+                       op == onnx::AttentionOp::getOperationName();
+    (isAttention ? attentions : ffns).push_back(reason.getValue().str());
+  }
+};
+} // namespace
+
 RaiseCoverage dejavu::computeRaiseCoverage(ModuleOp module) {
   RaiseCoverage coverage;
   // Prefill and decode have the same blocks; @main is there if raise failed.
@@ -26,31 +69,37 @@ RaiseCoverage dejavu::computeRaiseCoverage(ModuleOp module) {
   if (!function || function.isExternal())
     return coverage;
 
-  std::vector<std::string> attentions, ffns;
-  std::set<std::string> rest;
+  Blocks blocks;
+  bool isRaised = function.getSymName() != "main";
   function.walk([&](Operation *op) {
-    bool isOnnx = isa_and_nonnull<onnx::OnnxDialect>(op->getDialect());
-    if (isOnnx && !isa<onnx::ConstantOp>(op))
-      rest.insert(op->getName().getStringRef().str());
-    auto reason = op->getAttrOfType<StringAttr>("dejavu.not_raised");
-    if (!reason &&
+    auto reason = op->getAttrOfType<StringAttr>(kNotRaised);
+    if (!reason && !isRaised &&
         isa<onnx::SoftmaxOp, onnx::AttentionOp, onnx::ReluOp, onnx::GeluOp>(op))
       reason = StringAttr::get(op->getContext(), "raise failed before it");
     if (isa<AttentionOp, SDPAOp>(op))
-      attentions.push_back("raised");
+      blocks.attentions.push_back("raised");
     else if (isa<FFNOp, SparseLinearOp>(op))
-      ffns.push_back("raised");
-    else if (reason && isa<onnx::SoftmaxOp, onnx::AttentionOp>(op))
-      attentions.push_back(reason.getValue().str());
-    else if (reason)
-      ffns.push_back(reason.getValue().str());
+      blocks.ffns.push_back("raised");
+    else if (isLeft(op))
+      blocks.addLeftover(op->getName().getStringRef(), reason);
+    auto call = dyn_cast<func::CallOp>(op);
+    auto callee =
+        call ? module.lookupSymbol<func::FuncOp>(call.getCallee()) : nullptr;
+    auto leftovers =
+        callee ? callee->getAttrOfType<ArrayAttr>(kLeftoversAttrName) : nullptr;
+    if (leftovers)
+      for (auto entry : leftovers.getAsRange<DictionaryAttr>())
+        if (auto name = entry.getAs<StringAttr>("op"))
+          blocks.addLeftover(name, entry.getAs<StringAttr>("reason"));
   });
-  coverage.layers.resize(std::max(attentions.size(), ffns.size()));
+  coverage.layers.resize(
+      std::max(blocks.attentions.size(), blocks.ffns.size()));
   for (size_t i = 0; i < coverage.layers.size(); ++i) {
     RaiseCoverage::Layer &layer = coverage.layers[i];
-    layer.attention = i < attentions.size() ? attentions[i] : "none";
-    layer.ffn = i < ffns.size() ? ffns[i] : "none";
+    layer.attention =
+        i < blocks.attentions.size() ? blocks.attentions[i] : "none";
+    layer.ffn = i < blocks.ffns.size() ? blocks.ffns[i] : "none";
   }
-  coverage.rest.assign(rest.begin(), rest.end());
+  coverage.rest.assign(blocks.rest.begin(), blocks.rest.end());
   return coverage;
 }

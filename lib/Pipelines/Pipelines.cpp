@@ -60,7 +60,6 @@ void dejavu::buildSparsifyPipeline(OpPassManager &manager,
 void dejavu::buildLowerCPUPipeline(OpPassManager &manager,
                                    const LowerCPUPipelineConfig &config) {
   // What raise left as it was -> loops over buffers.
-  manager.addPass(createConvertOnnxToLinalgPass());
   manager.addPass(createBufferizeDensePass());
 
   // dejavu -> kernels.

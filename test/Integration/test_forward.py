@@ -159,3 +159,83 @@ def test_interpreter(mlp, tmp_path):
     assert a.keys() == b.keys()
     for name, value in a.items():
         np.testing.assert_allclose(value, b[name], rtol=1e-5, atol=1e-5)
+
+
+# --- What no pattern claims --------------------------------------------------
+
+
+@pytest.fixture(scope="module", name="mixed")
+def make_mixed(tmp_path_factory):
+    """Types and ranks of all kinds: scalars, bools, bytes, halves, empty
+    outputs, constants, and an output that the shape of an input decides."""
+    f16, u8, i32, f64 = (TensorProto.FLOAT16, TensorProto.UINT8,
+                         TensorProto.INT32, TensorProto.DOUBLE)
+    nodes = [
+        helper.make_node("ReduceSum", ["x"], ["total"], keepdims=0),
+        helper.make_node("Greater", ["x", "limit"], ["above"]),
+        helper.make_node("Not", ["flag"], ["unset"]),
+        helper.make_node("Shape", ["x"], ["sizes"]),
+        helper.make_node("Cast", ["x"], ["half"], to=f16),
+        helper.make_node("Add", ["half", "h"], ["halves"]),
+        helper.make_node("Add", ["bytes", "bytes"], ["twice"]),
+        helper.make_node("Mul", ["d", "d"], ["square"]),
+        helper.make_node("Cast", ["i"], ["long"], to=I64),
+        helper.make_node("Slice", ["x", "zero", "zero"], ["nothing"]),
+        helper.make_node("Identity", ["answer"], ["constant"]),
+        helper.make_node("Where", ["above", "x", "limit"], ["chosen"]),
+    ]
+    weights = {"zero": np.array([0]), "answer": np.array(42, np.int32)}
+    return Compiled(save(
+        tmp_path_factory.mktemp("mixed"), nodes,
+        [("x", F32, ["n", "m"]), ("limit", F32, []), ("flag", BOOL, ["n"]),
+         ("h", f16, ["n", "m"]), ("bytes", u8, [2, 1, "k", 1, 1, 1, 1, 2]),
+         ("d", f64, []), ("i", i32, ["m"])],
+        [("total", F32, []), ("above", BOOL, ["n", "m"]),
+         ("unset", BOOL, ["n"]), ("sizes", I64, [2]),
+         ("halves", f16, ["n", "m"]),
+         ("twice", u8, [2, 1, "k", 1, 1, 1, 1, 2]), ("square", f64, []),
+         ("long", I64, ["m"]), ("nothing", F32, [0, "m"]),
+         ("constant", i32, []), ("chosen", F32, ["n", "m"])], weights))
+
+
+@pytest.mark.parametrize("n,m,k", [(2, 3, 2), (1, 1, 1), (0, 4, 0)])
+def test_all_types(mixed, n, m, k):
+    random = np.random.default_rng(n)
+    text = mixed.check(
+        x=random.standard_normal((n, m)).astype(np.float32),
+        limit=np.array(0.25, np.float32), flag=random.random(n) < 0.5,
+        h=random.standard_normal((n, m)).astype(np.float16),
+        bytes=random.integers(0, 256, (2, 1, k, 1, 1, 1, 1, 2),
+                              dtype=np.uint8),
+        d=np.array(1.5), i=random.integers(-9, 9, m, dtype=np.int32))
+    assert text.count("ok") == 11
+
+
+def test_generic_code_between_kernels(tmp_path):
+    """A table of positions that the graph counts, a factor that no pattern
+    knows, a sum over tokens: dejavu ops and generic ones take turns."""
+    random = np.random.default_rng(3)
+    table = random.standard_normal((12, 8)).astype(np.float32)
+    nodes = [
+        helper.make_node("Shape", ["x"], ["n"], start=1, end=2),
+        helper.make_node("Squeeze", ["n"], ["count"]),
+        helper.make_node("Range", ["nought", "count", "one"], ["steps"]),
+        helper.make_node("Unsqueeze", ["steps", "axis"], ["places"]),
+        helper.make_node("Gather", ["table", "places"], ["p"], name="places"),
+        helper.make_node("Add", ["x", "p"], ["r"]),
+        helper.make_node("LayerNormalization", ["r", "scale"], ["norm"]),
+        helper.make_node("Sin", ["norm"], ["sine"]),
+        helper.make_node("MatMul", ["sine", "w"], ["l"]),
+        helper.make_node("ReduceMean", ["l", "one_axis"], ["y"], keepdims=0)]
+    model = Compiled(save(
+        tmp_path / "model", nodes, [("x", F32, ["b", "s", 8])],
+        [("y", F32, ["b", 4])],
+        {"table": table, "scale": table[0].copy(), "w": table[:8, :4].copy(),
+         "nought": np.array(0), "one": np.array(1), "axis": np.array([0]),
+         "one_axis": np.array([1])}))
+    for batch, tokens in ((1, 1), (3, 12)):
+        model.check(x=random.standard_normal(
+            (batch, tokens, 8)).astype(np.float32))
+    # Too long for the table: the generated code says where.
+    error = model.refuse(x=np.zeros((1, 13, 8), np.float32))
+    assert "index 12" in error and "12" in error

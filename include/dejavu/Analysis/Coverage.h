@@ -13,11 +13,16 @@
 #ifndef DEJAVU_ANALYSIS_COVERAGE_H
 #define DEJAVU_ANALYSIS_COVERAGE_H
 
+#include "mlir/IR/BuiltinAttributes.h"
+
 #include <string>
 #include <vector>
 
 namespace mlir {
 class ModuleOp;
+namespace func {
+class FuncOp;
+} // namespace func
 } // namespace mlir
 
 namespace mlir::dejavu {
@@ -33,6 +38,14 @@ struct RaiseCoverage {
   /// Names of the ops that are left, each once, sorted.
   std::vector<std::string> rest;
 };
+
+/// Attribute of a dense function: the onnx ops that it was made of, as
+/// describeLeftovers has it.
+inline constexpr llvm::StringLiteral kLeftoversAttrName = "dejavu.leftovers";
+
+/// The onnx ops of `function`: a dictionary for each kind, with its name `op`,
+/// and for each op that was not raised for a `reason`.
+ArrayAttr describeLeftovers(func::FuncOp function);
 
 RaiseCoverage computeRaiseCoverage(ModuleOp module);
 

@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -92,9 +93,7 @@ LogicalResult EntryLowering::makeForwardArguments() {
     auto type = cast<RankedTensorType>(argument.getType());
     if (!argument.use_empty())
       setTensor(argument,
-                point.getInput(
-                    argument.getArgNumber(),
-                    MemRefType::get(type.getShape(), type.getElementType())));
+                point.getInput(argument.getArgNumber(), getWeightType(type)));
   }
   return success();
 }
@@ -103,14 +102,25 @@ LogicalResult EntryLowering::makeForwardArguments() {
 // Lifetimes
 //===----------------------------------------------------------------------===//
 
+/// What `value` shares its memory with: itself, and the tensors that it is
+/// another view of.
+static SmallVector<Value> getAliases(Value value) {
+  SmallVector<Value> aliases;
+  while (value) {
+    aliases.push_back(value);
+    Operation *op = value.getDefiningOp();
+    value = isa_and_present<bufferization::ToBufferOp, tensor::BitcastOp>(op)
+                ? op->getOperand(0)
+                : Value();
+  }
+  return aliases;
+}
+
 void EntryLowering::findLastUses() {
   function.walk([&](Operation *op) {
-    for (Value operand : op->getOperands()) {
-      lastUses[operand] = op;
-      // A buffer is the tensor that it was made of.
-      if (auto buffer = operand.getDefiningOp<bufferization::ToBufferOp>())
-        lastUses[buffer.getTensor()] = op;
-    }
+    for (Value operand : op->getOperands())
+      for (Value alias : getAliases(operand))
+        lastUses[alias] = op;
   });
 }
 
@@ -131,11 +141,9 @@ void EntryLowering::releaseOperands(Operation *op) {
       memref::DeallocOp::create(b, memref);
     owned.erase(value);
   };
-  for (Value operand : op->getOperands()) {
-    releaseIfDone(operand);
-    if (auto buffer = operand.getDefiningOp<bufferization::ToBufferOp>())
-      releaseIfDone(buffer.getTensor());
-  }
+  for (Value operand : op->getOperands())
+    for (Value alias : getAliases(operand))
+      releaseIfDone(alias);
   for (Value result : op->getResults())
     if (result.use_empty())
       releaseIfDone(result);
@@ -244,7 +252,7 @@ FailureOr<Value> EntryLowering::getTensor(Value value, Operation *user) {
   if (!shaped)
     return user->emitOpError()
            << "expected tensors as operands, found " << value.getType();
-  auto type = MemRefType::get(shaped.getShape(), shaped.getElementType());
+  MemRefType type = getWeightType(shaped);
   auto argument = dyn_cast<BlockArgument>(value);
   if (argument && entry != Entry::forward && argument.getArgNumber() < 3) {
     Field fields[] = {Field::ids, Field::positions, Field::starts};
@@ -285,7 +293,7 @@ FailureOr<Value> EntryLowering::getTensor(Value value, Operation *user) {
 void EntryLowering::setTensor(Value value, Value memref) {
   KernelBuilder &b = point.getBuilder();
   auto shaped = cast<RankedTensorType>(value.getType());
-  auto type = MemRefType::get(shaped.getShape(), shaped.getElementType());
+  MemRefType type = getWeightType(shaped);
   if (Value exact = castMemRef(b, memref, type))
     memref = exact;
   tensors[value] = memref;
@@ -328,8 +336,9 @@ LogicalResult EntryLowering::lower(Operation *op) {
       .Case<EmbedOp, ResidualAddOp, NormOp, LinearOp, LMHeadOp, FFNOp,
             KVAppendOp, AttentionOp, SDPAOp, RopeTableOp, RopeOp, SelectOp,
             GatherLinearOp, SparseLinearOp, LoadWeightOp,
-            bufferization::ToBufferOp, bufferization::ToTensorOp, func::CallOp,
-            func::ReturnOp>([&](auto op) { return lower(op); })
+            bufferization::ToBufferOp, bufferization::ToTensorOp,
+            tensor::BitcastOp, func::CallOp, func::ReturnOp>(
+          [&](auto op) { return lower(op); })
       .Default([](Operation *op) {
         return op->emitOpError() << "has no lowering for the CPU";
       });

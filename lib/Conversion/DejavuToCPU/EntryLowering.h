@@ -35,6 +35,9 @@ namespace bufferization {
 class ToBufferOp;
 class ToTensorOp;
 } // namespace bufferization
+namespace tensor {
+class BitcastOp;
+} // namespace tensor
 } // namespace mlir
 
 namespace mlir::dejavu::cpu {
@@ -95,6 +98,7 @@ private:
   LogicalResult lower(LoadWeightOp op);
   LogicalResult lower(bufferization::ToBufferOp op);
   LogicalResult lower(bufferization::ToTensorOp op);
+  LogicalResult lower(tensor::BitcastOp op);
   LogicalResult lower(func::CallOp op);
   LogicalResult lower(func::ReturnOp op);
 

@@ -279,7 +279,12 @@ MemRefType cpu::getRowsType(MLIRContext *context, int64_t columns) {
 }
 
 MemRefType cpu::getWeightType(RankedTensorType tensor) {
-  return MemRefType::get(tensor.getShape(), tensor.getElementType());
+  // Buffers have no signs.
+  Type element = tensor.getElementType();
+  if (element.isInteger())
+    element = IntegerType::get(tensor.getContext(),
+                               element.getIntOrFloatBitWidth());
+  return MemRefType::get(tensor.getShape(), element);
 }
 
 std::string cpu::nameElement(Type type) {

@@ -122,7 +122,7 @@ private:
 
 /// memref<? x columns x element>: rows of activations.
 MemRefType getRowsType(MLIRContext *context, int64_t columns);
-/// memref of the shape and elements of a weight.
+/// memref of the shape and elements of a weight or another tensor.
 MemRefType getWeightType(RankedTensorType tensor);
 /// `f32`, `f16`, `bf16`.
 std::string nameElement(Type type);

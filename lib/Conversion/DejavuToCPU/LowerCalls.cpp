@@ -16,6 +16,7 @@
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
 using namespace mlir::dejavu;
@@ -43,6 +44,14 @@ LogicalResult EntryLowering::lower(bufferization::ToTensorOp op) {
   SmallVector<Value> memrefs = owned.lookup(op.getBuffer());
   owned.erase(op.getBuffer());
   owned[op.getResult()] = memrefs;
+  return success();
+}
+
+LogicalResult EntryLowering::lower(tensor::BitcastOp op) {
+  FailureOr<Value> memref = getTensor(op.getSource(), op);
+  if (failed(memref))
+    return failure();
+  setTensor(op.getDest(), *memref);
   return success();
 }
 

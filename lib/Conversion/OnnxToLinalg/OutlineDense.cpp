@@ -14,6 +14,7 @@
 
 #include "dejavu/Conversion/OnnxToLinalg/Passes.h"
 
+#include "dejavu/Analysis/Coverage.h"
 #include "dejavu/Dialect/Dejavu/IR/Dejavu.h"
 #include "dejavu/Dialect/Onnx/IR/Onnx.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -113,6 +114,7 @@ void OutlineDense::makeFunction(ArrayRef<Operation *> group,
   for (Value value : outputs)
     results.push_back(mapping.lookup(value));
   func::ReturnOp::create(builder, dense.getLoc(), results);
+  dense->setAttr(kLeftoversAttrName, describeLeftovers(dense));
 
   builder.setInsertionPoint(group.back());
   auto call = func::CallOp::create(builder, dense.getLoc(), dense,

@@ -3,7 +3,7 @@
 // The two groups that the embedding leaves: what does not depend on it, and
 // what does. Constants come along.
 // CHECK-LABEL: func.func private @forward_dense(
-// CHECK-SAME:    %[[I:.*]]: tensor<?x?xi64>) -> tensor<?x?xi64> attributes {dejavu.dense}
+// CHECK-SAME:    %[[I:.*]]: tensor<?x?xi64>) -> tensor<?x?xi64> attributes {dejavu.dense, dejavu.leftovers
 // CHECK:         onnx.Constant
 // CHECK:         onnx.Add
 // CHECK-LABEL: func.func private @forward_dense_0(

@@ -23,7 +23,8 @@ def OutlineDensePass : Pass<"dejavu-outline-dense", "::mlir::ModuleOp"> {
     possible: ops are put in another order, so that all those that do not
     depend on a dejavu op come first, then those that depend on results of the
     dejavu ops that can run then, and so on. Constants are copied into each
-    function that uses them.
+    function that uses them. The attribute `dejavu.leftovers` of a function
+    keeps which ops it was made of, for the report of what was raised.
 
     ```mlir
     %m = onnx.Mul(%x, %y) : (tensor<?x8xf32>, tensor<8xf32>) -> tensor<?x8xf32>

@@ -7,7 +7,6 @@
 
 #include "dejavu/Dialect/Dejavu/Transforms/Passes.h"
 
-#include "dejavu/Conversion/OnnxToLinalg/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -61,34 +60,31 @@ static LogicalResult verifyEntries(ModuleOp module) {
 namespace {
 struct VerifyRaised : dejavu::impl::VerifyRaisedPassBase<VerifyRaised> {
   void runOnOperation() override {
-    WalkResult walk =
-        getOperation()->walk<WalkOrder::PreOrder>([&](Operation *op) {
-          // What is compiled as it is has functions of its own.
-          if (op->hasAttr(kDenseAttrName))
-            return WalkResult::skip();
-          // Dense functions get weights as values, so only their calls may do
-          // so.
-          bool isLoose = isa<LoadWeightOp>(op) &&
-                         (op->use_empty() ||
-                          !llvm::all_of(op->getUsers(), [](Operation *user) {
-                            return isa<func::CallOp, func::ReturnOp>(user) ||
-                                   user->getName().getDialectNamespace() ==
-                                       "bufferization";
-                          }));
-          if (op->getName().getDialectNamespace() == "onnx" || isLoose) {
-            op->emitOpError() << "is left after raise";
-            return WalkResult::interrupt();
-          }
-          for (Value result : op->getResults())
-            if (failed(verifyLinear(result)))
+    WalkResult walk = getOperation()->walk([&](Operation *op) {
+      // Dense functions get weights as values, so only their calls may do
+      // so.
+      bool isLoose =
+          isa<LoadWeightOp>(op) &&
+          (op->use_empty() ||
+           !llvm::all_of(op->getUsers(), [](Operation *user) {
+             StringRef dialect = user->getName().getDialectNamespace();
+             return isa<func::CallOp, func::ReturnOp>(user) ||
+                    dialect == "bufferization" || dialect == "tensor";
+           }));
+      if (op->getName().getDialectNamespace() == "onnx" || isLoose) {
+        op->emitOpError() << "is left after raise";
+        return WalkResult::interrupt();
+      }
+      for (Value result : op->getResults())
+        if (failed(verifyLinear(result)))
+          return WalkResult::interrupt();
+      for (Region &region : op->getRegions())
+        for (Block &block : region)
+          for (BlockArgument argument : block.getArguments())
+            if (failed(verifyLinear(argument)))
               return WalkResult::interrupt();
-          for (Region &region : op->getRegions())
-            for (Block &block : region)
-              for (BlockArgument argument : block.getArguments())
-                if (failed(verifyLinear(argument)))
-                  return WalkResult::interrupt();
-          return WalkResult::advance();
-        });
+      return WalkResult::advance();
+    });
     if (walk.wasInterrupted() || failed(verifyEntries(getOperation())))
       signalPassFailure();
   }
