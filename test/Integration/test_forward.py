@@ -201,8 +201,10 @@ def make_mixed(tmp_path_factory):
 @pytest.mark.parametrize("n,m,k", [(2, 3, 2), (1, 1, 1), (0, 4, 0)])
 def test_all_types(mixed, n, m, k):
     random = np.random.default_rng(n)
+    # Halves: ONNX Runtime does not round x.
     text = mixed.check(
-        x=random.standard_normal((n, m)).astype(np.float32),
+        x=random.standard_normal((n, m)).astype(np.float16)
+        .astype(np.float32),
         limit=np.array(0.25, np.float32), flag=random.random(n) < 0.5,
         h=random.standard_normal((n, m)).astype(np.float16),
         bytes=random.integers(0, 256, (2, 1, k, 1, 1, 1, 1, 2),

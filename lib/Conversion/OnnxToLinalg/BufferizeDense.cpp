@@ -17,6 +17,7 @@
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Bufferization/Transforms/FuncBufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
@@ -152,6 +153,46 @@ static LogicalResult lowerMath(ModuleOp module) {
 }
 
 //===----------------------------------------------------------------------===//
+// Views
+//===----------------------------------------------------------------------===//
+
+/// Gives the views that expand dimensions sizes and strides: upstream's
+/// expansion of memref.expand_shape takes one unknown size for each dimension
+/// that is expanded, and there may be more.
+static void lowerExpansions(func::FuncOp function) {
+  function.walk([](memref::ExpandShapeOp op) {
+    MemRefType type = op.getResultType();
+    auto source = cast<MemRefType>(op.getSrc().getType());
+    if (!type.getLayout().isIdentity() || !source.getLayout().isIdentity())
+      return;
+    OpBuilder builder(op);
+    Location location = op.getLoc();
+    SmallVector<OpFoldResult> sizes = op.getMixedOutputShape();
+    SmallVector<OpFoldResult> strides(sizes.size());
+    OpFoldResult stride = builder.getIndexAttr(1);
+    for (size_t dim = sizes.size(); dim-- > 0;) {
+      strides[dim] = stride;
+      std::optional<int64_t> size = getConstantIntValue(sizes[dim]);
+      std::optional<int64_t> known = getConstantIntValue(stride);
+      if (size && known)
+        stride = builder.getIndexAttr(*size * *known);
+      else
+        stride =
+            arith::MulIOp::create(
+                builder, location,
+                getValueOrCreateConstantIndexOp(builder, location, stride),
+                getValueOrCreateConstantIndexOp(builder, location, sizes[dim]))
+                .getResult();
+    }
+    auto view = memref::ReinterpretCastOp::create(
+        builder, location, type, op.getSrc(),
+        OpFoldResult(builder.getIndexAttr(0)), sizes, strides);
+    op.replaceAllUsesWith(view.getResult());
+    op.erase();
+  });
+}
+
+//===----------------------------------------------------------------------===//
 // Calls
 //===----------------------------------------------------------------------===//
 
@@ -252,6 +293,8 @@ struct BufferizeDense : dejavu::impl::BufferizeDensePassBase<BufferizeDense> {
     if (failed(result))
       return signalPassFailure();
     lowerChecks(module, functions);
+    for (func::FuncOp function : functions)
+      lowerExpansions(function);
     if (failed(lowerMath(module)))
       return signalPassFailure();
 
