@@ -328,7 +328,7 @@ static int runCase(ModuleOp module) {
     if (succeeded(model))
       outputs = model->runCase(*inputs);
   } else {
-    outputs = runPlain(module, "main", std::move(*inputs));
+    outputs = runImported(module, std::move(*inputs));
   }
   if (failed(outputs))
     return 1;
