@@ -71,6 +71,7 @@ static void buildForwardPipeline(OpPassManager &manager) {
   manager.nest<func::FuncOp>().addPass(createOnnxSimplifyPass());
   addSimplification(manager);
   addLeaves(manager);
+  manager.addPass(createRaiseSDPAPass());
   addBlocks(manager);
 
   manager.addPass(createRaiseForwardPass());
