@@ -28,7 +28,8 @@ inline constexpr int64_t maxConstantBytes = 64 << 10;
 
 /// How many bytes of tensors may become constants of one module, and how many
 /// the sparse ones among them may have when they are dense.
-inline constexpr int64_t maxConstantsBytes = 1 << 30, maxDenseBytes = 256 << 20;
+inline constexpr int64_t maxConstantsBytes = 512 << 20,
+                         maxDenseBytes = 256 << 20;
 
 /// A tensor of the model that has been checked: its payload fits its type.
 struct TensorInfo {

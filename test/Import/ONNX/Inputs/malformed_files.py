@@ -365,6 +365,16 @@ def _(folder):
     return model(nodes + [node("Relu", ["X"], ["Y"])], initializers=tensors)
 
 
+@refuse_file("constant_bomb", "expected no more than 512 MiB of tensors that "
+             "are constants")
+def _(folder):
+    with open(folder / "data.bin", "wb") as data:
+        data.truncate(600 << 20)
+    return model([node("Cast", ["W"], ["Z"], to=FLOAT),
+                  node("Relu", ["X"], ["Y"])],
+                 initializers=[external([600 << 20], TensorProto.BOOL)])
+
+
 def accept_file(name, expected="dejavu.weight @W"):
     return lambda make: accept(name, make, expected)
 
