@@ -128,6 +128,11 @@ void OutlineDense::makeFunction(ArrayRef<Operation *> group,
 
 void OutlineDense::outline(func::FuncOp function, SymbolTable &symbols) {
   Block &block = function.getBody().front();
+  // Weights inside of branches and loops are values from outside.
+  function.walk([&](LoadWeightOp op) {
+    if (op->getBlock() != &block)
+      op->moveBefore(&block, block.begin());
+  });
   llvm::DenseMap<Operation *, unsigned> levels;
   llvm::MapVector<unsigned, SmallVector<Operation *>> groups, others;
   unsigned highest = 0;

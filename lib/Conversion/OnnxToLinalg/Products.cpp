@@ -270,7 +270,9 @@ static LogicalResult lowerEinsum(onnx::EinsumOp op, Lowering &b) {
   maps.push_back(AffineMap::get(order.size(), 0, exprs, b.getContext()));
   Value result = b.contract(inputs, dims, compute, maps, [&](ValueRange x) {
     Value product = b.widen(x[0]);
-    for (Value each : x.drop_front().drop_back(2))
+    for (Value each : x.take_front(inputs.size())
+                          .drop_back()
+                          .drop_front(inputs.size() > 1 ? 1 : 0))
       product =
           isa<FloatType>(compute)
               ? arith::MulFOp::create(b, product, b.widen(each)).getResult()

@@ -256,7 +256,7 @@ Value Lowering::slice(Value tensor, ArrayRef<Dim> offsets, ArrayRef<Dim> dims) {
   auto type = cast<RankedTensorType>(tensor.getType());
   // What is empty has no place in a tensor.
   auto isEmpty = [](Dim dim) { return getNumber(dim) == 0; };
-  if (llvm::any_of(dims, isEmpty))
+  if (llvm::any_of(dims, isEmpty) || llvm::is_contained(type.getShape(), 0))
     return empty(dims, type.getElementType());
   return recordDims(tensor::ExtractSliceOp::create(
                         *this, getType(dims, type.getElementType()), tensor,
