@@ -94,6 +94,43 @@ Value LaneBuilder::getBase(Value source, ArrayRef<int64_t> rowAxes) {
   return bases[source] = moved;
 }
 
+/// True if `lanes` are whole parts of `size` lanes.
+static bool areParts(ArrayRef<int64_t> lanes, int64_t size) {
+  if (lanes.size() % size != 0)
+    return false;
+  for (auto [i, lane] : llvm::enumerate(lanes)) {
+    int64_t at = static_cast<int64_t>(i) % size;
+    if (lane % size != at || lane - at != lanes[i - at])
+      return false;
+  }
+  return true;
+}
+
+Value LaneBuilder::getHeads(Value base, RankedTensorType type,
+                            const std::vector<int64_t> &lanes) {
+  int64_t features = getFeatures(base.getType());
+  auto rope = base.getDefiningOp<RopeOp>();
+  auto norm = base.getDefiningOp<NormOp>();
+  int64_t heads = rope ? rope.getHeads() : norm ? norm.getGroups() : 1;
+  if ((!rope && !norm) || !areParts(lanes, features / heads))
+    return {};
+  Value input =
+      getActivation(base.getDefiningOp()->getOperand(0), {0, 1}, lanes);
+  if (!input)
+    return {};
+  int64_t count = static_cast<int64_t>(lanes.size()) / (features / heads);
+  OpBuilder::InsertionGuard guard(rewriter);
+  rewriter.setInsertionPointAfterValue(base);
+  if (rope)
+    return create<RopeOp>(rope.getLoc(), type, input, rope.getTable(),
+                          rewriter.getI64IntegerAttr(count),
+                          rope.getInterleavedAttr());
+  return create<NormOp>(norm.getLoc(), type, norm.getKindAttr(), input,
+                        norm.getScaleAttr(), norm.getBiasAttr(),
+                        norm.getEpsilonAttr(), norm.getWeightOffsetAttr(),
+                        rewriter.getI64IntegerAttr(count));
+}
+
 Value LaneBuilder::getActivation(Value source, ArrayRef<int64_t> rowAxes,
                                  const std::vector<int64_t> &lanes) {
   Value base = getBase(source, rowAxes);
@@ -109,6 +146,9 @@ Value LaneBuilder::getActivation(Value source, ArrayRef<int64_t> rowAxes,
   auto cutType = RankedTensorType::get({type.getDimSize(0), type.getDimSize(1),
                                         static_cast<int64_t>(lanes.size())},
                                        type.getElementType());
+  // Heads are chosen before they are rotated or normed.
+  if (Value heads = getHeads(base, cutType, lanes))
+    return cuts[{base.getAsOpaquePointer(), lanes}] = heads;
   OpBuilder::InsertionGuard guard(rewriter);
   rewriter.setInsertionPointAfterValue(base);
   auto linear = base.getDefiningOp<LinearOp>();

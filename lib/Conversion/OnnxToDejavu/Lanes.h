@@ -72,6 +72,9 @@ public:
 
 private:
   Value getBase(Value source, ArrayRef<int64_t> rowAxes);
+  /// Some heads of what works on each head alone; null for other ops.
+  Value getHeads(Value base, RankedTensorType type,
+                 const std::vector<int64_t> &lanes);
 
   IRRewriter &rewriter;
   SymbolicShapes &shapes;

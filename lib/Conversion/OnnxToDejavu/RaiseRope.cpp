@@ -554,8 +554,15 @@ void Raiser::raise(Value rotated, const Linear &linear) {
       op->getLoc(), input.getType(), input, cosSin,
       rewriter.getI64IntegerAttr(static_cast<int64_t>(unique.size()) / size),
       rotation->isInterleaved ? rewriter.getUnitAttr() : UnitAttr());
-  Value all = lanes.getActivation(rope, {0, 1}, places);
-  rewriter.setInsertionPoint(op);
+  // Heads that are repeated are moved data again.
+  Value all = rope;
+  if (!llvm::equal(places, llvm::seq<int64_t>(0, unique.size())))
+    all = lanes.create<onnx::GatherOp>(
+        op->getLoc(),
+        RankedTensorType::get({inputType.getDimSize(0), inputType.getDimSize(1),
+                               static_cast<int64_t>(places.size())},
+                              inputType.getElementType()),
+        rope, lanes.createInts(op->getLoc(), places), 2);
   Value result =
       lanes.arrange(all, table, cast<RankedTensorType>(rotated.getType()));
   if (!result)
