@@ -84,6 +84,29 @@ static FailureOr<Value> carry(Lowering &b, Value next, Value last) {
       .getResult();
 }
 
+/// The same of all values. One may be made of another's last value, so all are
+/// kept before the first is overwritten.
+static LogicalResult carryAll(Lowering &b, ArrayRef<Value> values,
+                              ValueRange last, SmallVectorImpl<Value> &next) {
+  SmallVector<Value> kept(values);
+  if (kept.size() > 1)
+    for (auto [value, before] : llvm::zip_equal(kept, last)) {
+      if (value == before)
+        continue;
+      Dims dims = b.getDims(value);
+      value = bufferization::AllocTensorOp::create(
+          b, cast<RankedTensorType>(value.getType()), ValueRange(), value);
+      b.recordDims(value, dims);
+    }
+  for (auto [value, before] : llvm::zip_equal(kept, last)) {
+    FailureOr<Value> result = carry(b, value, before);
+    if (failed(result))
+      return failure();
+    next.push_back(*result);
+  }
+  return success();
+}
+
 /// The dimensions of a value that a loop stacks up, which must be known before
 /// it begins.
 static std::optional<Dims> getStackedDims(Lowering &b, Value old) {
@@ -175,21 +198,22 @@ static LogicalResult lowerLoop(onnx::LoopOp op, Lowering &b) {
       return failure();
     SmallVector<Value> next{arith::AddIOp::create(b, arguments[0], b.index(1)),
                             b.extractScalar(b.get(yield->getOperand(0)))};
-    for (size_t i = 0; i < carried; ++i) {
-      FailureOr<Value> value =
-          carry(b, b.get(yield->getOperand(1 + i)), arguments[2 + i]);
-      if (failed(value))
-        return failure();
-      next.push_back(*value);
-    }
+    // What is stacked first: it may be what is carried on over.
+    SmallVector<Value> stacks;
     for (auto [old, stack] :
          llvm::zip_equal(yield->getOperands().drop_front(1 + carried),
                          arguments.drop_front(2 + carried))) {
       FailureOr<Value> value = push(b, b.get(old), stack, Dim(arguments[0]), 0);
       if (failed(value))
         return failure();
-      next.push_back(*value);
+      stacks.push_back(*value);
     }
+    SmallVector<Value> values;
+    for (size_t i = 0; i < carried; ++i)
+      values.push_back(b.get(yield->getOperand(1 + i)));
+    if (failed(carryAll(b, values, arguments.slice(2, carried), next)))
+      return failure();
+    llvm::append_range(next, stacks);
     scf::YieldOp::create(b, next);
   }
   record(loop.getResults());
@@ -273,20 +297,28 @@ static LogicalResult lowerScan(onnx::ScanOp op, Lowering &b) {
           status = failure();
           return next;
         }
-        for (auto [i, value] : llvm::enumerate(yield->getOperands())) {
-          FailureOr<Value> result =
-              i < carried
-                  ? carry(b, b.get(value), state[i])
-                  : push(b, b.get(value), state[i],
-                         Dim(mirror(turn, get(op.getScanOutputDirections(),
-                                              i - carried))),
-                         outputAxes[i - carried]);
-          if (failed(result)) {
+        SmallVector<Value> stacks, values;
+        for (auto [i, value] :
+             llvm::enumerate(yield->getOperands().drop_front(carried))) {
+          bool isBackwards = get(op.getScanOutputDirections(), i);
+          FailureOr<Value> stack =
+              push(b, b.get(value), state[carried + i],
+                   Dim(mirror(turn, isBackwards)), outputAxes[i]);
+          if (failed(stack)) {
             status = failure();
             return next;
           }
-          next[i] = *result;
+          stacks.push_back(*stack);
         }
+        for (Value value : yield->getOperands().take_front(carried))
+          values.push_back(b.get(value));
+        SmallVector<Value> all;
+        if (failed(carryAll(b, values, state.take_front(carried), all))) {
+          status = failure();
+          return next;
+        }
+        llvm::append_range(all, stacks);
+        next = all;
         return next;
       });
   if (failed(status))

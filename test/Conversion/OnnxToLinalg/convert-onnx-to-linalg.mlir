@@ -189,8 +189,8 @@ func.func private @branch(%c: tensor<i1>, %x: tensor<4xf32>) -> tensor<4xf32> at
 // CHECK:         tensor.empty(%{{.*}}) : tensor<?x4xf32>
 // CHECK:         scf.while
 // CHECK:         do
-// CHECK:           bufferization.materialize_in_destination
 // CHECK:           tensor.insert_slice
+// CHECK:           bufferization.materialize_in_destination
 // CHECK:         tensor.extract_slice
 func.func private @loop(%n: tensor<i64>, %x: tensor<4xf32>) -> (tensor<4xf32>, tensor<?x4xf32>) attributes {dejavu.dense} {
   %y:2 = onnx.Loop(%x) max(%n) {

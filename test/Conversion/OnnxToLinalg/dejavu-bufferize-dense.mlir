@@ -52,3 +52,23 @@ func.func private @second(%x: tensor<4xf32>) -> tensor<4xf32> attributes {dejavu
   %y = onnx.Mul(%x, %c) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
   return %y : tensor<4xf32>
 }
+
+// -----
+
+// The last value is stacked before the next one takes its place.
+// CHECK-LABEL: func.func private @loop(
+// CHECK:         scf.while
+// CHECK:         do
+// CHECK:           memref.subview
+// CHECK:           memref.store
+// CHECK:           memref.dealloc
+// CHECK:           scf.yield
+func.func private @loop(%n: tensor<i64>, %x: tensor<f32>, %d: tensor<f32>) -> (tensor<f32>, tensor<?xf32>) attributes {dejavu.dense} {
+  %y:2 = onnx.Loop(%x) max(%n) {
+  ^bb0(%i: tensor<i64>, %c: tensor<i1>, %v: tensor<f32>):
+    %w = onnx.Add(%v, %d) : (tensor<f32>, tensor<f32>) -> tensor<f32>
+    %k = onnx.Identity(%v) : (tensor<f32>) -> tensor<f32>
+    onnx.Yield(%c, %w, %k) : (tensor<i1>, tensor<f32>, tensor<f32>) -> ()
+  } : (tensor<i64>, tensor<f32>) -> (tensor<f32>, tensor<?xf32>)
+  return %y#0, %y#1 : tensor<f32>, tensor<?xf32>
+}
