@@ -35,7 +35,7 @@ HEAD = """<!-- Made by tools/scripts/generate_coverage.py: do not edit. -->
 
 Each model below was compiled by `dejavu-compile M -o OUT --coverage-report F`.
 *raised* means that every layer's attention and MLP were recognised, so that
-they run by the kernels made for them and tokens may skip neurons and heads.
+they run by the kernels made for them.
 *generic* names the operators that run as they are written in the file, by loops.
 What was not raised has the reason; *refused* means that nothing was made. The
 last column says how many golden cases agree with PyTorch or ONNX Runtime to
@@ -85,11 +85,10 @@ def told(report):
     layers = report["layers"]
     for kind, name in (("attention", "attention"), ("ffn", "MLP")):
         reasons = collections.Counter(
-            layer[kind] for layer in layers
-            if layer[kind] not in ("raised", "none"))
+            layer[kind] for layer in layers if layer[kind] != "raised")
         for reason, count in reasons.items():
-            parts.append(f"{name} of {count} of {len(layers)} layers:"
-                         f" {plain(reason)}")
+            parts.append(f"{name} of {count} of {len(layers)} layers: "
+                         + plain(reason.replace("none", "none found")))
     text = "; ".join(parts) or ("raised" if layers else "no layers found")
     if report["rest"]:
         operators = [name.removeprefix("onnx.") for name in report["rest"]]

@@ -47,7 +47,7 @@ HALF = {"rope_type": "default", "rope_theta": 10000.0,
 GQA = {"num_key_value_heads": 2}
 GEMMA = {**GQA, "head_dim": 16, "hidden_activation": "gelu_pytorch_tanh"}
 PHI3 = {"pad_token_id": 0, "original_max_position_embeddings": 128}
-FALCON = {"ffn_hidden_size": 256}
+FALCON = {"ffn_hidden_size": 256, "intermediate_size": 256}
 OLD_NAMES = {"n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 128,
              "vocab_size": 256}
 IMAGE = {"image_size": 32, "patch_size": 8}
