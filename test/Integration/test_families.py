@@ -59,7 +59,13 @@ RAISED = ["opt-docs-7m", "llama-silu-docs-7m",
           "tiny/stablelm/dynamo-opset20",
           "tiny/starcoder2/dynamo-opset20",
           "tiny/t5-encoder/dynamo-opset20",
-          "tiny/t5-encoder-gated/legacy-opset17"]
+          "tiny/t5-encoder-gated/legacy-opset17",
+          "tiny/deit/legacy-opset17",
+          "tiny/llama-wide/genai-fp32",
+          "tiny/llama-wide/genai-int4",
+          "tiny/llama-wide/mobius-fused",
+          "tiny/mistral-wide/mobius-fused",
+          "tiny/vit/dynamo-opset20"]
 
 # Most neurons of these are zero: they run sparse unless told otherwise.
 ZEROS = ("zoo/opt/", "zoo/opt-350m-style/", "zoo/gpt2-relu/",
