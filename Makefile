@@ -6,6 +6,7 @@
 #   make demo               compile and run the model of the repository
 #   make check              all tests
 #   make install PREFIX=/usr/local
+#   make fuzz               fuzz the importer; SECONDS=N for each target
 #   make docs | fmt | tidy | bench | clean
 #
 # JOBS=N limits the parallel jobs; the default is one for each core.
@@ -13,10 +14,11 @@
 JOBS ?=
 PREFIX ?= /usr/local
 DESTDIR ?=
+SECONDS ?= 600
 SCRIPTS = tools/scripts
 export JOBS PREFIX DESTDIR
 
-.PHONY: build demo check install docs fmt tidy bench clean help
+.PHONY: build demo check install docs fmt tidy bench fuzz clean help
 
 build:
 	@$(SCRIPTS)/build.sh
@@ -43,8 +45,11 @@ tidy: build
 bench: build
 	@.venv/bin/python $(SCRIPTS)/bench.py
 
+fuzz: build
+	@/usr/bin/python3 $(SCRIPTS)/fuzz.py --seconds "$(SECONDS)"
+
 clean:
-	@rm -rf build
+	@rm -rf build build-fuzz
 
 help:
 	@sed -n 's/^#  *\(make .*\)/\1/p' Makefile

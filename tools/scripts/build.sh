@@ -16,8 +16,8 @@ packages=(
   protobuf-compiler libprotobuf-dev nlohmann-json3-dev libdnnl-dev
   libxxhash-dev zlib1g-dev libzip-dev
   # Tests, style, and the Python side.
-  libgtest-dev libonnx-testdata clang-format-22 clang-tidy-22 python3-venv
-  xz-utils
+  libgtest-dev libonnx-testdata libclang-rt-22-dev clang-format-22
+  clang-tidy-22 python3-venv xz-utils
 )
 
 # --- The system -------------------------------------------------------------

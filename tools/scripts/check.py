@@ -2,7 +2,7 @@
 # Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """All tests: the unit tests (ctest), the IR tests (lit), Python and end to end
-(pytest). Each runner writes a JUnit file; the last line sums them up. A runner
+(pytest), and a minute of fuzzing for each target. Each runner writes a JUnit file; the last line sums them up. A runner
 that fails without a failed test of its own, or that runs no test at all, counts
 as one failure more: silence is no success."""
 
@@ -16,6 +16,7 @@ import xml.etree.ElementTree as ElementTree
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 RESULTS = BUILD / "check"
+FUZZ_S = 60  # of each target
 LIMIT_S = 15 * 60  # of each runner; a test that hangs must not hang the CI
 
 
@@ -31,6 +32,9 @@ def runners(jobs):
                      jobs, "-p", "no:cacheprovider", "--basetemp",
                      RESULTS / "tmp", "--junitxml", python,
                      ROOT / "test/Integration"], python
+    fuzz = RESULTS / "fuzz.xml"
+    yield "fuzz", ["/usr/bin/python3", ROOT / "tools/scripts/fuzz.py",
+                   "--seconds", FUZZ_S, "--junit", fuzz], fuzz
 
 
 def count(file):
