@@ -44,18 +44,17 @@ struct Summarizer {
       if (name)
         summary.denseBytes += getAllBytes(getWeight(name));
   }
-  /// The layer of an MLP: that of the attention before it.
-  int64_t getLastLayer() {
-    return std::max<int64_t>(summary.layers.size(), 1) - 1;
-  }
+  /// MLPs, and for each the layer of the attention before it.
+  SmallVector<std::pair<MLPSummary, int64_t>> mlps;
+  /// For each select its MLP.
+  SmallVector<size_t> selectOwners;
+
   void addMLP(const MLPSummary &mlp) {
-    // A decoder begins with an attention.
-    bool isFull = summary.layers.empty() || summary.layers.back().mlp;
-    if (summary.isForward && isFull)
-      summary.layers.emplace_back();
-    if (!summary.layers.empty())
-      summary.layers.back().mlp = mlp;
+    mlps.push_back({mlp, std::max<int64_t>(summary.layers.size(), 1) - 1});
   }
+  /// Gives each MLP to a layer. Where there are as many as attentions, each
+  /// attention has one: the MLP of a parallel block may come before it.
+  void assignMLPs();
 
   /// Makes up for what has no meaning without a cache: a run reads everything,
   /// and no input is known to be ids or positions.
@@ -176,8 +175,8 @@ void Summarizer::visit(SparseLinearOp op) {
   auto first = hidden.getDefiningOp<LinearOp>();
   addMLP({weight.getDimSize(0), first ? first.getActivation() : std::nullopt,
           up != nullptr, true, ""});
-  summary.selects.push_back(
-      {getLastLayer(), bytesPerNeuron, weight.getDimSize(0)});
+  selectOwners.push_back(mlps.size() - 1);
+  summary.selects.push_back({0, bytesPerNeuron, weight.getDimSize(0)});
 }
 
 void Summarizer::visit(LMHeadOp op) {
@@ -185,6 +184,24 @@ void Summarizer::visit(LMHeadOp op) {
   addReads({op.getWeightAttr(), op.getBiasAttr()});
   summary.vocab = weight.getDimSize(0);
   summary.matrixType = weight.getElementType();
+}
+
+void Summarizer::assignMLPs() {
+  bool isPaired = mlps.size() == summary.layers.size();
+  for (auto [i, mlp] : llvm::enumerate(mlps)) {
+    int64_t &layer = mlp.second;
+    if (isPaired)
+      layer = static_cast<int64_t>(i);
+    // Not every layer of a model without a cache begins with an attention.
+    else if (summary.layers.empty() ||
+             (summary.isForward && summary.layers[layer].mlp)) {
+      layer = static_cast<int64_t>(summary.layers.size());
+      summary.layers.emplace_back();
+    }
+    summary.layers[layer].mlp = mlp.first;
+  }
+  for (auto [select, owner] : llvm::zip(summary.selects, selectOwners))
+    select.layer = mlps[owner].second;
 }
 
 FailureOr<ModelSummary> ModelSummary::get(ModuleOp module) {
@@ -215,6 +232,7 @@ FailureOr<ModelSummary> ModelSummary::get(ModuleOp module) {
       summarizer.addReads({linear.getWeightAttr(), linear.getBiasAttr()});
   });
   ModelSummary &summary = summarizer.summary;
+  summarizer.assignMLPs();
   if (forward) {
     summarizer.summarizeForward(module);
     return summary;

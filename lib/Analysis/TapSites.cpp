@@ -50,7 +50,10 @@ static void claim(Value value, int64_t layer,
 std::vector<TapSite> dejavu::findTapSites(func::FuncOp function) {
   llvm::DenseMap<Operation *, int64_t> layers;
   int64_t appends = 0;
+  SmallVector<Operation *> mlps;
   function.walk([&](Operation *op) {
+    if (isa<FFNOp, SparseLinearOp>(op))
+      mlps.push_back(op);
     if (auto append = dyn_cast<KVAppendOp>(op)) {
       claim(append.getKey(), appends, layers);
       claim(append.getValue(), appends, layers);
@@ -59,6 +62,10 @@ std::vector<TapSite> dejavu::findTapSites(func::FuncOp function) {
       claim(attention.getQuery(), std::max<int64_t>(appends - 1, 0), layers);
     }
   });
+  // Where each attention has an MLP, it may come before it: parallel blocks.
+  if (static_cast<int64_t>(mlps.size()) == appends)
+    for (auto [layer, mlp] : llvm::enumerate(mlps))
+      claim(mlp->getResult(0), static_cast<int64_t>(layer), layers);
 
   std::vector<TapSite> sites;
   appends = 0;
