@@ -559,7 +559,7 @@ def Onnx_MsMoEOp : Onnx_Op<"com.microsoft.MoE", [AttrSizedOperandSegments]> {
     Example:
 
     ```mlir
-    %y = onnx.com.microsoft.MoE(%x, %p) fc1(%w1) fc2(%w2) {activation_type = #onnx.moe_activation<silu>, k = 2 : i64}
+    %y = onnx.com.microsoft.MoE(%x, %p, %w1) fc2(%w2) {activation_type = #onnx.moe_activation<silu>, k = 2 : i64}
         : (tensor<?x64xf32>, tensor<?x4xf32>, tensor<4x128x64xf32>, tensor<4x64x128xf32>) -> tensor<?x64xf32>
     ```
   }];
@@ -608,7 +608,7 @@ def Onnx_MsQMoEOp : Onnx_Op<"com.microsoft.QMoE", [AttrSizedOperandSegments]> {
     Example:
 
     ```mlir
-    %y = onnx.com.microsoft.QMoE(%x, %p) fc1(%w1) fc1_scales(%s1) fc2(%w2) fc2_scales(%s2)
+    %y = onnx.com.microsoft.QMoE(%x, %p, %w1) fc1_scales(%s1) fc2(%w2) fc2_scales(%s2)
           {activation_type = #onnx.moe_activation<silu>, k = 2 : i64}
         : (tensor<?x64xf32>, tensor<?x4xf32>, tensor<4x128x32xui8>, tensor<4x128xf32>, tensor<4x64x64xui8>, tensor<4x64xf32>)
         -> tensor<?x64xf32>
