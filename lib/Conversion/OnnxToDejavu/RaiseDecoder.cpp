@@ -303,8 +303,6 @@ LogicalResult RaiseDecoder::bindSizes(Decoder &decoder,
     return true;
   };
   for (BlockArgument argument : main.getArguments()) {
-    BindingAttr binding =
-        getBinding(main.getArgAttrDict(argument.getArgNumber()));
     bool isDropped = argument != decoder.ids && argument != decoder.positions &&
                      argument != decoder.starts &&
                      !isa<KVCacheType>(argument.getType());

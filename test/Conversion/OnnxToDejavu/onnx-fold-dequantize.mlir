@@ -67,7 +67,7 @@ func.func @table(%i: tensor<?x?xi64>) -> tensor<?x?x64xf32> {
   %t = dejavu.load_weight @w : tensor<64x64xi8>
   %s = dejavu.load_weight @s : tensor<64x2xf32>
   // CHECK: onnx.Gather(
-  %y = onnx.com.microsoft.GatherBlockQuantized(%t, %i, %s) {block_size = 32 : i64}
+  %y = onnx.com.microsoft.GatherBlockQuantized(%t, %i, %s) {bits = 8 : i64, block_size = 32 : i64}
       : (tensor<64x64xi8>, tensor<?x?xi64>, tensor<64x2xf32>) -> tensor<?x?x64xf32>
   return %y : tensor<?x?x64xf32>
 }
