@@ -7,7 +7,8 @@
 //
 // A model of one node whose weights say where their data lie in words that the
 // fuzzer chooses. The input is text: a line for the type and shape of a tensor
-// (`T data_type dim...`), followed by lines `key=value`. Each T begins a tensor.
+// (`T data_type dim...`), followed by lines `key=value`. Each T begins a
+// tensor.
 //
 //===----------------------------------------------------------------------===//
 
@@ -75,8 +76,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     outputs += message(12, message(1, "y" + name));
   }
   graph += message(2, "graph") + outputs;
-  std::string model = number(1, 10) + message(8, number(2, 20)) +
-                      message(7, graph);
+  std::string model =
+      number(1, 10) + message(8, number(2, 20)) + message(7, graph);
   ::dejavu::fuzz::importModel(model);
   return 0;
 }

@@ -282,8 +282,8 @@ MemRefType cpu::getWeightType(RankedTensorType tensor) {
   // Buffers have no signs.
   Type element = tensor.getElementType();
   if (element.isInteger())
-    element = IntegerType::get(tensor.getContext(),
-                               element.getIntOrFloatBitWidth());
+    element =
+        IntegerType::get(tensor.getContext(), element.getIntOrFloatBitWidth());
   return MemRefType::get(tensor.getShape(), element);
 }
 

@@ -215,10 +215,9 @@ FailureOr<std::string> dejavu::makeManifest(ModuleOp module,
     if (weight.isPrivate()) // scales that only recipes read
       continue;
     RankedTensorType type = weight.getTensorType();
-    weights.push_back(
-        json::Object{{"name", toText(weight.getSymName())},
-                     {"dtype", nameDType(type.getElementType())},
-                     {"shape", json::Array(type.getShape())}});
+    weights.push_back(json::Object{{"name", toText(weight.getSymName())},
+                                   {"dtype", nameDType(type.getElementType())},
+                                   {"shape", json::Array(type.getShape())}});
   }
   manifest["weights"] = std::move(weights);
   std::string text;

@@ -118,8 +118,8 @@ LogicalResult AttentionOp::inferResultTypes(Operands,
                                             std::string &error) {
   for (int64_t window : {getLeftWindowSize(), getRightWindowSize()})
     if (window < -1)
-      return fail(error, "expected windows of -1 or more, found " +
-                             Twine(window));
+      return fail(error,
+                  "expected windows of -1 or more, found " + Twine(window));
   if (!getPastKey() != !getPastValue()) {
     error = "expected past_key and past_value together, found one alone";
     return failure();
