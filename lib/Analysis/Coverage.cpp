@@ -92,13 +92,19 @@ RaiseCoverage dejavu::computeRaiseCoverage(ModuleOp module) {
         if (auto name = entry.getAs<StringAttr>("op"))
           blocks.addLeftover(name, entry.getAs<StringAttr>("reason"));
   });
-  coverage.layers.resize(
-      std::max(blocks.attentions.size(), blocks.ffns.size()));
+  // The decoder of T5 has two attentions for each MLP: a layer is all of them.
+  size_t numAttentions = blocks.attentions.size(), numFFNs = blocks.ffns.size();
+  bool isShared = numFFNs > 0 && numAttentions % numFFNs == 0;
+  size_t each = isShared ? std::max<size_t>(numAttentions / numFFNs, 1) : 1;
+  coverage.layers.resize(std::max(numAttentions / each, numFFNs));
   for (size_t i = 0; i < coverage.layers.size(); ++i) {
     RaiseCoverage::Layer &layer = coverage.layers[i];
-    layer.attention =
-        i < blocks.attentions.size() ? blocks.attentions[i] : "none";
-    layer.ffn = i < blocks.ffns.size() ? blocks.ffns[i] : "none";
+    layer.attention = layer.ffn = "none";
+    for (size_t k = i * each; k < std::min((i + 1) * each, numAttentions); ++k)
+      if (k == i * each || layer.attention == "raised")
+        layer.attention = blocks.attentions[k];
+    if (i < numFFNs)
+      layer.ffn = blocks.ffns[i];
   }
   coverage.rest.assign(blocks.rest.begin(), blocks.rest.end());
   return coverage;
