@@ -20,7 +20,9 @@ using namespace mlir::dejavu;
 
 /// What other operators are made of.
 static void addDecomposition(OpPassManager &manager) {
-  // Quantised weights become plain ones, with a recipe.
+  // One type of activations; then quantised weights become plain ones, with a
+  // recipe.
+  manager.addPass(createOnnxWidenFloatsPass());
   manager.addPass(createOnnxFoldDequantizePass());
   // Fused operators become the plain ones that the passes behind look for.
   manager.addPass(onnx::createOnnxDecomposePass());

@@ -58,6 +58,33 @@ def OnnxBindSignaturePass : Pass<"onnx-bind-signature", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::dejavu::DejavuDialect"];
 }
 
+def OnnxWidenFloatsPass : Pass<"onnx-widen-floats", "::mlir::ModuleOp"> {
+  let summary = "Compute in f32 what a model computes in f16 or bf16";
+  let description = [{
+    The activations of the `dejavu` dialect are of f32. Values of `@main` that
+    are of f16 or bf16 become f32, and so do constants; weights are cast by
+    their recipe. Arguments and results keep their types: casts follow and
+    precede them. Numbers are rounded less often than in the model, so results
+    differ by what its own rounding loses. A function with `BitCast` is left as
+    it is.
+
+    ```mlir
+    func.func @main(%x: tensor<?x8xf16>) -> tensor<?x8xf16> {
+      %y = onnx.Relu(%x) : (tensor<?x8xf16>) -> tensor<?x8xf16>
+    ```
+
+    becomes
+
+    ```mlir
+    func.func @main(%x: tensor<?x8xf16>) -> tensor<?x8xf16> {
+      %0 = onnx.Cast(%x) {to = f32} : (tensor<?x8xf16>) -> tensor<?x8xf32>
+      %1 = onnx.Relu(%0) : (tensor<?x8xf32>) -> tensor<?x8xf32>
+      %y = onnx.Cast(%1) {to = f16} : (tensor<?x8xf32>) -> tensor<?x8xf16>
+    ```
+  }];
+  let dependentDialects = ["::mlir::dejavu::DejavuDialect"];
+}
+
 def OnnxFoldDequantizePass : Pass<"onnx-fold-dequantize", "::mlir::ModuleOp"> {
   let summary = "Make quantised weights plain ones that a recipe dequantises";
   let description = [{
