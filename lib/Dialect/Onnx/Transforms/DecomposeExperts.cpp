@@ -32,10 +32,10 @@ static Value activate(GraphBuilder &b, OpTy op, Value x) {
   switch (op.getActivationType()) {
   case MoeActivation::Relu:
     return b.get<ReluOp>({x});
-  case MoeActivation::Gelu:
+  case MoeActivation::Gelu: // ONNX Runtime's is the approximation
     return b.get<GeluOp>(
         {x}, {b.attr("approximate", GeluApproximationAttr::get(
-                                        context, GeluApproximation::None))});
+                                        context, GeluApproximation::Tanh))});
   case MoeActivation::Silu:
     return b.mul(x, b.sigmoid(x));
   case MoeActivation::Identity:
