@@ -20,11 +20,14 @@
 
 #include <stdint.h>
 
-#define DEJAVU_ABI_VERSION 2
+#define DEJAVU_ABI_VERSION 3
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+#define DEJAVU_TAP_SITES 1  ///< values of activations
+#define DEJAVU_TAP_HIDDEN 2 ///< hidden layers of MLPs, in prefill
 
 /// One call of an entry point. All fields are eight bytes wide. `batch`,
 /// `tokens` and `past` are B, S and P below.
@@ -34,17 +37,26 @@ typedef struct dejavu_step {
   int64_t past;               ///< steps that the cache already holds
   int64_t capacity;           ///< steps that the cache can hold, >= P + S
   int64_t logits_from;        ///< first token whose logits are wanted, < S
-  int64_t taps;               ///< nonzero: call dejavu_rt_tap
+  int64_t taps;               ///< bits: DEJAVU_TAP_*
+  int64_t flush;              ///< nonzero: leave no key or value to be made
   const int64_t *ids;         ///< [B, S]
   const int64_t *positions;   ///< [B, S]
   const int64_t *starts;      ///< [B], first step that is not padding
   float *const *keys;         ///< [layers] -> [B, kv_heads, capacity, head_dim]
   float *const *values;       ///< [layers] -> [B, kv_heads, capacity, head_dim]
+  float *const *kept;         ///< [layers] -> [B, ring, width], or null
+  int64_t *const *complete;   ///< [layers] -> [B, kv_heads], or null
   const void *const *weights; ///< in the order of the manifest
   float *logits;              ///< [B, S - logits_from, vocab]
   void *workspace;            ///< 64-byte aligned, size from the manifest
   void *session;              ///< handed back to the callbacks
 } dejavu_step;
+
+/// A layer whose keys and values are deferred (the manifest's `deferred`) keeps
+/// in `kept` what they are made of, for the last `ring` steps: step s in place
+/// s modulo ring. `complete[b, h]` is the number of steps whose keys and values
+/// head h of row b has in the cache; @decode advances it. Whoever fills the
+/// cache otherwise, as the caller of @prefill does, sets it.
 
 /// Entry points of generated code. Return 0, or nonzero if a library call
 /// failed.
@@ -78,10 +90,13 @@ int32_t dejavu_forward(dejavu_call *call);
 extern const char dejavu_manifest[];
 extern const int64_t dejavu_manifest_size;
 
-/// Callback: the `select` with index `select_index` (manifest
-/// bytes_per_token.selects) chose counts[r] neurons for row r of `rows`.
-void dejavu_rt_count_active(void *session, int64_t select_index,
-                            const int32_t *counts, int64_t rows);
+/// Callback: counter `counter` (manifest bytes_per_token.selects) read
+/// counts[r] units for row r of `rows`. `indices`, null if they are not at
+/// hand, is [rows, units]: the units of row r are its first counts[r], in
+/// ascending order.
+void dejavu_rt_count_active(void *session, int64_t counter,
+                            const int32_t *counts, const int32_t *indices,
+                            int64_t rows);
 
 /// Callback: the value of tap site `site`, f32 [rows, width], row-major.
 void dejavu_rt_tap(void *session, int64_t site, const float *data, int64_t rows,
