@@ -7,23 +7,46 @@
 
 #include "dejavu/Analysis/ModelSummary.h"
 
+#include "dejavu/Analysis/WeightBytes.h"
 #include "dejavu/Analysis/WeightUses.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace mlir::dejavu;
 
-/// Bytes of one row of a tensor.
-static int64_t getRowBytes(RankedTensorType type) {
-  if (type.getNumElements() == 0)
-    return 0;
-  return type.getNumElements() / type.getDimSize(0) *
-         llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+static constexpr llvm::StringLiteral kPartNames[kNumModelParts] = {
+    "embedding", "attention", "mlp", "predictors", "norms", "lm_head", "other"};
+
+StringRef dejavu::stringifyBlockSparsity(BlockSparsity sparsity) {
+  static constexpr llvm::StringLiteral kNames[] = {"dense", "exact",
+                                                   "threshold", "predicted"};
+  return kNames[static_cast<int>(sparsity)];
 }
 
-static int64_t getAllBytes(RankedTensorType type) {
-  return getRowBytes(type) * type.getDimSize(0);
+std::optional<int64_t> ModelSummary::getExpectedBytes() const {
+  if (counters.empty())
+    return std::nullopt;
+  auto bytes = static_cast<double>(getAlwaysBytes());
+  for (const ReadCounter &counter : counters) {
+    if (!counter.expectedShare)
+      return std::nullopt;
+    bytes += *counter.expectedShare *
+             static_cast<double>(counter.bytesPerUnit * counter.units);
+  }
+  return static_cast<int64_t>(bytes);
+}
+
+BlockSparsity ModelSummary::getSparsity() const {
+  BlockSparsity greatest = BlockSparsity::dense;
+  for (const LayerSummary &layer : layers) {
+    if (layer.mlp)
+      greatest = std::max(greatest, layer.mlp->sparsity);
+    if (layer.attention)
+      greatest = std::max(greatest, layer.attention->sparsity);
+  }
+  return greatest;
 }
 
 namespace {
@@ -38,16 +61,19 @@ struct Summarizer {
   RankedTensorType getWeight(FlatSymbolRefAttr name) {
     return symbols.lookup<WeightOp>(name.getAttr()).getTensorType();
   }
-  /// Adds weights that are read whole.
-  void addReads(ArrayRef<FlatSymbolRefAttr> names) {
+  int64_t &getPart(ModelPart part) {
+    return summary.denseParts[static_cast<int>(part)];
+  }
+  /// Adds weights that a dense program reads whole.
+  void addReads(ModelPart part, ArrayRef<FlatSymbolRefAttr> names) {
     for (FlatSymbolRefAttr name : names)
       if (name)
-        summary.denseBytes += getAllBytes(getWeight(name));
+        getPart(part) += getAllBytes(getWeight(name));
   }
   /// MLPs, and for each the layer of the attention before it.
   SmallVector<std::pair<MLPSummary, int64_t>> mlps;
-  /// For each select its MLP.
-  SmallVector<size_t> selectOwners;
+  /// Of predictors, which a dense program has not got.
+  int64_t predictorBytes = 0;
 
   void addMLP(const MLPSummary &mlp) {
     mlps.push_back({mlp, std::max<int64_t>(summary.layers.size(), 1) - 1});
@@ -64,17 +90,26 @@ struct Summarizer {
   /// Whether every id and position that the runtime lets pass has a row in the
   /// tables. To be called when all ops were visited.
   LogicalResult checkTables();
-  void visit(AttentionOp op);
+  template <typename OpTy>
+  void visitAttention(OpTy op);
   void visit(SDPAOp op);
+  void visit(KVAppendDeferredOp op);
   void visit(FFNOp op);
+  void visit(SparseFFNOp op);
   void visit(SparseLinearOp op);
+  void visit(LinearOp op);
+  void visit(PredictOp op);
   void visit(LMHeadOp op);
+  template <typename OpTy>
+  void addMLPReads(OpTy op);
+  /// What is read of each part whatever is selected.
+  void computeAlways();
 };
 } // namespace
 
 void Summarizer::visit(EmbedOp op) {
   RankedTensorType table = getWeight(op.getTableAttr());
-  summary.denseBytes += getRowBytes(table);
+  getPart(ModelPart::embedding) += getRowBytes(table);
   summary.hidden = table.getDimSize(1);
   // The first argument is the ids, the second the positions.
   auto argument = dyn_cast<BlockArgument>(op.getIds());
@@ -93,7 +128,7 @@ void Summarizer::visit(EmbedOp op) {
 }
 
 void Summarizer::summarizeForward(ModuleOp module) {
-  summary.denseBytes = 0;
+  summary.denseParts = {};
   summary.vocab = summary.positionMin = summary.positionLimit = 0;
   llvm::SetVector<StringAttr> used =
       findUsedWeights(module, /*withRecipes=*/false);
@@ -101,11 +136,11 @@ void Summarizer::summarizeForward(ModuleOp module) {
     if (!used.contains(weight.getSymNameAttr()))
       continue;
     RankedTensorType type = weight.getTensorType();
-    summary.denseBytes += getAllBytes(type);
+    getPart(ModelPart::other) += getAllBytes(type);
     if (type.getRank() >= 2 && !summary.matrixType)
       summary.matrixType = type.getElementType();
   }
-  summary.alwaysBytes = summary.denseBytes;
+  summary.alwaysParts = summary.denseParts;
 }
 
 LogicalResult Summarizer::checkTables() {
@@ -129,12 +164,20 @@ LogicalResult Summarizer::checkTables() {
   return success();
 }
 
-void Summarizer::visit(AttentionOp op) {
+template <typename OpTy>
+void Summarizer::visitAttention(OpTy op) {
   KVCacheType cache = op.getCache().getType();
-  int64_t heads = getFeatures(op.getType(0)) / cache.getHeadDim();
-  summary.layers.push_back(
-      {AttentionSummary{heads, cache.getHeads(), cache.getHeadDim()},
-       std::nullopt});
+  int64_t heads = getFeatures(op.getQuery().getType()) / cache.getHeadDim();
+  AttentionSummary attention{heads, cache.getHeads(), cache.getHeadDim()};
+  if (isa<SparseAttentionOp>(op))
+    attention.sparsity = BlockSparsity::predicted;
+  if (auto append = op.getCache().template getDefiningOp<KVAppendDeferredOp>()) {
+    attention.ring = static_cast<int64_t>(append.getRing());
+    attention.keptWidth =
+        getFeatures(append.getInput().getType()) +
+        (append.getTable() ? getFeatures(append.getTable().getType()) : 0);
+  }
+  summary.layers.push_back({attention, std::nullopt});
 }
 
 void Summarizer::visit(SDPAOp op) {
@@ -145,9 +188,20 @@ void Summarizer::visit(SDPAOp op) {
        std::nullopt});
 }
 
-void Summarizer::visit(FFNOp op) {
-  addReads({op.getGateAttr(), op.getGateBiasAttr(), op.getUpAttr(),
+void Summarizer::visit(KVAppendDeferredOp op) {
+  addReads(ModelPart::attention, {op.getKeyAttr(), op.getKeyBiasAttr(),
+                                  op.getValueAttr(), op.getValueBiasAttr()});
+}
+
+template <typename OpTy>
+void Summarizer::addMLPReads(OpTy op) {
+  addReads(ModelPart::mlp,
+           {op.getGateAttr(), op.getGateBiasAttr(), op.getUpAttr(),
             op.getUpBiasAttr(), op.getDownAttr(), op.getDownBiasAttr()});
+}
+
+void Summarizer::visit(FFNOp op) {
+  addMLPReads(op);
   std::string reason =
       isExactlySparse(op.getActivation())
           ? summary.isForward ? "many tokens at once need nearly every neuron"
@@ -156,34 +210,78 @@ void Summarizer::visit(FFNOp op) {
              " is not exactly zero for inactive neurons")
                 .str();
   addMLP({getWeight(op.getUpAttr()).getDimSize(0), op.getActivation(),
-          op.getGate().has_value(), false, reason});
+          op.getGate().has_value(), BlockSparsity::dense, reason});
+}
+
+void Summarizer::visit(SparseFFNOp op) {
+  addMLPReads(op);
+  addMLP({op.getActive().getType().getExtent(), op.getActivation(),
+          op.getGate().has_value(), BlockSparsity::predicted, ""});
 }
 
 void Summarizer::visit(SparseLinearOp op) {
-  RankedTensorType weight = getWeight(op.getWeightAttr());
-  addReads({op.getWeightAttr(), op.getBiasAttr()});
-  int64_t bytesPerNeuron = getRowBytes(weight);
+  bool isOfMLP = isMLP(op);
+  addReads(isOfMLP ? ModelPart::mlp : ModelPart::attention,
+           {op.getWeightAttr(), op.getBiasAttr()});
+  if (!isOfMLP)
+    return;
   Value hidden = op.getInput();
-  // A row of the up projection of a gated MLP goes with that of the down
-  // projection.
   auto up = hidden.getDefiningOp<GatherLinearOp>();
-  if (up) {
-    addReads({up.getWeightAttr(), up.getBiasAttr()});
-    bytesPerNeuron += getRowBytes(getWeight(up.getWeightAttr()));
+  if (up)
     hidden = up.getFactor();
-  }
-  auto first = hidden.getDefiningOp<LinearOp>();
-  addMLP({weight.getDimSize(0), first ? first.getActivation() : std::nullopt,
-          up != nullptr, true, ""});
-  selectOwners.push_back(mlps.size() - 1);
-  summary.selects.push_back({0, bytesPerNeuron, weight.getDimSize(0)});
+  auto first = hidden ? hidden.getDefiningOp<LinearOp>() : LinearOp();
+  auto select = op.getActive().getDefiningOp<SelectOp>();
+  bool isExact = select && select.getKind() == SelectKind::exact;
+  addMLP({op.getActive().getType().getExtent(),
+          first ? first.getActivation() : std::nullopt, up != nullptr,
+          isExact ? BlockSparsity::exact : BlockSparsity::threshold, ""});
+}
+
+/// Whether `value` goes, perhaps rotated or normed by heads, into attention.
+static bool isForAttention(Value value) {
+  return llvm::any_of(value.getUsers(), [](Operation *user) {
+    if (isa<KVAppendOp, SDPAOp>(user) || isAttention(user))
+      return true;
+    return isa<RopeOp, NormOp>(user) && isForAttention(user->getResult(0));
+  });
+}
+
+void Summarizer::visit(LinearOp op) {
+  ModelPart part = ModelPart::other;
+  Operation *from = op.getInput().getDefiningOp();
+  if (isForAttention(op) || (from && (isAttention(from) || isa<SDPAOp>(from))))
+    part = ModelPart::attention;
+  else if (llvm::any_of(op->getUsers(), [](Operation *user) {
+             return isa<SelectOp, GatherLinearOp>(user);
+           }))
+    part = ModelPart::mlp;
+  addReads(part, {op.getWeightAttr(), op.getBiasAttr()});
+}
+
+void Summarizer::visit(PredictOp op) {
+  for (FlatSymbolRefAttr name :
+       {op.getFirstAttr(), op.getSecondAttr(), op.getBiasAttr()})
+    if (name)
+      predictorBytes += getAllBytes(getWeight(name));
 }
 
 void Summarizer::visit(LMHeadOp op) {
   RankedTensorType weight = getWeight(op.getWeightAttr());
-  addReads({op.getWeightAttr(), op.getBiasAttr()});
+  addReads(ModelPart::lmHead, {op.getWeightAttr(), op.getBiasAttr()});
   summary.vocab = weight.getDimSize(0);
   summary.matrixType = weight.getElementType();
+}
+
+void Summarizer::computeAlways() {
+  summary.alwaysParts = summary.denseParts;
+  auto getAlways = [&](ModelPart part) -> int64_t & {
+    return summary.alwaysParts[static_cast<int>(part)];
+  };
+  for (const ReadCounter &counter : summary.counters)
+    getAlways(counter.unit == Unit::neuron ? ModelPart::mlp
+                                           : ModelPart::attention) -=
+        counter.bytesPerUnit * counter.units;
+  getAlways(ModelPart::predictors) += predictorBytes;
 }
 
 void Summarizer::assignMLPs() {
@@ -200,8 +298,6 @@ void Summarizer::assignMLPs() {
     }
     summary.layers[layer].mlp = mlp.first;
   }
-  for (auto [select, owner] : llvm::zip(summary.selects, selectOwners))
-    select.layer = mlps[owner].second;
 }
 
 FailureOr<ModelSummary> ModelSummary::get(ModuleOp module) {
@@ -212,24 +308,24 @@ FailureOr<ModelSummary> ModelSummary::get(ModuleOp module) {
     return module.emitError() << "expected a function @decode or @forward";
   summarizer.summary.isForward = forward != nullptr;
   decode.walk([&](Operation *op) {
-    if (auto embed = dyn_cast<EmbedOp>(op))
-      summarizer.visit(embed);
-    else if (auto attention = dyn_cast<AttentionOp>(op))
-      summarizer.visit(attention);
-    else if (auto sdpa = dyn_cast<SDPAOp>(op))
-      summarizer.visit(sdpa);
-    else if (auto ffn = dyn_cast<FFNOp>(op))
-      summarizer.visit(ffn);
-    else if (auto sparse = dyn_cast<SparseLinearOp>(op))
-      summarizer.visit(sparse);
-    else if (auto head = dyn_cast<LMHeadOp>(op))
-      summarizer.visit(head);
-    else if (auto norm = dyn_cast<NormOp>(op))
-      summarizer.addReads({norm.getScaleAttr(), norm.getBiasAttr()});
-    else if (auto table = dyn_cast<RopeTableOp>(op))
-      summarizer.addReads({table.getInvFreqAttr()});
-    else if (auto linear = dyn_cast<LinearOp>(op))
-      summarizer.addReads({linear.getWeightAttr(), linear.getBiasAttr()});
+    llvm::TypeSwitch<Operation *>(op)
+        .Case<EmbedOp, SDPAOp, FFNOp, SparseFFNOp, SparseLinearOp, LinearOp,
+              LMHeadOp, KVAppendDeferredOp, PredictOp>(
+            [&](auto op) { summarizer.visit(op); })
+        .Case<AttentionOp, SparseAttentionOp>(
+            [&](auto op) { summarizer.visitAttention(op); })
+        .Case([&](GatherLinearOp op) {
+          bool isOfMLP = op.getActive().getType().getUnit() == Unit::neuron;
+          summarizer.addReads(isOfMLP ? ModelPart::mlp : ModelPart::attention,
+                              {op.getWeightAttr(), op.getBiasAttr()});
+        })
+        .Case([&](NormOp op) {
+          summarizer.addReads(ModelPart::norms,
+                              {op.getScaleAttr(), op.getBiasAttr()});
+        })
+        .Case([&](RopeTableOp op) {
+          summarizer.addReads(ModelPart::attention, {op.getInvFreqAttr()});
+        });
   });
   ModelSummary &summary = summarizer.summary;
   summarizer.assignMLPs();
@@ -241,9 +337,8 @@ FailureOr<ModelSummary> ModelSummary::get(ModuleOp module) {
     return failure();
   if (summary.vocab == 0)
     return decode.emitError() << "expected a dejavu.lm_head in @decode";
-  summary.alwaysBytes = summary.denseBytes;
-  for (const SelectSummary &select : summary.selects)
-    summary.alwaysBytes -= select.bytesPerNeuron * select.neurons;
+  summary.counters = findReadCounters(decode);
+  summarizer.computeAlways();
   return summary;
 }
 
@@ -259,12 +354,20 @@ DictionaryAttr dejavu::getManifestAttr(MLIRContext *context,
   SmallVector<Attribute> layers, selects;
   for (const LayerSummary &layer : summary.layers) {
     SmallVector<NamedAttribute> fields;
-    if (const auto &attention = layer.attention)
-      fields.push_back(b.getNamedAttr(
-          "attention",
-          b.getDictionaryAttr({number("heads", attention->heads),
-                               number("kv_heads", attention->kvHeads),
-                               number("head_dim", attention->headDim)})));
+    if (const auto &attention = layer.attention) {
+      SmallVector<NamedAttribute> details{
+          number("heads", attention->heads),
+          number("kv_heads", attention->kvHeads),
+          number("head_dim", attention->headDim),
+          text("sparsity", stringifyBlockSparsity(attention->sparsity))};
+      if (attention->ring > 0)
+        details.push_back(b.getNamedAttr(
+            "deferred",
+            b.getDictionaryAttr({number("ring", attention->ring),
+                                 number("width", attention->keptWidth)})));
+      fields.push_back(
+          b.getNamedAttr("attention", b.getDictionaryAttr(details)));
+    }
     if (layer.mlp)
       fields.push_back(b.getNamedAttr(
           "mlp",
@@ -275,15 +378,22 @@ DictionaryAttr dejavu::getManifestAttr(MLIRContext *context,
                         ? stringifyActivation(*layer.mlp->activation)
                         : "none"),
                b.getNamedAttr("gated", b.getBoolAttr(layer.mlp->isGated)),
-               text("sparsity", layer.mlp->isSparse ? "exact" : "dense"),
+               text("sparsity", stringifyBlockSparsity(layer.mlp->sparsity)),
                text("reason", layer.mlp->reason)})));
     layers.push_back(b.getDictionaryAttr(fields));
   }
-  for (const SelectSummary &select : summary.selects)
-    selects.push_back(
-        b.getDictionaryAttr({number("layer", select.layer),
-                             number("bytes_per_neuron", select.bytesPerNeuron),
-                             number("neurons", select.neurons)}));
+  for (const ReadCounter &counter : summary.counters)
+    selects.push_back(b.getDictionaryAttr(
+        {number("layer", counter.layer), text("unit", stringifyUnit(counter.unit)),
+         number("bytes_per_unit", counter.bytesPerUnit),
+         number("units", counter.units),
+         b.getNamedAttr("density", b.getBoolAttr(counter.isDensity))}));
+  auto getParts = [&](const std::array<int64_t, kNumModelParts> &parts) {
+    SmallVector<NamedAttribute> fields;
+    for (auto [name, bytes] : llvm::zip_equal(kPartNames, parts))
+      fields.push_back(number(name, bytes));
+    return b.getDictionaryAttr(fields);
+  };
   std::string matrixType = "f32";
   if (summary.matrixType) {
     matrixType.clear();
@@ -291,11 +401,11 @@ DictionaryAttr dejavu::getManifestAttr(MLIRContext *context,
   }
   SmallVector<NamedAttribute> all{
       text("form", summary.isForward ? "forward" : "decoder"),
-      text("sparsity", summary.selects.empty() ? "dense" : "exact"),
+      text("sparsity", stringifyBlockSparsity(summary.getSparsity())),
       text("weights_dtype", matrixType),
       b.getNamedAttr("layers", b.getArrayAttr(layers))};
   if (summary.isForward) {
-    all.push_back(number("bytes_per_run", summary.denseBytes));
+    all.push_back(number("bytes_per_run", summary.getDenseBytes()));
     return b.getDictionaryAttr(all);
   }
   all.append({number("vocab", summary.vocab), number("hidden", summary.hidden),
@@ -304,8 +414,11 @@ DictionaryAttr dejavu::getManifestAttr(MLIRContext *context,
               b.getNamedAttr(
                   "bytes_per_token",
                   b.getDictionaryAttr(
-                      {number("dense", summary.denseBytes),
-                       number("always", summary.alwaysBytes),
+                      {number("dense", summary.getDenseBytes()),
+                       number("always", summary.getAlwaysBytes()),
+                       b.getNamedAttr("parts", getParts(summary.alwaysParts)),
+                       b.getNamedAttr("dense_parts",
+                                      getParts(summary.denseParts)),
                        b.getNamedAttr("selects", b.getArrayAttr(selects))}))});
   return b.getDictionaryAttr(all);
 }

@@ -11,6 +11,7 @@
 #include "dejavu/Conversion/OnnxToLinalg/Passes.h"
 #include "dejavu/Dialect/Dejavu/Transforms/Passes.h"
 #include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
@@ -47,13 +48,39 @@ std::optional<Phase> dejavu::symbolizePhase(StringRef name) {
 // Pipelines
 //===----------------------------------------------------------------------===//
 
+/// Predictors where they were trained to stand, as hints, of those that pay.
+static void addPredictors(OpPassManager &manager,
+                          const SparsifyPipelineConfig &config) {
+  InsertPredictorsPassOptions insert;
+  insert.file = config.predictors;
+  manager.addPass(createInsertPredictorsPass(insert));
+  ChooseDensityPassOptions choose;
+  choose.kv = config.kv.value_or(KVPolicy::automatic);
+  manager.addPass(createChooseDensityPass(choose));
+}
+
 void dejavu::buildSparsifyPipeline(OpPassManager &manager,
                                    const SparsifyPipelineConfig &config) {
   CastWeightsPassOptions cast;
   cast.type = config.weights.value_or(WeightType::f32);
   manager.addPass(createCastWeightsPass(cast));
-  if (config.sparsity == SparsityKind::exact)
+  if (config.sparsity == SparsityKind::threshold) {
+    ThresholdFFNPassOptions threshold;
+    threshold.file = config.predictors;
+    manager.addPass(createThresholdFFNPass(threshold));
+  }
+  if (config.sparsity == SparsityKind::predicted)
+    addPredictors(manager, config);
+  // What has no predictor and no threshold is exact, where it can be.
+  if (config.sparsity != SparsityKind::dense)
     manager.addPass(createSparsifyFFNPass());
+  if (config.sparsity == SparsityKind::predicted) {
+    SparsifyAttentionPassOptions attention;
+    attention.kv = config.kv.value_or(KVPolicy::automatic);
+    manager.addPass(createSparsifyAttentionPass(attention));
+    // Predictors that nobody listens to disappear; sets of everything fold.
+    manager.nest<func::FuncOp>().addPass(createCanonicalizerPass());
+  }
   manager.addPass(createVerifyRaisedPass());
 }
 
@@ -121,13 +148,31 @@ struct SparsifyPipelineOptions : PassPipelineOptions<SparsifyPipelineOptions> {
       llvm::cl::init(SparsityKind::exact),
       llvm::cl::values(clEnumValN(SparsityKind::dense, "dense", "nothing"),
                        clEnumValN(SparsityKind::exact, "exact",
-                                  "neurons whose activation is exactly zero"))};
+                                  "neurons whose activation is exactly zero"),
+                       clEnumValN(SparsityKind::threshold, "threshold",
+                                  "neurons whose activation is small"),
+                       clEnumValN(SparsityKind::predicted, "predicted",
+                                  "what predictors leave out"))};
   Option<WeightType> weights{
       *this, "weights", llvm::cl::desc("element type of the matrices"),
       llvm::cl::init(WeightType::f32),
       llvm::cl::values(clEnumValN(WeightType::f32, "f32", "32 bits"),
                        clEnumValN(WeightType::f16, "f16", "IEEE half"),
                        clEnumValN(WeightType::bf16, "bf16", "bfloat16"))};
+  Option<std::string> predictors{
+      *this, "predictors",
+      llvm::cl::desc("what `dejavu calibrate` has written, for threshold and "
+                     "predicted")};
+  Option<KVPolicy> kv{
+      *this, "kv",
+      llvm::cl::desc("keys and values of heads that are not selected"),
+      llvm::cl::init(KVPolicy::automatic),
+      llvm::cl::values(
+          clEnumValN(KVPolicy::automatic, "auto",
+                     "deferred, but eager under GQA"),
+          clEnumValN(KVPolicy::eager, "eager", "computed for each token"),
+          clEnumValN(KVPolicy::deferred, "deferred",
+                     "computed when the head is next selected"))};
 };
 
 struct LowerCPUPipelineOptions : PassPipelineOptions<LowerCPUPipelineOptions> {
@@ -146,7 +191,9 @@ void dejavu::registerDejavuPipelines() {
   PassPipelineRegistration<SparsifyPipelineOptions> sparsify(
       "dejavu-sparsify", "Choose element types and sparsity of a raised module",
       [](OpPassManager &manager, const SparsifyPipelineOptions &options) {
-        buildSparsifyPipeline(manager, {options.sparsity, options.weights});
+        buildSparsifyPipeline(manager,
+                              {options.sparsity, options.weights,
+                               options.predictors, options.kv});
       });
   PassPipelineRegistration<LowerCPUPipelineOptions> lower(
       "dejavu-lower-cpu", "Lower a raised module to the llvm dialect",

@@ -44,12 +44,13 @@ static void softmax(std::vector<double> &scores, MaskedRows maskedRows) {
 // Over a cache
 //===----------------------------------------------------------------------===//
 
-static LogicalResult evaluateKVAppend(KVAppendOp op, Frame &frame) {
-  const Cache &cache = frame.cache(op.getCache());
-  const Tensor &key = frame.tensor(op.getKey());
-  const Tensor &value = frame.tensor(op.getValue());
-  int64_t heads = op.getType().getHeads();
-  int64_t features = heads * op.getType().getHeadDim();
+FailureOr<Cache> mlir::dejavu::reference::appendToCache(Frame &frame,
+                                                        const Cache &cache,
+                                                        const Tensor &key,
+                                                        const Tensor &value,
+                                                        KVCacheType type) {
+  int64_t heads = type.getHeads();
+  int64_t features = heads * type.getHeadDim();
   if (failed(checkRows(frame, key, features)) ||
       failed(checkRows(frame, value, features)) ||
       failed(checkSameRows(frame, key, value)))
@@ -62,10 +63,24 @@ static LogicalResult evaluateKVAppend(KVAppendOp op, Frame &frame) {
   FailureOr<Tensor> values = appendSteps(frame, cache.values, *newValues);
   if (failed(keys) || failed(values))
     return failure();
-  return frame.set(0, Cache{std::move(*keys), std::move(*values)});
+  return Cache{std::move(*keys), std::move(*values)};
 }
 
-static LogicalResult evaluateAttention(AttentionOp op, Frame &frame) {
+static LogicalResult evaluateKVAppend(KVAppendOp op, Frame &frame) {
+  FailureOr<Cache> cache =
+      appendToCache(frame, frame.cache(op.getCache()),
+                    frame.tensor(op.getKey()), frame.tensor(op.getValue()),
+                    op.getType());
+  if (failed(cache))
+    return failure();
+  return frame.set(0, std::move(*cache));
+}
+
+/// Attention of the heads for which `isActive(row, kvHead)`.
+template <typename OpTy>
+static LogicalResult
+evaluateHeads(OpTy op, Frame &frame,
+              function_ref<bool(int64_t, int64_t)> isActive) {
   const Tensor &query = frame.tensor(op.getQuery());
   const Cache &cache = frame.cache(op.getCache());
   const Tensor &starts = frame.tensor(op.getStarts());
@@ -84,9 +99,11 @@ static LogicalResult evaluateAttention(AttentionOp op, Frame &frame) {
   std::vector<double> weights(steps);
   for (int64_t i = 0; i < batch * tokens * heads; ++i) {
     int64_t head = i % heads, token = i / heads % tokens;
-    int64_t b = i / heads / tokens;
+    int64_t b = i / heads / tokens, kvHead = head / (heads / kvHeads);
+    if (!isActive(i / heads, kvHead))
+      continue;
     // The place of the first step of this head in keys and values.
-    int64_t base = (b * kvHeads + head / (heads / kvHeads)) * steps * size;
+    int64_t base = (b * kvHeads + kvHead) * steps * size;
     int64_t now = steps - tokens + token;
     int64_t first = std::max<int64_t>(starts.getInt(b), 0);
     if (std::optional<uint64_t> window = op.getWindow())
@@ -114,6 +131,24 @@ static LogicalResult evaluateAttention(AttentionOp op, Frame &frame) {
   }
   (void)frame.set(1, cache);
   return frame.set(0, std::move(result));
+}
+
+static LogicalResult evaluateAttention(AttentionOp op, Frame &frame) {
+  return evaluateHeads(op, frame, [](int64_t, int64_t) { return true; });
+}
+
+static LogicalResult evaluateSparseAttention(SparseAttentionOp op,
+                                             Frame &frame) {
+  const ActiveSet &active = frame.active(op.getActive());
+  const Tensor &query = frame.tensor(op.getQuery());
+  if (static_cast<int64_t>(active.rows.size()) !=
+      query.getDim(0) * query.getDim(1))
+    return frame.fail("expected an active set for each row of " +
+                      query.describe() + ", found " +
+                      Twine(active.rows.size()));
+  return evaluateHeads(op, frame, [&](int64_t row, int64_t head) {
+    return llvm::binary_search(active.rows[row], head);
+  });
 }
 
 //===----------------------------------------------------------------------===//
@@ -217,11 +252,13 @@ static LogicalResult evaluateRopeTable(RopeTableOp op, Frame &frame) {
   return frame.set(0, std::move(*result));
 }
 
-static LogicalResult evaluateRope(RopeOp op, Frame &frame) {
-  const Tensor &x = frame.tensor(op.getInput());
-  const Tensor &table = frame.tensor(op.getTable());
+FailureOr<Tensor> mlir::dejavu::reference::rotate(Frame &frame,
+                                                  const Tensor &x,
+                                                  const Tensor &table,
+                                                  int64_t heads,
+                                                  bool isInterleaved) {
   int64_t rows = x.getDim(0) * x.getDim(1), rotated = table.getDim(2);
-  int64_t heads = op.getHeads(), size = x.getDim(2) / heads;
+  int64_t size = x.getDim(2) / heads;
   bool isShared = table.getDim(0) == 1;
   if ((!isShared && table.getDim(0) != x.getDim(0)) ||
       table.getDim(1) != x.getDim(1))
@@ -233,18 +270,25 @@ static LogicalResult evaluateRope(RopeOp op, Frame &frame) {
     for (int64_t k = 0; k < rotated / 2; ++k) {
       double cos = table.getFloat(tableRow * rotated + k);
       double sin = table.getFloat(tableRow * rotated + rotated / 2 + k);
-      int64_t a = i * size + (op.getInterleaved() ? 2 * k : k);
-      int64_t b = a + (op.getInterleaved() ? 1 : rotated / 2);
+      int64_t a = i * size + (isInterleaved ? 2 * k : k);
+      int64_t b = a + (isInterleaved ? 1 : rotated / 2);
       result.setFloat(a, x.getFloat(a) * cos - x.getFloat(b) * sin);
       result.setFloat(b, x.getFloat(b) * cos + x.getFloat(a) * sin);
     }
   }
-  return frame.set(0, std::move(result));
+  return result;
+}
+
+static LogicalResult evaluateRope(RopeOp op, Frame &frame) {
+  return frame.result(rotate(frame, frame.tensor(op.getInput()),
+                             frame.tensor(op.getTable()), op.getHeads(),
+                             op.getInterleaved()));
 }
 
 void mlir::dejavu::reference::addDejavuAttentionOps(OpTable &table) {
   table.add(evaluateKVAppend);
   table.add(evaluateAttention);
+  table.add(evaluateSparseAttention);
   table.add(evaluateSDPA);
   table.add(evaluateRopeTable);
   table.add(evaluateRope);

@@ -48,8 +48,7 @@ double mlir::dejavu::reference::softcap(double x, double cap) {
 // Helpers
 //===----------------------------------------------------------------------===//
 
-/// A weight that is a matrix; a negative number of rows or columns means any.
-static FailureOr<Tensor> readMatrix(Frame &frame, FlatSymbolRefAttr symbol,
+FailureOr<Tensor> mlir::dejavu::reference::readMatrix(Frame &frame, FlatSymbolRefAttr symbol,
                                     int64_t rows, int64_t columns) {
   FailureOr<Tensor> matrix = frame.weight(symbol);
   if (failed(matrix))
@@ -89,8 +88,7 @@ static FailureOr<Tensor> multiply(Frame &frame, const Tensor &x,
   return result;
 }
 
-/// `lhs . rhs`, elementwise.
-static FailureOr<Tensor> multiplyElements(Frame &frame, const Tensor &lhs,
+FailureOr<Tensor> mlir::dejavu::reference::multiplyElements(Frame &frame, const Tensor &lhs,
                                           const Tensor &rhs) {
   if (lhs.getShape() != rhs.getShape())
     return frame.fail("expected factors of one shape, found " + lhs.describe() +
@@ -101,10 +99,8 @@ static FailureOr<Tensor> multiplyElements(Frame &frame, const Tensor &lhs,
   return result;
 }
 
-/// `x * weight + bias` with a weight [in, out] of which row i is read only
-/// where `reads(row, i)`.
-static FailureOr<Tensor>
-multiplyNeurons(Frame &frame, const Tensor &x, FlatSymbolRefAttr weightName,
+FailureOr<Tensor>
+mlir::dejavu::reference::multiplyNeurons(Frame &frame, const Tensor &x, FlatSymbolRefAttr weightName,
                 FlatSymbolRefAttr biasName,
                 function_ref<bool(int64_t, int64_t)> reads) {
   int64_t in = x.getShape().back();
@@ -212,6 +208,16 @@ static LogicalResult evaluateNorm(NormOp op, Frame &frame) {
 }
 
 static LogicalResult evaluateLinear(LinearOp op, Frame &frame) {
+  if (op.getInMajor()) {
+    FailureOr<Tensor> result = multiplyNeurons(
+        frame, frame.tensor(op.getInput()), op.getWeightAttr(),
+        op.getBiasAttr(), [](int64_t, int64_t) { return true; });
+    if (std::optional<Activation> activation = op.getActivation();
+        activation && succeeded(result))
+      for (int64_t i = 0; i < result->size(); ++i)
+        result->setFloat(i, activate(*activation, result->getFloat(i)));
+    return frame.result(std::move(result));
+  }
   return frame.result(multiply(frame, frame.tensor(op.getInput()),
                                op.getWeightAttr(), op.getBiasAttr(),
                                op.getActivation()));
@@ -261,72 +267,6 @@ static LogicalResult evaluateFFN(FFNOp op, Frame &frame) {
                                       [](int64_t, int64_t) { return true; }));
 }
 
-//===----------------------------------------------------------------------===//
-// Sparsity
-//===----------------------------------------------------------------------===//
-
-static LogicalResult evaluateSelect(SelectOp op, Frame &frame) {
-  const Tensor &scores = frame.tensor(op.getScores());
-  int64_t extent = op.getType().getExtent();
-  if (failed(checkRows(frame, scores, extent)))
-    return failure();
-  ActiveSet active;
-  active.rows.resize(extent ? scores.size() / extent : 0);
-  for (int64_t i = 0; i < scores.size(); ++i)
-    if (scores.getFloat(i) != 0) // true for NaN
-      active.rows[i / extent].push_back(i % extent);
-  return frame.set(0, std::move(active));
-}
-
-/// Checks that there is an active set for each row of `x`.
-static LogicalResult checkActive(Frame &frame, const ActiveSet &active,
-                                 const Tensor &x) {
-  int64_t rows = x.getDim(0) * x.getDim(1);
-  if (static_cast<int64_t>(active.rows.size()) == rows)
-    return success();
-  return frame.fail("expected an active set for each row of " + x.describe() +
-                    ", found " + Twine(active.rows.size()));
-}
-
-static LogicalResult evaluateGatherLinear(GatherLinearOp op, Frame &frame) {
-  const Tensor &x = frame.tensor(op.getInput());
-  const Tensor &factor = frame.tensor(op.getFactor());
-  const ActiveSet &active = frame.active(op.getActive());
-  int64_t in = x.getDim(2), out = factor.getDim(2);
-  if (failed(checkSameRows(frame, x, factor)) ||
-      failed(checkActive(frame, active, x)))
-    return failure();
-  FailureOr<Tensor> weight = readMatrix(frame, op.getWeightAttr(), out, in);
-  FailureOr<Tensor> bias = readVector(frame, op.getBiasAttr(), out);
-  if (failed(weight) || failed(bias))
-    return failure();
-  Tensor result(Element::F32, factor.getShape());
-  for (auto [row, set] : llvm::enumerate(active.rows))
-    for (int64_t i : set) {
-      if (i < 0 || i >= out)
-        return frame.fail("expected an active set below " + Twine(out) +
-                          ", found " + Twine(i));
-      double sum = bias->getFloat(i);
-      for (int64_t k = 0; k < in; ++k)
-        sum += x.getFloat(row * in + k) * weight->getFloat(i * in + k);
-      int64_t at = static_cast<int64_t>(row) * out + i;
-      result.setFloat(at, sum * factor.getFloat(at));
-    }
-  return frame.set(0, std::move(result));
-}
-
-static LogicalResult evaluateSparseLinear(SparseLinearOp op, Frame &frame) {
-  const Tensor &x = frame.tensor(op.getInput());
-  const ActiveSet &active = frame.active(op.getActive());
-  if (failed(checkActive(frame, active, x)))
-    return failure();
-  return frame.result(
-      multiplyNeurons(frame, x, op.getWeightAttr(), op.getBiasAttr(),
-                      [&](int64_t row, int64_t i) {
-                        return llvm::binary_search(active.rows[row], i);
-                      }));
-}
-
 void mlir::dejavu::reference::addDejavuOps(OpTable &table) {
   table.add(evaluateLoadWeight);
   table.add(evaluateEmbed);
@@ -335,7 +275,4 @@ void mlir::dejavu::reference::addDejavuOps(OpTable &table) {
   table.add(evaluateLinear);
   table.add(evaluateLMHead);
   table.add(evaluateFFN);
-  table.add(evaluateSelect);
-  table.add(evaluateGatherLinear);
-  table.add(evaluateSparseLinear);
 }

@@ -30,6 +30,7 @@ OpTable::OpTable() {
   addOnnxControlFlowOps(*this);
   addDejavuOps(*this);
   addDejavuAttentionOps(*this);
+  addDejavuSparsityOps(*this);
 }
 
 const OpTable &OpTable::get() {

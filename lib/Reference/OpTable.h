@@ -129,6 +129,7 @@ void addOnnxQuantOps(OpTable &table);
 void addOnnxControlFlowOps(OpTable &table);
 void addDejavuOps(OpTable &table);
 void addDejavuAttentionOps(OpTable &table);
+void addDejavuSparsityOps(OpTable &table);
 
 //===----------------------------------------------------------------------===//
 // What ops share
@@ -189,6 +190,30 @@ LogicalResult checkSameRows(Frame &frame, const Tensor &a, const Tensor &b);
 /// A weight that is a vector of `size`; zeros if there is none.
 FailureOr<Tensor> readVector(Frame &frame, FlatSymbolRefAttr symbol,
                              int64_t size);
+
+/// A weight that is a matrix; a negative number of rows or columns means any.
+FailureOr<Tensor> readMatrix(Frame &frame, FlatSymbolRefAttr symbol,
+                             int64_t rows, int64_t columns);
+
+/// `lhs . rhs`, elementwise.
+FailureOr<Tensor> multiplyElements(Frame &frame, const Tensor &lhs,
+                                   const Tensor &rhs);
+
+/// `x * weight + bias` with a weight [in, out] of which row i is read for row r
+/// of x only where `reads(r, i)`.
+FailureOr<Tensor>
+multiplyNeurons(Frame &frame, const Tensor &x, FlatSymbolRefAttr weight,
+                FlatSymbolRefAttr bias,
+                llvm::function_ref<bool(int64_t row, int64_t i)> reads);
+
+/// Rotates pairs of the features of each head, as `rope` says.
+FailureOr<Tensor> rotate(Frame &frame, const Tensor &x, const Tensor &table,
+                         int64_t heads, bool isInterleaved);
+
+/// Adds steps to a cache: keys and values [batch, tokens, heads * size].
+FailureOr<Cache> appendToCache(Frame &frame, const Cache &cache,
+                               const Tensor &keys, const Tensor &values,
+                               KVCacheType type);
 
 } // namespace mlir::dejavu::reference
 

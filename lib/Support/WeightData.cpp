@@ -41,7 +41,13 @@ FailureOr<WeightReader> WeightReader::open(ModuleOp module) {
     return module.emitError()
            << "expected the attribute " << DejavuDialect::kSourceAttrName
            << ", which tells where the weights lie";
-  return WeightReader(llvm::sys::path::parent_path(source.getValue()).str());
+  auto predictors =
+      module->getAttrOfType<StringAttr>(DejavuDialect::kPredictorsAttrName);
+  auto getFolder = [](StringAttr path) {
+    return path ? llvm::sys::path::parent_path(path.getValue()).str()
+                : std::string();
+  };
+  return WeightReader(getFolder(source), getFolder(predictors));
 }
 
 WeightReader::~WeightReader() {
@@ -62,11 +68,17 @@ static std::string makePath(StringRef folder, StringRef file) {
   return path.str().str();
 }
 
-FailureOr<int> WeightReader::getFile(WeightOp weight, StringRef file) {
-  auto found = descriptors.find(file);
+std::string WeightReader::getPath(SourceAttr source) const {
+  return makePath(source.getRoot() == SourceRoot::predictors ? predictorFolder
+                                                             : folder,
+                  source.getFile());
+}
+
+FailureOr<int> WeightReader::getFile(WeightOp weight) {
+  std::string path = getPath(weight.getSource());
+  auto found = descriptors.find(path);
   if (found != descriptors.end())
     return found->second;
-  std::string path = makePath(folder, file);
   // Without O_NONBLOCK, opening a FIFO waits for a writer.
   int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0)
@@ -77,7 +89,7 @@ FailureOr<int> WeightReader::getFile(WeightOp weight, StringRef file) {
     ::close(descriptor);
     return emitFileError(weight, path) << "expected a regular file";
   }
-  descriptors[file] = descriptor;
+  descriptors[path] = descriptor;
   return descriptor;
 }
 
@@ -89,7 +101,7 @@ LogicalResult WeightReader::read(WeightOp weight, int descriptor,
     ssize_t got = ::pread(descriptor, into, left, position);
     if (got < 0 && errno == EINTR)
       continue;
-    std::string path = makePath(folder, source.getFile());
+    std::string path = getPath(source);
     if (got < 0)
       return emitFileError(weight, path)
              << "reading failed: " << std::strerror(errno);
@@ -101,6 +113,14 @@ LogicalResult WeightReader::read(WeightOp weight, int descriptor,
     left -= got, position += got, into += got;
   }
   return success();
+}
+
+LogicalResult WeightReader::readStored(WeightOp weight, int64_t offset,
+                                       int64_t bytes, char *into) {
+  FailureOr<int> file = getFile(weight);
+  if (failed(file))
+    return failure();
+  return read(weight, *file, offset, bytes, into);
 }
 
 /// The place in scales and zero points that row `row` of a result leads to.
@@ -241,7 +261,7 @@ LogicalResult WeightReader::stream(WeightOp weight, Consumer consume) {
       WeightRecipe::get(weight, [&](WeightOp other) { return readF32(other); });
   if (failed(recipe))
     return failure();
-  FailureOr<int> file = getFile(weight, weight.getSource().getFile());
+  FailureOr<int> file = getFile(weight);
   if (failed(file))
     return failure();
   // Pieces of packed elements would have to meet within a byte.

@@ -174,12 +174,12 @@ func.func @gated() -> (tensor<1x2x2xf32>, tensor<1x2x3xf32>, tensor<1x2x2xf32>,
   %g = dejavu.linear %x, @m32 activation = relu
       : tensor<1x2x2xf32> -> tensor<1x2x3xf32>
   %s = dejavu.select exact %g : tensor<1x2x3xf32> -> !dejavu.active<neuron, 3>
-  %h = dejavu.gather_linear %x, %s, @m32, @v123 times %g
+  %h = dejavu.gather_linear %x, %s, @m32, @v123 times(%g : tensor<1x2x3xf32>)
       : tensor<1x2x2xf32>, !dejavu.active<neuron, 3> -> tensor<1x2x3xf32>
   %1 = dejavu.sparse_linear %h, %s, @m32, @v56
       : tensor<1x2x3xf32>, !dejavu.active<neuron, 3> -> tensor<1x2x2xf32>
   // A row that is not in the set is not read: [NaN, 1].
-  %2 = dejavu.gather_linear %x, %s, @nan times %g
+  %2 = dejavu.gather_linear %x, %s, @nan times(%g : tensor<1x2x3xf32>)
       : tensor<1x2x2xf32>, !dejavu.active<neuron, 3> -> tensor<1x2x3xf32>
   return %0, %h, %1, %2 : tensor<1x2x2xf32>, tensor<1x2x3xf32>,
       tensor<1x2x2xf32>, tensor<1x2x3xf32>

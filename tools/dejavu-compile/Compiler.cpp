@@ -31,6 +31,7 @@
 #include "llvm/Support/Regex.h"
 
 #include <csignal>
+#include <map>
 #include <set>
 
 using namespace mlir;
@@ -173,10 +174,17 @@ LogicalResult Compiler::checkOutputs() {
   namespace fs = llvm::sys::fs;
   namespace path = llvm::sys::path;
   std::set<std::string> inputs{options.modelPath}, outputs{outputPath};
+  if (!options.predictors.empty())
+    inputs.insert(options.predictors);
+  if (auto predictors = (*module)->getAttrOfType<StringAttr>(
+          DejavuDialect::kPredictorsAttrName))
+    inputs.insert(predictors.str());
   if (auto source = (*module)->getAttrOfType<StringAttr>(
           DejavuDialect::kSourceAttrName)) {
     inputs.insert(source.str());
     for (auto weight : module->getOps<WeightOp>()) {
+      if (weight.getSource().getRoot() != SourceRoot::model)
+        continue;
       SmallString<128> file(path::parent_path(source.getValue()));
       path::append(file, weight.getSource().getFile());
       inputs.insert(std::string(file));
@@ -354,29 +362,51 @@ void Compiler::printSummary() {
       cache += 2 * sizeof(float) * layer.attention->kvHeads *
                layer.attention->headDim * maxContext;
   }
-  int64_t sparse = summary->selects.size();
+  std::map<BlockSparsity, int64_t> kinds;
+  int64_t sparseHeads = 0;
+  for (const LayerSummary &layer : summary->layers) {
+    if (layer.mlp)
+      ++kinds[layer.mlp->sparsity];
+    sparseHeads += layer.attention &&
+                   layer.attention->sparsity != BlockSparsity::dense;
+  }
+  int64_t sparse = mlps - kinds[BlockSparsity::dense];
+  kinds.erase(BlockSparsity::dense);
   os << "raised: " << attentions << " attention blocks, " << mlps << " MLPs";
   if (summary->isForward)
     os << ", a model without a cache";
   if (auto reason = (*module)->getAttrOfType<StringAttr>(kNoDecoderAttrName))
     os << " (" << reason.getValue().split(';').first << ")";
   os << "\nsparse: " << sparse << " of " << mlps << " MLPs";
+  if (options.sparsity == SparsityKind::predicted ||
+      options.sparsity == SparsityKind::threshold) {
+    llvm::ListSeparator comma;
+    os << ": ";
+    for (auto [kind, count] : kinds)
+      os << comma << count << ' ' << stringifyBlockSparsity(kind);
+    os << "; heads of " << sparseHeads << " of " << attentions
+       << " attention blocks";
+  }
   for (const LayerSummary &layer : summary->layers)
-    if (layer.mlp && !layer.mlp->isSparse) {
+    if (layer.mlp && layer.mlp->sparsity == BlockSparsity::dense) {
       os << " (dense: " << layer.mlp->reason << ")";
       break;
     }
   os << '\n';
   if (summary->isForward) {
-    os << "bytes per run: " << formatBytes(summary->denseBytes)
+    os << "bytes per run: " << formatBytes(summary->getDenseBytes())
        << " of weights\n";
   } else {
     os << "bytes per token: ";
-    if (sparse > 0)
-      os << "from " << formatBytes(summary->alwaysBytes) << ", as neurons are "
-         << "inactive, to ";
-    os << formatBytes(summary->denseBytes) << ", dense "
-       << formatBytes(summary->denseBytes) << '\n';
+    if (std::optional<int64_t> expected = summary->getExpectedBytes())
+      os << "about " << formatBytes(*expected) << " by calibration";
+    else if (sparse > 0)
+      os << "from " << formatBytes(summary->getAlwaysBytes())
+         << ", as neurons are inactive, to "
+         << formatBytes(summary->getDenseBytes());
+    else
+      os << formatBytes(summary->getDenseBytes());
+    os << ", dense " << formatBytes(summary->getDenseBytes()) << '\n';
   }
 
   int64_t weightBytes = 0;
@@ -412,7 +442,8 @@ LogicalResult Compiler::run() {
   if (failed(raised))
     return failure();
   if (failed(runPasses(Phase::sparsify, [&](OpPassManager &manager) {
-        buildSparsifyPipeline(manager, {options.sparsity, options.weights});
+        buildSparsifyPipeline(manager, {options.sparsity, options.weights,
+                                        options.predictors, options.kv});
       })))
     return failure();
   // Partition has nothing to do for one rank, schedule nothing on a CPU.

@@ -28,28 +28,37 @@ static cl::opt<std::string>
                cl::desc("The executable; its weights go to OUT.safetensors"),
                cl::value_desc("OUT"), cl::Required, cl::cat(category));
 
-namespace {
-/// What --sparsity may be.
-enum class SparsityFlag { dense, exact, threshold, predicted };
-} // namespace
-
-static cl::opt<SparsityFlag> sparsity(
+static cl::opt<SparsityKind> sparsity(
     "sparsity",
     cl::desc("What each token may skip (default: exact, where the activation "
              "allows it)"),
-    cl::init(SparsityFlag::exact),
+    cl::init(SparsityKind::exact),
     cl::values(
-        clEnumValN(SparsityFlag::dense, "dense", "nothing"),
-        clEnumValN(SparsityFlag::exact, "exact",
+        clEnumValN(SparsityKind::dense, "dense", "nothing"),
+        clEnumValN(SparsityKind::exact, "exact",
                    "neurons whose activation is exactly zero"),
-        clEnumValN(SparsityFlag::threshold, "threshold", "not available yet"),
-        clEnumValN(SparsityFlag::predicted, "predicted", "not available yet")),
+        clEnumValN(SparsityKind::threshold, "threshold",
+                   "neurons whose activation is below a calibrated magnitude"),
+        clEnumValN(SparsityKind::predicted, "predicted",
+                   "neurons and heads that predictors leave out")),
     cl::cat(category));
 
-static cl::opt<std::string> predictors("predictors",
-                                       cl::desc("Not available yet"),
-                                       cl::value_desc("F.safetensors"),
-                                       cl::cat(category));
+static cl::opt<std::string> predictors(
+    "predictors",
+    cl::desc("What `dejavu calibrate` has written; implies --sparsity "
+             "predicted"),
+    cl::value_desc("F.safetensors"), cl::cat(category));
+
+static cl::opt<KVPolicy> kv(
+    "kv",
+    cl::desc("Keys and values of heads that a token leaves out (default: auto)"),
+    cl::init(KVPolicy::automatic),
+    cl::values(clEnumValN(KVPolicy::automatic, "auto",
+                          "deferred, but eager where heads share them"),
+               clEnumValN(KVPolicy::eager, "eager", "computed for each token"),
+               clEnumValN(KVPolicy::deferred, "deferred",
+                          "computed when the head is next needed")),
+    cl::cat(category));
 
 static cl::opt<std::string>
     target("target", cl::desc("cpu, the default; cuda is not available yet"),
@@ -105,12 +114,18 @@ static LogicalResult readFlags(CompileOptions &options) {
     (void)reportError(message);
     return failure();
   };
-  if (sparsity == SparsityFlag::threshold)
-    return refuse("--sparsity threshold is not available yet");
-  if (sparsity == SparsityFlag::predicted)
-    return refuse("--sparsity predicted is not available yet");
-  if (!predictors.empty())
-    return refuse("--predictors is not available yet");
+  SparsityKind wanted = sparsity;
+  if (!predictors.empty() && !sparsity.getNumOccurrences())
+    wanted = SparsityKind::predicted;
+  bool needsFile = wanted == SparsityKind::threshold ||
+                   wanted == SparsityKind::predicted;
+  if (needsFile && predictors.empty())
+    return refuse("--sparsity threshold and predicted: expected --predictors "
+                  "with a file that `dejavu calibrate` has written");
+  if (!needsFile && !predictors.empty())
+    return refuse("--predictors: expected --sparsity predicted or threshold");
+  if (kv.getNumOccurrences() && wanted != SparsityKind::predicted)
+    return refuse("--kv: expected --sparsity predicted");
   if (target == "cuda" || StringRef(target).starts_with("cuda:"))
     return refuse("--target cuda is not available yet");
   if (target != "cpu")
@@ -126,8 +141,9 @@ static LogicalResult readFlags(CompileOptions &options) {
     return refuse("expected --max-context of at least 1, found " +
                   Twine(maxContext));
 
-  options.sparsity = sparsity == SparsityFlag::dense ? SparsityKind::dense
-                                                     : SparsityKind::exact;
+  options.sparsity = wanted;
+  options.predictors = predictors;
+  options.kv = kv;
   options.weights = weights;
   options.maxContext = maxContext;
   for (auto [flag, phase] : {std::pair(&compileTo, &options.to),
@@ -149,9 +165,10 @@ static LogicalResult readFlags(CompileOptions &options) {
                   " comes after --compile-to " + compileTo);
   // A flag of a phase that is not run would be ignored without a word.
   if (options.from && *options.from >= Phase::sparsify &&
-      (sparsity.getNumOccurrences() || weights.getNumOccurrences()))
+      (sparsity.getNumOccurrences() || weights.getNumOccurrences() ||
+       needsFile))
     return refuse("--compile-from " + Twine(compileFrom) +
-                  ": --sparsity and --weights come too late");
+                  ": --sparsity, --predictors and --weights come too late");
   if (!coverageReport.empty() &&
       (*options.to < Phase::raise ||
        (options.from && *options.from > Phase::raise)))

@@ -38,6 +38,25 @@ struct TapSite {
 /// The sites of an entry point, in program order.
 std::vector<TapSite> findTapSites(func::FuncOp function);
 
+/// The sites of `function` under the numbers that they have in `reference`,
+/// which is the same program before some of its values were left out: those
+/// have a null value. Emits an error and fails if it has a site that the
+/// reference has not.
+FailureOr<std::vector<TapSite>>
+matchTapSites(func::FuncOp function, ArrayRef<TapSite> reference);
+
+/// The hidden layer of an MLP, which calibration watches in `@prefill`. The
+/// numbers follow those of the tap sites.
+struct HiddenSite {
+  FFNOp ffn;
+  int64_t layer = 0, width = 0;
+  int64_t hidden = -1; ///< what the down projection multiplies
+  int64_t gate = -1;   ///< the activated gate; -1 if there is none
+};
+
+/// The hidden sites of an entry point; `first` is the first number.
+std::vector<HiddenSite> findHiddenSites(func::FuncOp function, int64_t first);
+
 } // namespace mlir::dejavu
 
 #endif // DEJAVU_ANALYSIS_TAPSITES_H

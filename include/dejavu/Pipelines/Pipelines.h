@@ -26,6 +26,7 @@ class OpPassManager;
 
 namespace mlir::dejavu {
 
+enum class KVPolicy;
 enum class WeightType;
 
 /// The phases, in order.
@@ -50,12 +51,16 @@ struct RaisePipelineConfig {
 };
 
 /// What may be skipped in a token's step.
-enum class SparsityKind { dense, exact };
+enum class SparsityKind { dense, exact, threshold, predicted };
 
 struct SparsifyPipelineConfig {
   SparsityKind sparsity = SparsityKind::exact;
   /// Element type of the matrices; nothing keeps f32.
   std::optional<WeightType> weights;
+  /// What `dejavu calibrate` has written, for `threshold` and `predicted`.
+  std::string predictors;
+  /// Keys and values of heads that are not selected; nothing is automatic.
+  std::optional<KVPolicy> kv;
 };
 
 struct LowerCPUPipelineConfig {

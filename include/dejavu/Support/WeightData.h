@@ -38,6 +38,7 @@ public:
 
   WeightReader(WeightReader &&other)
       : folder(std::move(other.folder)),
+        predictorFolder(std::move(other.predictorFolder)),
         descriptors(std::move(other.descriptors)) {
     other.descriptors.clear();
   }
@@ -53,11 +54,20 @@ public:
   FailureOr<std::vector<float>> readF32(WeightOp weight);
   FailureOr<std::vector<double>> readF64(WeightOp weight);
 
-private:
-  explicit WeightReader(std::string folder) : folder(std::move(folder)) {}
+  /// `bytes` bytes as they are stored, from `offset` within the weight's range
+  /// on. Emits an error and fails if the file has not got them.
+  LogicalResult readStored(WeightOp weight, int64_t offset, int64_t bytes,
+                           char *into);
 
-  /// The descriptor of `file`, which is relative to the folder.
-  FailureOr<int> getFile(WeightOp weight, StringRef file);
+private:
+  WeightReader(std::string folder, std::string predictorFolder)
+      : folder(std::move(folder)), predictorFolder(std::move(predictorFolder)) {
+  }
+
+  /// The path of a source's file as seen from the current folder.
+  std::string getPath(SourceAttr source) const;
+  /// The descriptor of the weight's file.
+  FailureOr<int> getFile(WeightOp weight);
   /// Reads exactly `bytes` at `offset` within the range of `weight`.
   LogicalResult read(WeightOp weight, int descriptor, int64_t offset,
                      int64_t bytes, char *into);
@@ -70,7 +80,7 @@ private:
   LogicalResult gather(WeightOp weight, const WeightRecipe &recipe, int file,
                        Consumer consume);
 
-  std::string folder;
+  std::string folder, predictorFolder;
   llvm::StringMap<int> descriptors;
 };
 

@@ -381,19 +381,21 @@ static Value addSlope(KernelBuilder &b, Value scores, Value slope, Value first,
       arith::MulFOp::create(b, b.broadcast(slope, lanes), distances));
 }
 
-func::FuncOp cpu::getAttentionKernel(KernelLibrary &library,
-                                     const AttentionSpec &spec) {
-  MLIRContext *context = library.getContext();
+static std::string getName(const AttentionSpec &spec) {
   int64_t heads = spec.cache.getHeads(), headDim = spec.cache.getHeadDim();
-  int64_t group = spec.features / (heads * headDim);
-  std::string name =
-      ("attention_" + Twine(heads * group) + "of" + Twine(heads) + "x" +
+  int64_t group = spec.getGroup();
+  return ("attention_" + Twine(heads * group) + "of" + Twine(heads) + "x" +
        Twine(headDim) + "_scale" + nameNumber(spec.scale) +
        (spec.softcap.isZero() ? "" : "_cap" + nameNumber(spec.softcap)) +
        (spec.window ? "_window" + std::to_string(*spec.window) : "") +
        (spec.hasSlopes ? "_alibi" : "") + "_" +
        stringifyMaskedRows(spec.maskedRows))
           .str();
+}
+
+/// Arguments of an attention kernel.
+static SmallVector<Type> getArgumentTypes(MLIRContext *context,
+                                          const AttentionSpec &spec) {
   Type rowsType = getRowsType(context, spec.features);
   Type memory = getCacheType(spec.cache), index = IndexType::get(context);
   auto starts =
@@ -402,12 +404,20 @@ func::FuncOp cpu::getAttentionKernel(KernelLibrary &library,
                           rowsType, index,  index,  index};
   if (spec.hasSlopes)
     types.push_back(
-        MemRefType::get({heads * group}, Float32Type::get(context)));
-  // One key and value head of one row.
-  SmallVector<Type> headTypes(types);
-  headTypes.push_back(index);
-  func::FuncOp head = library.get(
-      name + "_head", headTypes, [&](KernelBuilder &b, ValueRange args) {
+        MemRefType::get({spec.cache.getHeads() * spec.getGroup()}, Float32Type::get(context)));
+  return types;
+}
+
+/// One key and value head of one row: (arguments of the kernel, number of the
+/// head and row).
+static func::FuncOp getHeadFunction(KernelLibrary &library,
+                                    const AttentionSpec &spec) {
+  int64_t heads = spec.cache.getHeads(), headDim = spec.cache.getHeadDim();
+  int64_t group = spec.getGroup();
+  SmallVector<Type> types = getArgumentTypes(library.getContext(), spec);
+  types.push_back(IndexType::get(library.getContext()));
+  return library.get(
+      getName(spec) + "_head", types, [&](KernelBuilder &b, ValueRange args) {
         auto [scratch, states] = allocateGroup(b, group);
         Value past = args[5], tokens = args[6], at = args.back();
         Value token = arith::RemUIOp::create(b, at, tokens);
@@ -457,15 +467,82 @@ func::FuncOp cpu::getAttentionKernel(KernelLibrary &library,
           generator.giveUp(member, spec.maskedRows, steps);
         });
       });
-  return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
-    // Neighbouring iterations share a head of a sequence, and so a thread
-    // finds its keys in its cache.
-    Value count = arith::MulIOp::create(b, args[7], b.index(heads));
-    Value steps = arith::AddIOp::create(b, args[5], args[6]);
-    Value work = arith::MulIOp::create(
-        b, arith::MulIOp::create(b, count, steps), b.index(group * headDim));
-    shareWork(b, head, args, count, work);
-  });
+}
+
+/// Products of elements (of keys) in all heads of rows.
+static Value countWork(KernelBuilder &b, const AttentionSpec &spec,
+                       ValueRange args, Value count) {
+  Value steps = arith::AddIOp::create(b, args[5], args[6]);
+  return arith::MulIOp::create(
+      b, arith::MulIOp::create(b, count, steps),
+      b.index(spec.getGroup() * spec.cache.getHeadDim()));
+}
+
+func::FuncOp cpu::getAttentionKernel(KernelLibrary &library,
+                                     const AttentionSpec &spec) {
+  func::FuncOp head = getHeadFunction(library, spec);
+  return library.get(
+      getName(spec), getArgumentTypes(library.getContext(), spec),
+      [&](KernelBuilder &b, ValueRange args) {
+        // Neighbouring iterations share a head of a sequence, and so a thread
+        // finds its keys in its cache.
+        Value count = arith::MulIOp::create(b, args[7],
+                                            b.index(spec.cache.getHeads()));
+        shareWork(b, head, args, count, countWork(b, spec, args, count));
+      });
+}
+
+func::FuncOp cpu::getSparseAttentionKernel(KernelLibrary &library,
+                                           const AttentionSpec &spec) {
+  MLIRContext *context = library.getContext();
+  int64_t heads = spec.cache.getHeads();
+  func::FuncOp head = getHeadFunction(library, spec);
+  SmallVector<Type> types = getArgumentTypes(context, spec);
+  size_t numDense = types.size();
+  types.append({getIndicesType(context, heads), getCountsType(context)});
+  SmallVector<Type> placeTypes(types);
+  placeTypes.push_back(IndexType::get(context));
+  // Place `at / rows` of the set of row `at % rows`, if it has so many.
+  func::FuncOp place = library.get(
+      "sparse_" + getName(spec) + "_place", placeTypes,
+      [&](KernelBuilder &b, ValueRange args) {
+        Value tokens = args[6], rows = args[7], at = args.back();
+        Value row = arith::RemUIOp::create(b, at, rows);
+        Value i = arith::DivUIOp::create(b, at, rows);
+        Value isThere =
+            arith::CmpIOp::create(b, arith::CmpIPredicate::ult, i,
+                                  loadIndex(b, args[numDense + 1], row));
+        auto branch = scf::IfOp::create(b, isThere, /*withElseRegion=*/false);
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPointToStart(branch.thenBlock());
+        Value which = loadIndex(b, args[numDense], {row, i});
+        Value batch = arith::DivUIOp::create(b, row, tokens);
+        Value token = arith::RemUIOp::create(b, row, tokens);
+        Value number = arith::AddIOp::create(
+            b, arith::MulIOp::create(b, batch, b.index(heads)), which);
+        number = arith::AddIOp::create(
+            b, arith::MulIOp::create(b, number, tokens), token);
+        SmallVector<Value> arguments(args.take_front(numDense));
+        arguments.push_back(number);
+        func::CallOp::create(b, head, arguments);
+      });
+  return library.get(
+      "sparse_" + getName(spec), types,
+      [&](KernelBuilder &b, ValueRange args) {
+        Value result = args[4], rows = args[7];
+        Value most = b.fold(
+            b.index(0), rows, 1, b.index(0),
+            [&](Value row, ValueRange carried) {
+              b.forEachVector(spec.features, [&](Value column, int64_t active) {
+                b.storeVector(b.splat(0, b.getLanes()), result, {row, column},
+                              active);
+              });
+              return SmallVector<Value>{arith::MaxUIOp::create(
+                  b, carried.front(), loadIndex(b, args[numDense + 1], row))};
+            })[0];
+        Value count = arith::MulIOp::create(b, most, rows);
+        shareWork(b, place, args, count, countWork(b, spec, args, count));
+      });
 }
 
 //===----------------------------------------------------------------------===//

@@ -18,6 +18,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "DotGenerator.h"
 #include "Kernels.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -34,7 +35,7 @@ using namespace mlir::dejavu::cpu;
 /// Weights below this size are not worth waking other threads for.
 static constexpr int64_t kParallelBytes = 64 << 10;
 
-static bool isWorthThreads(RankedTensorType weight) {
+bool cpu::isWorthThreads(RankedTensorType weight) {
   return weight.getNumElements() * weight.getElementTypeBitWidth() / 8 >=
          kParallelBytes;
 }
@@ -67,34 +68,6 @@ static void forRowGroups(KernelBuilder &b, Value rows, int64_t size,
 //===----------------------------------------------------------------------===//
 // Dot products
 //===----------------------------------------------------------------------===//
-
-namespace {
-/// Generates the dot products of one linear kernel.
-struct DotGenerator {
-  KernelBuilder &b;
-  Value input, weight, bias, result;
-  int64_t in;
-  Epilogue epilogue;
-  /// Rows that multiply the result, or null. May be the result's.
-  Value factor;
-
-  /// Accumulators of one dot product. It fixes the order of the sum.
-  static constexpr int64_t kAccumulators = 2;
-
-  /// Results [row, row + numRows) x [out, out + numOuts).
-  void generate(Value out, int64_t numOuts, Value row, int64_t numRows);
-  /// Results `outs` of one row, which need not be neighbours.
-  void gather(ArrayRef<Value> outs, Value row);
-
-private:
-  /// The sums for all pairs: those of a row are neighbours.
-  SmallVector<Value> sum(ArrayRef<Value> outs, ArrayRef<Value> rows);
-  /// Adds lanes [column, column + active) to accumulator `which` of all dot
-  /// products.
-  void step(SmallVectorImpl<Value> &sums, ArrayRef<Value> outs,
-            ArrayRef<Value> rows, Value column, int64_t active, int64_t which);
-};
-} // namespace
 
 void DotGenerator::step(SmallVectorImpl<Value> &sums, ArrayRef<Value> outs,
                         ArrayRef<Value> rows, Value column, int64_t active,
@@ -172,8 +145,13 @@ void DotGenerator::gather(ArrayRef<Value> outs, Value row) {
     if (bias)
       value = arith::AddFOp::create(
           b, value, memref::LoadOp::create(b, bias, ValueRange{out}));
-    value = arith::MulFOp::create(
-        b, value, memref::LoadOp::create(b, factor, ValueRange{row, out}));
+    if (epilogue.activation) {
+      Value vector = epilogue.apply(b, b.broadcast(value, 1));
+      value = vector::ExtractOp::create(b, vector, ArrayRef<int64_t>{0});
+    }
+    if (factor)
+      value = arith::MulFOp::create(
+          b, value, memref::LoadOp::create(b, factor, ValueRange{row, out}));
     memref::StoreOp::create(b, value, result, ValueRange{row, out});
   }
 }
@@ -297,66 +275,68 @@ func::FuncOp cpu::getGatedLinearKernel(KernelLibrary &library,
 }
 
 func::FuncOp cpu::getGatherLinearKernel(KernelLibrary &library,
-                                        RankedTensorType weight, bool hasBias) {
+                                        const GatherSpec &spec) {
   MLIRContext *context = library.getContext();
+  RankedTensorType weight = spec.linear.weight;
+  const Epilogue &epilogue = spec.linear.epilogue;
   int64_t out = weight.getDimSize(0), in = weight.getDimSize(1);
-  Type i32 = IntegerType::get(context, 32);
   Type rowsType = getRowsType(context, out);
   SmallVector<Type> types{getRowsType(context, in),
-                          MemRefType::get({ShapedType::kDynamic, out}, i32),
-                          MemRefType::get({ShapedType::kDynamic}, i32),
+                          getIndicesType(context, out), getCountsType(context),
                           getWeightType(weight)};
-  if (hasBias)
+  if (epilogue.hasBias)
     types.push_back(MemRefType::get({out}, Float32Type::get(context)));
-  types.append({rowsType, rowsType, IndexType::get(context)});
-  return library.get(
-      "gather_linear" + nameProduct(weight, hasBias), types,
-      [&](KernelBuilder &b, ValueRange args) {
-        Value rows = args.back(), result = args[args.size() - 2];
-        DotGenerator dots{
-            b,      args[0], args[3],    hasBias ? args[4] : Value(),
-            result, in,      Epilogue(), args[args.size() - 3]};
-        auto getCount = [&](Value row) -> Value {
-          Value count = memref::LoadOp::create(b, args[2], ValueRange{row});
-          return arith::IndexCastUIOp::create(b, b.getIndexType(), count);
-        };
-        auto getIndex = [&](Value row, Value at) -> Value {
-          Value index = memref::LoadOp::create(b, args[1], ValueRange{row, at});
-          return arith::IndexCastUIOp::create(b, b.getIndexType(), index);
-        };
-        SmallVector<Value> most =
-            b.fold(b.index(0), rows, 1, b.index(0),
-                   [&](Value row, ValueRange carried) {
-                     b.forEachVector(out, [&](Value column, int64_t active) {
-                       b.storeVector(b.splat(0, b.getLanes()), result,
-                                     {row, column}, active);
-                     });
-                     return SmallVector<Value>{arith::MaxUIOp::create(
-                         b, carried.front(), getCount(row))};
+  if (spec.hasFactor)
+    types.push_back(rowsType);
+  types.append({rowsType, IndexType::get(context)});
+  std::string name = "gather_linear" + nameProduct(weight, epilogue) +
+                     (spec.hasFactor ? "_times" : "") +
+                     (spec.fills ? "" : "_only");
+  return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
+    Value rows = args.back(), result = args[args.size() - 2];
+    DotGenerator dots{b,
+                      args[0],
+                      args[3],
+                      epilogue.hasBias ? args[4] : Value(),
+                      result,
+                      in,
+                      epilogue,
+                      spec.hasFactor ? args[args.size() - 3] : Value()};
+    SmallVector<Value> most =
+        b.fold(b.index(0), rows, 1, b.index(0),
+               [&](Value row, ValueRange carried) {
+                 if (spec.fills)
+                   b.forEachVector(out, [&](Value column, int64_t active) {
+                     b.storeVector(b.splat(0, b.getLanes()), result,
+                                   {row, column}, active);
                    });
-        // Blocks of each row's set, the same numbers at once: rows have sets
-        // of their own, and some have fewer blocks.
-        Value blocks = arith::DivUIOp::create(
-            b, b.offset(most.front(), kOuts - 1), b.index(kOuts));
-        b.forAll(blocks, isWorthThreads(weight), [&](Value block) {
-          Value first = arith::MulIOp::create(b, block, b.index(kOuts));
-          b.loop(b.index(0), rows, 1, [&](Value row) {
-            Value count = getCount(row), end = b.offset(first, kOuts);
-            Value isFull =
-                arith::CmpIOp::create(b, arith::CmpIPredicate::ule, end, count);
-            auto choice = scf::IfOp::create(b, isFull, /*withElseRegion=*/true);
-            OpBuilder::InsertionGuard guard(b);
-            b.setInsertionPointToStart(choice.thenBlock());
-            SmallVector<Value> outs;
-            for (int64_t i = 0; i < kOuts; ++i)
-              outs.push_back(getIndex(row, b.offset(first, i)));
-            dots.gather(outs, row);
-            b.setInsertionPointToStart(choice.elseBlock());
-            b.loop(first, count, 1,
-                   [&](Value at) { dots.gather(getIndex(row, at), row); });
-          });
+                 return SmallVector<Value>{arith::MaxUIOp::create(
+                     b, carried.front(), loadIndex(b, args[2], row))};
+               });
+    // Blocks of each row's set, the same numbers at once: rows have sets of
+    // their own, and some have fewer blocks.
+    Value blocks = arith::DivUIOp::create(b, b.offset(most.front(), kOuts - 1),
+                                          b.index(kOuts));
+    b.forAll(blocks, isWorthThreads(weight), [&](Value block) {
+      Value first = arith::MulIOp::create(b, block, b.index(kOuts));
+      b.loop(b.index(0), rows, 1, [&](Value row) {
+        Value count = loadIndex(b, args[2], row), end = b.offset(first, kOuts);
+        Value isFull =
+            arith::CmpIOp::create(b, arith::CmpIPredicate::ule, end, count);
+        auto choice = scf::IfOp::create(b, isFull, /*withElseRegion=*/true);
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPointToStart(choice.thenBlock());
+        SmallVector<Value> outs;
+        for (int64_t i = 0; i < kOuts; ++i)
+          outs.push_back(loadIndex(b, args[1], {row, b.offset(first, i)}));
+        dots.gather(outs, row);
+        b.setInsertionPointToStart(choice.elseBlock());
+        b.loop(first, count, 1, [&](Value at) {
+          dots.gather(loadIndex(b, args[1], {row, at}), row);
         });
       });
+    });
+  });
 }
 
 //===----------------------------------------------------------------------===//
@@ -494,45 +474,4 @@ func::FuncOp cpu::getSparseRowSumKernel(KernelLibrary &library,
                        generateTiles(tiles, args.back(), out,
                                      isWorthThreads(weight));
                      });
-}
-
-//===----------------------------------------------------------------------===//
-// Active sets
-//===----------------------------------------------------------------------===//
-
-func::FuncOp cpu::getSelectKernel(KernelLibrary &library, int64_t extent) {
-  MLIRContext *context = library.getContext();
-  Type i32 = IntegerType::get(context, 32);
-  return library.get(
-      ("select_exact_" + Twine(extent)).str(),
-      {getRowsType(context, extent),
-       MemRefType::get({ShapedType::kDynamic, extent}, i32),
-       MemRefType::get({ShapedType::kDynamic}, i32), IndexType::get(context)},
-      [&](KernelBuilder &b, ValueRange args) {
-        b.loop(b.index(0), args[3], 1, [&](Value row) {
-          // Without a branch: the index is written wherever the next one
-          // belongs, and the place moves on if the element counts.
-          Value zero = b.f32(0);
-          SmallVector<Value> count = b.fold(
-              b.index(0), b.index(extent), 1, b.index(0),
-              [&](Value at, ValueRange carried) {
-                Value score =
-                    memref::LoadOp::create(b, args[0], ValueRange{row, at});
-                Value number =
-                    arith::IndexCastUIOp::create(b, b.getI32Type(), at);
-                memref::StoreOp::create(b, number, args[1],
-                                        ValueRange{row, carried.front()});
-                // Unordered: a NaN is not zero.
-                Value counts = arith::CmpFOp::create(
-                    b, arith::CmpFPredicate::UNE, score, zero);
-                Value one =
-                    arith::IndexCastUIOp::create(b, b.getIndexType(), counts);
-                return SmallVector<Value>{
-                    arith::AddIOp::create(b, carried.front(), one)};
-              });
-          Value total =
-              arith::IndexCastUIOp::create(b, b.getI32Type(), count.front());
-          memref::StoreOp::create(b, total, args[2], ValueRange{row});
-        });
-      });
 }

@@ -13,6 +13,7 @@
 #include "dejavu/Conversion/DejavuToCPU/Passes.h"
 
 #include "EntryLowering.h"
+#include "ManifestSites.h"
 
 #include "dejavu/Analysis/ModelSummary.h"
 #include "dejavu/Analysis/TapSites.h"
@@ -32,19 +33,6 @@ namespace mlir::dejavu {
 using namespace mlir;
 using namespace mlir::dejavu;
 using namespace mlir::dejavu::cpu;
-
-/// The manifest's `taps`.
-static Attribute getTapsAttr(Builder &b, ArrayRef<TapSite> sites) {
-  SmallVector<Attribute> taps;
-  for (auto [number, site] : llvm::enumerate(sites))
-    taps.push_back(b.getDictionaryAttr(
-        {b.getNamedAttr("site", b.getI64IntegerAttr(number)),
-         b.getNamedAttr("layer", b.getI64IntegerAttr(site.layer)),
-         b.getNamedAttr("op", b.getStringAttr(site.op)),
-         b.getNamedAttr("name", b.getStringAttr(site.name)),
-         b.getNamedAttr("width", b.getI64IntegerAttr(site.width))}));
-  return b.getArrayAttr(taps);
-}
 
 /// What the manifest says of the inputs or outputs of @forward: for each a
 /// dictionary of its `type` and its `dims`, text for each dimension.
@@ -161,19 +149,20 @@ struct ConvertDejavuToCPU
     if (failed(summary))
       return signalPassFailure();
 
-    std::vector<TapSite> taps;
-    if (!forward)
-      taps = findTapSites(decode);
-    if (!forward && taps.size() != findTapSites(prefill).size()) {
-      prefill.emitError()
-          << "expected the tap sites of @decode, of which there are "
-          << static_cast<int64_t>(taps.size()) << ", found "
-          << static_cast<int64_t>(findTapSites(prefill).size());
-      return signalPassFailure();
-    }
+    EntrySites sites, decodeSites;
     Builder b(&getContext());
     NamedAttrList manifest(getManifestAttr(&getContext(), *summary));
-    manifest.set("taps", getTapsAttr(b, taps));
+    if (!forward) {
+      sites.values = findTapSites(prefill);
+      sites.hidden = findHiddenSites(
+          prefill, static_cast<int64_t>(sites.values.size()));
+      FailureOr<std::vector<TapSite>> matched =
+          matchTapSites(decode, sites.values);
+      if (failed(matched))
+        return signalPassFailure();
+      decodeSites.values = std::move(*matched);
+      addSitesToManifest(manifest, prefill, decode, sites, decodeSites);
+    }
 
     KernelLibrary library(module, CPUTarget{lanes});
     SmallVector<NamedAttribute> workspace;
@@ -183,7 +172,8 @@ struct ConvertDejavuToCPU
     else
       entries = {{Entry::prefill, prefill}, {Entry::decode, decode}};
     for (auto [entry, function] : entries) {
-      EntryLowering lowering(module, function, entry, library, numbers);
+      EntryLowering lowering(module, function, entry, library, numbers,
+                             entry == Entry::decode ? decodeSites : sites);
       if (failed(lowering.run()))
         return signalPassFailure();
       if (forward)

@@ -242,36 +242,25 @@ func::FuncOp cpu::getEpilogueKernel(KernelLibrary &library, int64_t features,
 }
 
 func::FuncOp cpu::getGateKernel(KernelLibrary &library, int64_t features,
-                                bool hasBias, bool hasFactorBias,
-                                Activation activation) {
+                                bool hasFactorBias) {
   std::string name =
-      ("gate_" + Twine(features) + (hasBias ? "_bias" : "") +
-       (hasFactorBias ? "_upbias" : "") + "_" + stringifyActivation(activation))
-          .str();
+      ("gate_" + Twine(features) + (hasFactorBias ? "_upbias" : "")).str();
   MLIRContext *context = library.getContext();
   Type rows = getRowsType(context, features);
-  Type vector = MemRefType::get({features}, Float32Type::get(context));
-  SmallVector<Type> types{rows};
-  types.append(hasBias, vector);
-  types.push_back(rows);
-  types.append(hasFactorBias, vector);
+  SmallVector<Type> types{rows, rows};
+  if (hasFactorBias)
+    types.push_back(MemRefType::get({features}, Float32Type::get(context)));
   types.push_back(IndexType::get(context));
   return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
-    Value bias = hasBias ? args[1] : Value();
-    Value factors = args[1 + hasBias];
-    Value factorBias = hasFactorBias ? args[2 + hasBias] : Value();
     b.forAll(args.back(), /*parallel=*/true, [&](Value row) {
       b.forEachVector(features, [&](Value column, int64_t active) {
-        auto load = [&](Value values, Value shift) -> Value {
-          Value x = b.loadVector(values, {row, column}, active);
-          return shift ? arith::AddFOp::create(
-                             b, x, b.loadVector(shift, column, active))
-                             .getResult()
-                       : x;
-        };
-        Value x = b.activate(activation, load(args[0], bias));
-        x = arith::MulFOp::create(b, x, load(factors, factorBias));
-        b.storeVector(x, args[0], {row, column}, active);
+        Value x = b.loadVector(args[0], {row, column}, active);
+        Value factor = b.loadVector(args[1], {row, column}, active);
+        if (hasFactorBias)
+          factor = arith::AddFOp::create(
+              b, factor, b.loadVector(args[2], column, active));
+        b.storeVector(arith::MulFOp::create(b, x, factor), args[0],
+                      {row, column}, active);
       });
     });
   });

@@ -7,7 +7,7 @@
 
 #include "EntryLowering.h"
 
-#include "dejavu/Analysis/TapSites.h"
+#include "dejavu/Analysis/ReadCounters.h"
 #include "dejavu/Conversion/DejavuToCPU/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
@@ -35,11 +35,18 @@ int64_t WorkspaceLayout::allocate(int64_t bytes) {
 
 EntryLowering::EntryLowering(
     ModuleOp module, func::FuncOp function, Entry entry, KernelLibrary &library,
-    const llvm::DenseMap<StringAttr, int64_t> &weightNumbers)
+    const llvm::DenseMap<StringAttr, int64_t> &weightNumbers,
+    const EntrySites &entrySites)
     : module(module), function(function), entry(entry),
       isPrefill(entry != Entry::decode), library(library), symbols(module),
       weightNumbers(weightNumbers),
-      point(library, module, entry, function.getLoc()) {}
+      point(library, module, entry, function.getLoc()) {
+  for (auto [number, site] : llvm::enumerate(entrySites.values))
+    if (site.value)
+      sites[site.value] = static_cast<int64_t>(number);
+  for (const HiddenSite &site : entrySites.hidden)
+    hiddenSites[site.ffn] = site;
+}
 
 //===----------------------------------------------------------------------===//
 // Arguments
@@ -334,8 +341,9 @@ int64_t EntryLowering::getNodeNumber(Operation *op) {
 LogicalResult EntryLowering::lower(Operation *op) {
   return TypeSwitch<Operation *, LogicalResult>(op)
       .Case<EmbedOp, ResidualAddOp, NormOp, LinearOp, LMHeadOp, FFNOp,
-            KVAppendOp, AttentionOp, SDPAOp, RopeTableOp, RopeOp, SelectOp,
-            GatherLinearOp, SparseLinearOp, LoadWeightOp,
+            KVAppendOp, AttentionOp, SDPAOp, RopeTableOp, RopeOp, PredictOp,
+            SelectOp, GatherLinearOp, SparseLinearOp, SparseFFNOp,
+            SparseAttentionOp, KVAppendDeferredOp, LoadWeightOp,
             bufferization::ToBufferOp, bufferization::ToTensorOp,
             tensor::BitcastOp, func::CallOp, func::ReturnOp>(
           [&](auto op) { return lower(op); })
@@ -350,8 +358,9 @@ LogicalResult EntryLowering::run() {
   findLastUses();
   bool isForward = entry == Entry::forward;
   if (!isForward)
-    for (auto [number, site] : llvm::enumerate(findTapSites(function)))
-      sites[site.value] = number;
+    for (auto [number, counter] :
+         llvm::enumerate(findReadCounters(function)))
+      counters[counter.op] = static_cast<int64_t>(number);
   if (isPrefill)
     for (auto weight : module.getOps<WeightOp>())
       if (weight.getTensorType().getRank() == 2 && !weight.isPrivate())
@@ -377,7 +386,7 @@ LogicalResult EntryLowering::run() {
       Value rows = getRows(result);
       if (isa<LMHeadOp>(op))
         rows = memref::DimOp::create(b, memory.lookup(result), int64_t(0));
-      point.tap(site->second, memory.lookup(result), rows);
+      point.tap(site->second, memory.lookup(result), rows, kTapSites);
     }
     releaseOperands(&op);
   }

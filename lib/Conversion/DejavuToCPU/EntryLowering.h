@@ -15,8 +15,9 @@
 // Where activations may differ in their rows, in @forward and behind a dense
 // function, each is allocated when it is made and freed after its last use.
 //
-// EntryLowering.cpp has what all ops share, LowerProducts.cpp and LowerOps.cpp
-// have the ops, LowerCalls.cpp the dense functions and the results.
+// EntryLowering.cpp has what all ops share, LowerProducts.cpp, LowerOps.cpp and
+// LowerSparsity.cpp have the ops, LowerCalls.cpp the dense functions and the
+// results.
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,6 +26,8 @@
 
 #include "EntryPoint.h"
 #include "Kernels.h"
+
+#include "dejavu/Analysis/TapSites.h"
 
 #include "llvm/ADT/DenseMap.h"
 
@@ -57,6 +60,9 @@ private:
   int64_t peak = 0;
 };
 
+/// Bits of the field `taps`: DEJAVU_TAP_* of the ABI.
+inline constexpr int64_t kTapSites = 1, kTapHidden = 2;
+
 /// The indices and counts of an active set.
 struct ActiveSet {
   Value indices, counts;
@@ -67,11 +73,18 @@ struct Extent {
   Value batch, tokens, rows;
 };
 
+/// What can be watched in an entry point.
+struct EntrySites {
+  std::vector<TapSite> values;    ///< null where the entry point has none
+  std::vector<HiddenSite> hidden; ///< hidden layers of its MLPs
+};
+
 class EntryLowering {
 public:
   EntryLowering(ModuleOp module, func::FuncOp function, Entry entry,
                 KernelLibrary &library,
-                const llvm::DenseMap<StringAttr, int64_t> &weightNumbers);
+                const llvm::DenseMap<StringAttr, int64_t> &weightNumbers,
+                const EntrySites &sites);
 
   LogicalResult run();
   int64_t getBytesFixed() const { return bytesFixed; }
@@ -92,9 +105,13 @@ private:
   LogicalResult lower(SDPAOp op);
   LogicalResult lower(RopeTableOp op);
   LogicalResult lower(RopeOp op);
+  LogicalResult lower(PredictOp op);
   LogicalResult lower(SelectOp op);
   LogicalResult lower(GatherLinearOp op);
   LogicalResult lower(SparseLinearOp op);
+  LogicalResult lower(SparseFFNOp op);
+  LogicalResult lower(SparseAttentionOp op);
+  LogicalResult lower(KVAppendDeferredOp op);
   LogicalResult lower(LoadWeightOp op);
   LogicalResult lower(bufferization::ToBufferOp op);
   LogicalResult lower(bufferization::ToTensorOp op);
@@ -170,6 +187,32 @@ private:
                    Value result, Value rows);
   /// The hidden layer of an MLP.
   void lowerHidden(FFNOp op, Value hidden, Value rows);
+  void tapHidden(int64_t site, Value values, Value rows);
+  LogicalResult lowerInMajor(LinearOp op);
+  /// What attention kernels get, and what they depend on.
+  template <typename OpTy>
+  AttentionSpec getAttentionSpec(OpTy op);
+  template <typename OpTy>
+  FailureOr<SmallVector<Value>> getAttentionArguments(OpTy op);
+  /// Memory for a set, which lives as long as `value`, or without one until
+  /// `owner` is done.
+  ActiveSet allocateSet(int64_t extent, Operation *owner, Value value,
+                        const Extent &rows);
+  /// The features of the units of a set, `block` for each.
+  ActiveSet expand(Value active, int64_t features);
+  /// What a product that gathers does besides.
+  struct GatherOptions {
+    std::optional<Activation> activation;
+    Value factor;      ///< rows that multiply the result, or null
+    bool fills = true; ///< whether other features become 0
+  };
+  void gather(Value input, const ActiveSet &set, FlatSymbolRefAttr weight,
+              FlatSymbolRefAttr bias, const GatherOptions &options,
+              Value result, Value rows);
+  /// result = rows of `weight` of the set, scaled by `input` and summed.
+  void sumRows(Value input, const ActiveSet &set, FlatSymbolRefAttr weight,
+               FlatSymbolRefAttr bias, Value result, Value rows);
+  void count(Operation *op, const ActiveSet &set);
   Value getCheckedIds(Value ids);
   /// The rows of an i64 tensor [batch, tokens] one behind the other, and how
   /// many there are.
@@ -196,11 +239,14 @@ private:
   int64_t bytesFixed = 0;
   /// In @forward the scratch of products.
   Value fixedScratch;
-  int64_t numSelects = 0;
+  llvm::DenseMap<Operation *, int64_t> counters;    ///< op -> its counter
+  llvm::DenseMap<Operation *, HiddenSite> hiddenSites; ///< of the MLPs
   llvm::DenseMap<Value, Value> memory;  ///< activation -> rows
   llvm::DenseMap<Value, Value> tensors; ///< value -> memref of its shape
   llvm::DenseMap<Value, Extent> extents;
   llvm::DenseMap<Value, ActiveSet> activeSets;
+  /// Sets of features, by the set of units and the features of a unit.
+  llvm::DenseMap<std::pair<Value, int64_t>, ActiveSet> expandedSets;
   llvm::DenseMap<Value, int64_t> cacheNumbers; ///< handle -> layer
   llvm::DenseMap<Value, int64_t> sites;
   /// Places to free after an op, and those that a value owns until its last

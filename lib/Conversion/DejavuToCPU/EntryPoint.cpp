@@ -21,9 +21,10 @@ using namespace mlir::dejavu::cpu;
 static ArrayRef<Field> getFields(Entry entry) {
   static constexpr Field kStep[] = {
       Field::batch,      Field::tokens,    Field::past,   Field::capacity,
-      Field::logitsFrom, Field::taps,      Field::ids,    Field::positions,
-      Field::starts,     Field::keys,      Field::values, Field::weights,
-      Field::logits,     Field::workspace, Field::session};
+      Field::logitsFrom, Field::taps,      Field::flush,  Field::ids,
+      Field::positions,  Field::starts,    Field::keys,   Field::values,
+      Field::kept,       Field::complete,  Field::weights, Field::logits,
+      Field::workspace,  Field::session};
   static constexpr Field kCall[] = {Field::inputs, Field::outputs,
                                     Field::weights, Field::session};
   if (entry == Entry::forward)
@@ -32,7 +33,7 @@ static ArrayRef<Field> getFields(Entry entry) {
 }
 
 /// Whether a field is a number.
-static bool isNumber(Field field) { return field <= Field::taps; }
+static bool isNumber(Field field) { return field <= Field::flush; }
 
 /// Words of a dejavu_tensor: the pointer and the dimensions.
 static constexpr int64_t kTensorWords = 1 + kMaxRank;
@@ -168,26 +169,31 @@ void EntryPoint::loopChecked(Value count,
                .front();
 }
 
-void EntryPoint::countActive(int64_t select, Value counts) {
+void EntryPoint::countActive(int64_t counter, Value counts, Value indices) {
   Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
   Type i64 = builder.getI64Type();
   func::FuncOp callee = library.declare("dejavu_rt_count_active",
-                                        {pointer, i64, pointer, i64}, {});
+                                        {pointer, i64, pointer, pointer, i64},
+                                        {});
   Value number =
-      arith::ConstantOp::create(builder, builder.getI64IntegerAttr(select));
+      arith::ConstantOp::create(builder, builder.getI64IntegerAttr(counter));
   Value count = arith::IndexCastOp::create(builder, i64, rows);
+  Value list = indices ? getAddress(builder, indices)
+                       : LLVM::ZeroOp::create(builder, pointer).getResult();
   call(callee, {getPointer(Field::session), number, getAddress(builder, counts),
-                count});
+                list, count});
 }
 
-void EntryPoint::tap(int64_t site, Value values, Value rows) {
+void EntryPoint::tap(int64_t site, Value values, Value rows, int64_t bits) {
   Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
   Type i64 = builder.getI64Type();
   func::FuncOp callee =
       library.declare("dejavu_rt_tap", {pointer, i64, pointer, i64, i64}, {});
   int64_t width = cast<MemRefType>(values.getType()).getShape().back();
+  Value wanted =
+      arith::AndIOp::create(builder, get(Field::taps), builder.index(bits));
   Value watched = arith::CmpIOp::create(builder, arith::CmpIPredicate::ne,
-                                        get(Field::taps), builder.index(0));
+                                        wanted, builder.index(0));
   auto branch = scf::IfOp::create(builder, watched, /*withElseRegion=*/false);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(branch.thenBlock());

@@ -26,11 +26,14 @@ enum class Field {
   capacity,
   logitsFrom,
   taps,
+  flush,
   ids,
   positions,
   starts,
   keys,
   values,
+  kept,
+  complete,
   weights,
   logits,
   workspace,
@@ -74,11 +77,13 @@ public:
   void callChecked(func::FuncOp kernel, ValueRange arguments);
   /// Iterations 0 .. count - 1 with such calls in them.
   void loopChecked(Value count, llvm::function_ref<void(Value)> body);
-  void countActive(int64_t select, Value counts);
+  /// Reports what was counted. `indices` may be null.
+  void countActive(int64_t counter, Value counts, Value indices);
   /// Fails the call unless `condition` holds.
   void require(Value condition);
-  /// Shows the rows of `values` to whoever watches `site`.
-  void tap(int64_t site, Value values, Value rows);
+  /// Shows the rows of `values` to whoever watches `site`, if one of `bits` is
+  /// set in the field `taps`.
+  void tap(int64_t site, Value values, Value rows, int64_t bits);
 
   /// Returns from the function.
   void finish();

@@ -63,11 +63,10 @@ struct Epilogue {
 /// (values, [bias], rows): the epilogue, in place.
 func::FuncOp getEpilogueKernel(KernelLibrary &library, int64_t features,
                                const Epilogue &epilogue);
-/// (values, [bias], factors, [bias of the factors], rows):
-/// values = activation(values + bias) * (factors + bias), in place.
+/// (values, factors, [bias of the factors], rows):
+/// values = values * (factors + bias), in place.
 func::FuncOp getGateKernel(KernelLibrary &library, int64_t features,
-                           bool hasBias, bool hasFactorBias,
-                           Activation activation);
+                           bool hasFactorBias);
 
 //===--- RopeKernels.cpp
 //---------------------------------------------------===//
@@ -97,11 +96,19 @@ func::FuncOp getLinearKernel(KernelLibrary &library,
 /// times input * up^T, where the up projection has a bias at most.
 func::FuncOp getGatedLinearKernel(KernelLibrary &library,
                                   const LinearSpec &gate, const LinearSpec &up);
-/// (input, indices, counts, weight [out, in], [bias], factor, result, rows):
-/// for the features of an active set input * weight^T + bias, times the factor;
-/// 0 for the others.
+/// What a kernel that gathers rows depends on.
+struct GatherSpec {
+  LinearSpec linear; ///< its epilogue has a bias and an activation at most
+  bool hasFactor = false;
+  bool fills = true; ///< whether the features that are not gathered become 0
+};
+/// (input, indices, counts, weight [out, in], [bias], [factor], result, rows):
+/// for the features of an active set epilogue(input * weight^T), times the
+/// factor.
 func::FuncOp getGatherLinearKernel(KernelLibrary &library,
-                                   RankedTensorType weight, bool hasBias);
+                                   const GatherSpec &spec);
+/// Whether a product with that weight is worth waking other threads for.
+bool isWorthThreads(RankedTensorType weight);
 /// (input, weight [in, out], [bias], result, rows): rows of the weight scaled
 /// and summed.
 func::FuncOp getRowSumKernel(KernelLibrary &library, RankedTensorType weight,
@@ -110,8 +117,30 @@ func::FuncOp getRowSumKernel(KernelLibrary &library, RankedTensorType weight,
 /// for the rows of an active set.
 func::FuncOp getSparseRowSumKernel(KernelLibrary &library,
                                    RankedTensorType weight, bool hasBias);
-/// (scores, indices : memref<? x extent x i32>, counts : memref<? x i32>, rows)
-func::FuncOp getSelectKernel(KernelLibrary &library, int64_t extent);
+
+//===--- SelectKernels.cpp
+//-------------------------------------------------===//
+
+/// memref<? x extent x i32>: the indices of active sets.
+MemRefType getIndicesType(MLIRContext *context, int64_t extent);
+/// memref<? x i32>: how many there are.
+MemRefType getCountsType(MLIRContext *context);
+/// The i32 at a place, as index.
+Value loadIndex(KernelBuilder &b, Value memref, ValueRange at);
+/// (scores, indices, counts, rows, [threshold : f32 | k : index])
+func::FuncOp getSelectKernel(KernelLibrary &library, SelectKind kind,
+                             int64_t extent);
+/// (values, indices, counts, result indices, result counts, rows): the units of
+/// the sets whose values are not zero.
+func::FuncOp getFilterKernel(KernelLibrary &library, int64_t extent);
+/// (indices, counts, result indices, result counts, rows): sets of the `block`
+/// features that each unit has.
+func::FuncOp getExpandKernel(KernelLibrary &library, int64_t extent,
+                             int64_t block);
+/// (input, signs [in / 8, units], [bias], result, rows): the scores of
+/// predictors by signs.
+func::FuncOp getSignBitKernel(KernelLibrary &library, int64_t in, int64_t units,
+                              bool hasBias);
 
 //===--- AttentionKernels.cpp
 //----------------------------------------------===//
@@ -129,11 +158,51 @@ struct AttentionSpec {
   MaskedRows maskedRows;
   std::optional<int64_t> window;
   bool hasSlopes;
+
+  /// Query heads that read a head of the cache.
+  int64_t getGroup() const {
+    return features / (cache.getHeads() * cache.getHeadDim());
+  }
 };
 /// (query, keys, values, starts : memref<? x i64>, result, past, tokens, rows,
 /// [slopes : memref<heads x f32>])
 func::FuncOp getAttentionKernel(KernelLibrary &library,
                                 const AttentionSpec &spec);
+
+/// (query, keys, values, starts, result, past, tokens, rows, [slopes], indices,
+/// counts): the same for the heads of active sets; 0 for the others.
+func::FuncOp getSparseAttentionKernel(KernelLibrary &library,
+                                      const AttentionSpec &spec);
+
+//===--- DeferredKernels.cpp
+//-----------------------------------------------===//
+
+/// What a kernel that defers keys and values depends on.
+struct DeferredSpec {
+  KVCacheType cache;
+  int64_t in, ring;
+  RankedTensorType key, value; ///< [heads * headDim, in]
+  bool hasKeyBias, hasValueBias;
+  int64_t rotated = 0; ///< features of the table, 0 without one
+  bool isInterleaved = false;
+
+  /// Elements that are kept of a step: the input and its row of the table.
+  int64_t getWidth() const { return in + rotated; }
+  std::string getName() const;
+};
+/// memref<? x width x f32>: what is kept, `ring` rows for each sequence.
+MemRefType getKeptType(MLIRContext *context, const DeferredSpec &spec);
+/// memref<? x heads x i64>: steps of each head.
+MemRefType getStepsType(MLIRContext *context, const DeferredSpec &spec);
+/// (input, indices, counts, kept, complete, scratch of the same type, computed
+/// : memref<? x i32>, keys, values, past, flush, rows, key, [bias], value,
+/// [bias], [table, rows of the table]). `computed` gets the number of heads
+/// that were computed.
+func::FuncOp getDeferredKernel(KernelLibrary &library,
+                               const DeferredSpec &spec);
+
+//===--- AttentionKernels.cpp
+//----------------------------------------------===//
 
 /// What an attention kernel without a cache depends on.
 struct SDPASpec {

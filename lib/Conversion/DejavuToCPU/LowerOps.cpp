@@ -145,24 +145,25 @@ LogicalResult EntryLowering::lower(KVAppendOp op) {
   return success();
 }
 
-LogicalResult EntryLowering::lower(AttentionOp op) {
-  if (op.getStarts() != function.getArgument(2))
-    return op.emitOpError() << "expected the starts of the function";
-  KernelBuilder &b = point.getBuilder();
-  KVCacheType cache = op.getCache().getType();
-  Value starts = point.getArray(
-      Field::starts, MemRefType::get({ShapedType::kDynamic}, b.getI64Type()),
-      point.get(Field::batch));
+template <typename OpTy>
+AttentionSpec EntryLowering::getAttentionSpec(OpTy op) {
   std::optional<int64_t> window;
   if (op.getWindow())
     window = static_cast<int64_t>(*op.getWindow());
-  AttentionSpec spec{cache,
-                     getFeatures(op.getType(0)),
-                     op.getScale(),
-                     op.getSoftcap(),
-                     op.getMaskedRows(),
-                     window,
-                     op.getAlibi().has_value()};
+  return {op.getCache().getType(), getFeatures(op.getQuery().getType()),
+          op.getScale(),           op.getSoftcap(),
+          op.getMaskedRows(),      window,
+          op.getAlibi().has_value()};
+}
+
+template <typename OpTy>
+FailureOr<SmallVector<Value>> EntryLowering::getAttentionArguments(OpTy op) {
+  if (op.getStarts() != function.getArgument(2))
+    return op.emitOpError() << "expected the starts of the function";
+  KernelBuilder &b = point.getBuilder();
+  Value starts = point.getArray(
+      Field::starts, MemRefType::get({ShapedType::kDynamic}, b.getI64Type()),
+      point.get(Field::batch));
   SmallVector<Value> arguments{memory.lookup(op.getQuery()),
                                getCache(Field::keys, op.getCache()),
                                getCache(Field::values, op.getCache()),
@@ -173,8 +174,26 @@ LogicalResult EntryLowering::lower(AttentionOp op) {
                                point.getRows()};
   if (std::optional<ArrayRef<float>> slopes = op.getAlibi())
     arguments.push_back(getConstants(*slopes));
-  point.call(getAttentionKernel(library, spec), arguments);
   cacheNumbers[op.getNewCache()] = cacheNumbers.lookup(op.getCache());
+  return arguments;
+}
+
+LogicalResult EntryLowering::lower(AttentionOp op) {
+  FailureOr<SmallVector<Value>> arguments = getAttentionArguments(op);
+  if (failed(arguments))
+    return failure();
+  point.call(getAttentionKernel(library, getAttentionSpec(op)), *arguments);
+  return success();
+}
+
+LogicalResult EntryLowering::lower(SparseAttentionOp op) {
+  FailureOr<SmallVector<Value>> arguments = getAttentionArguments(op);
+  if (failed(arguments))
+    return failure();
+  ActiveSet set = activeSets.lookup(op.getActive());
+  arguments->append({set.indices, set.counts});
+  point.call(getSparseAttentionKernel(library, getAttentionSpec(op)),
+             *arguments);
   return success();
 }
 
@@ -253,25 +272,5 @@ LogicalResult EntryLowering::lower(SDPAOp op) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(branch.thenBlock());
   point.call(kernel, arguments);
-  return success();
-}
-
-LogicalResult EntryLowering::lower(SelectOp op) {
-  MLIRContext *context = module.getContext();
-  int64_t extent = op.getType().getExtent();
-  Type i32 = IntegerType::get(context, 32);
-  ActiveSet &set = activeSets[op.getResult()];
-  Extent rows = getExtent(op.getScores());
-  set.indices =
-      allocateBytes(extent * sizeof(int32_t),
-                    MemRefType::get({ShapedType::kDynamic, extent}, i32),
-                    rows.rows, op, op.getResult(), rows);
-  set.counts = allocateBytes(sizeof(int32_t),
-                             MemRefType::get({ShapedType::kDynamic}, i32),
-                             rows.rows, op, op.getResult(), rows);
-  point.call(
-      getSelectKernel(library, extent),
-      {memory.lookup(op.getScores()), set.indices, set.counts, rows.rows});
-  point.countActive(numSelects++, set.counts);
   return success();
 }

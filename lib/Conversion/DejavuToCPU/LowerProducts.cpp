@@ -59,17 +59,42 @@ static SmallVector<LinearOp> getLinearGroup(LinearOp first) {
   SmallVector<LinearOp> group{first};
   while (auto next =
              dyn_cast_if_present<LinearOp>(group.back()->getNextNode())) {
-    if (next.getInput() != first.getInput())
+    if (next.getInput() != first.getInput() || next.getInMajor())
       break;
     group.push_back(next);
   }
   return group;
 }
 
+/// A product whose weight has a row for each feature of the input.
+LogicalResult EntryLowering::lowerInMajor(LinearOp op) {
+  Value input = memory.lookup(op.getInput()), rows = getRows(op);
+  Value result = allocateResult(op);
+  FlatSymbolRefAttr bias = op.getBiasAttr();
+  Epilogue epilogue{bias != nullptr, op.getActivation()};
+  if (isPrefill) {
+    multiply(input, op.getWeightAttr(), /*transposed=*/false, result, rows);
+    applyEpilogue(result, bias, epilogue, rows);
+    return success();
+  }
+  SmallVector<Value> arguments{input, getWeight(op.getWeightAttr())};
+  if (bias)
+    arguments.push_back(getWeight(bias));
+  arguments.append({result, rows});
+  point.call(
+      getRowSumKernel(library, getType(op.getWeightAttr()), bias != nullptr),
+      arguments);
+  applyEpilogue(result, FlatSymbolRefAttr(),
+                Epilogue{false, op.getActivation()}, rows);
+  return success();
+}
+
 LogicalResult EntryLowering::lower(LinearOp op) {
   if (memory.contains(op)) // with the first of its group
     return success();
   Value input = memory.lookup(op.getInput());
+  if (op.getInMajor())
+    return lowerInMajor(op);
   if (isPrefill) {
     Epilogue epilogue{op.getBias().has_value(), op.getActivation()};
     lowerLinear(input, op.getWeightAttr(), op.getBiasAttr(), epilogue,
@@ -93,6 +118,12 @@ LogicalResult EntryLowering::lower(LinearOp op) {
   return success();
 }
 
+/// Shows a hidden layer to whoever calibrates; nothing if there is no site.
+void EntryLowering::tapHidden(int64_t site, Value values, Value rows) {
+  if (site >= 0)
+    point.tap(site, values, rows, kTapHidden);
+}
+
 void EntryLowering::lowerHidden(FFNOp op, Value hidden, Value rows) {
   Value input = memory.lookup(op.getInput());
   FlatSymbolRefAttr gate = op.getGateAttr(), up = op.getUpAttr();
@@ -107,16 +138,14 @@ void EntryLowering::lowerHidden(FFNOp op, Value hidden, Value rows) {
     Value factors = allocateScratch(neurons, op, op.getInput());
     multiply(input, gate, /*transposed=*/true, hidden, rows);
     multiply(input, up, /*transposed=*/true, factors, rows);
-    SmallVector<Value> arguments{hidden};
-    if (gateBias)
-      arguments.push_back(getWeight(gateBias));
-    arguments.push_back(factors);
+    applyEpilogue(hidden, gateBias, Epilogue{gateBias != nullptr, activation},
+                  rows);
+    tapHidden(hiddenSites.lookup(op).gate, hidden, rows);
+    SmallVector<Value> arguments{hidden, factors};
     if (upBias)
       arguments.push_back(getWeight(upBias));
     arguments.push_back(rows);
-    point.call(getGateKernel(library, neurons, gateBias != nullptr,
-                             upBias != nullptr, activation),
-               arguments);
+    point.call(getGateKernel(library, neurons, upBias != nullptr), arguments);
     return;
   }
   SmallVector<Value> arguments{input, getWeight(gate)};
@@ -136,6 +165,8 @@ LogicalResult EntryLowering::lower(FFNOp op) {
   Value hidden = allocateScratch(neurons, op, op.getInput());
   Value rows = getRows(op.getInput());
   lowerHidden(op, hidden, rows);
+  if (hiddenSites.contains(op))
+    tapHidden(hiddenSites.lookup(op).hidden, hidden, rows);
   Value result = allocateResult(op);
   FlatSymbolRefAttr bias = op.getDownBiasAttr();
   if (isPrefill) {
@@ -198,34 +229,5 @@ LogicalResult EntryLowering::lower(LMHeadOp op) {
                       arguments);
   });
   applyEpilogue(logits, op.getBiasAttr(), epilogue, part.rows);
-  return success();
-}
-
-LogicalResult EntryLowering::lower(GatherLinearOp op) {
-  ActiveSet set = activeSets.lookup(op.getActive());
-  SmallVector<Value> arguments{memory.lookup(op.getInput()), set.indices,
-                               set.counts, getWeight(op.getWeightAttr())};
-  FlatSymbolRefAttr bias = op.getBiasAttr();
-  if (bias)
-    arguments.push_back(getWeight(bias));
-  arguments.append({memory.lookup(op.getFactor()), allocateResult(op),
-                    getRows(op.getInput())});
-  point.call(getGatherLinearKernel(library, getType(op.getWeightAttr()),
-                                   bias != nullptr),
-             arguments);
-  return success();
-}
-
-LogicalResult EntryLowering::lower(SparseLinearOp op) {
-  ActiveSet set = activeSets.lookup(op.getActive());
-  SmallVector<Value> arguments{memory.lookup(op.getInput()), set.indices,
-                               set.counts, getWeight(op.getWeightAttr())};
-  FlatSymbolRefAttr bias = op.getBiasAttr();
-  if (bias)
-    arguments.push_back(getWeight(bias));
-  arguments.append({allocateResult(op), getRows(op.getInput())});
-  point.call(getSparseRowSumKernel(library, getType(op.getWeightAttr()),
-                                   bias != nullptr),
-             arguments);
   return success();
 }

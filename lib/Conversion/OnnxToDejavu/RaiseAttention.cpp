@@ -195,7 +195,8 @@ Value RaiseAttention::raise(IRRewriter &rewriter, LaneBuilder &lanes,
       rewriter.getF32FloatAttr(match.softcap),
       candidate.slopes.empty()
           ? DenseF32ArrayAttr()
-          : rewriter.getDenseF32ArrayAttr(candidate.slopes));
+          : rewriter.getDenseF32ArrayAttr(candidate.slopes),
+      /*predicted=*/Value());
   replaceWithMerged(rewriter, output, attention.getResult(), match.heads,
                     *shapes, match.rowGuard && match.isGuardSplit);
   report(attention, candidate);

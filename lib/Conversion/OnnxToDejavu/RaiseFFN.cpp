@@ -165,7 +165,8 @@ std::string RaiseFFN::raise(IRRewriter &rewriter, LaneBuilder &lanes,
       isGated ? gateLinear.getWeightAttr() : FlatSymbolRefAttr(),
       isGated ? gateLinear.getBiasAttr() : FlatSymbolRefAttr(),
       up.getWeightAttr(), up.getBiasAttr(),
-      weights.getTransposed(down.getWeightAttr()), down.getBiasAttr());
+      weights.getTransposed(down.getWeightAttr()), down.getBiasAttr(),
+      /*predicted=*/Value());
   // `down` stays, dead: others may look for it.
   rewriter.replaceAllUsesWith(down, ffn);
   remark::passed(ffn.getLoc(), getRemarkOptions(ffn))

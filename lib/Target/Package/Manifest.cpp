@@ -17,6 +17,7 @@
 #include "dejavu/Support/ToolOutput.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "dejavu/Support/ModelDigest.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -38,6 +39,9 @@ static json::Value toJSON(Attribute attribute) {
   return llvm::TypeSwitch<Attribute, json::Value>(attribute)
       .Case([](BoolAttr value) { return json::Value(value.getValue()); })
       .Case([](IntegerAttr value) { return json::Value(value.getInt()); })
+      .Case([](FloatAttr value) {
+        return json::Value(value.getValueAsDouble());
+      })
       .Case([](StringAttr value) {
         return json::Value(toText(value.getValue()));
       })
@@ -192,9 +196,17 @@ FailureOr<std::string> dejavu::makeManifest(ModuleOp module,
   manifest["format"] = 1;
   manifest["compiler"] = ("dejavu " + getVersion()).str();
   manifest["target"] = "cpu";
+  SmallVector<WeightOp> used;
+  for (auto weight : module.getOps<WeightOp>())
+    if (!weight.isPrivate()) // scales that only recipes read
+      used.push_back(weight);
+  FailureOr<std::string> digest = computeModelDigest(module, used);
+  if (failed(digest))
+    return failure();
   manifest["model"] =
       json::Object{{"name", toText(getModelName(module))},
-                   {"source", toText(path::filename(getSource(module)))}};
+                   {"source", toText(path::filename(getSource(module)))},
+                   {"digest", *digest}};
   manifest["cpu"] = json::Object{{"name", config.cpuName},
                                  {"features", json::Array(config.cpuFeatures)}};
   manifest.erase("inputs");
@@ -211,9 +223,7 @@ FailureOr<std::string> dejavu::makeManifest(ModuleOp module,
       {"inputs", bindingsToJSON(signature.getInputs(), inputs)},
       {"outputs", bindingsToJSON(signature.getOutputs(), outputs)}};
   json::Array weights;
-  for (auto weight : module.getOps<WeightOp>()) {
-    if (weight.isPrivate()) // scales that only recipes read
-      continue;
+  for (WeightOp weight : used) {
     RankedTensorType type = weight.getTensorType();
     weights.push_back(json::Object{{"name", toText(weight.getSymName())},
                                    {"dtype", nameDType(type.getElementType())},

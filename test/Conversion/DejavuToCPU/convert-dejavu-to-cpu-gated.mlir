@@ -51,7 +51,7 @@ module attributes {dejavu.source = "model.onnx"} {
         : tensor<?x1x10xf32>, !dejavu.kv_cache<1 x 5>, tensor<?xi64>
     %g = dejavu.linear %a, @gate activation = relu : tensor<?x1x10xf32> -> tensor<?x1x12xf32>
     %s = dejavu.select exact %g : tensor<?x1x12xf32> -> !dejavu.active<neuron, 12>
-    %h = dejavu.gather_linear %a, %s, @up times %g : tensor<?x1x10xf32>, !dejavu.active<neuron, 12> -> tensor<?x1x12xf32>
+    %h = dejavu.gather_linear %a, %s, @up times(%g : tensor<?x1x12xf32>) : tensor<?x1x10xf32>, !dejavu.active<neuron, 12> -> tensor<?x1x12xf32>
     %f = dejavu.sparse_linear %h, %s, @down : tensor<?x1x12xf32>, !dejavu.active<neuron, 12> -> tensor<?x1x10xf32>
     // A dense one, for comparison: gate and up share a kernel.
     %e = dejavu.ffn silu %f, gate = @gate up = @up down = @down : tensor<?x1x10xf32>

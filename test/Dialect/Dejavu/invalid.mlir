@@ -426,7 +426,7 @@ func.func @rope_c3(%x: tensor<?x1x8xf32>, %t: tensor<?x2x4xf32>) {
 dejavu.weight @w : tensor<8x4xf32> from <"m", offset = 0, length = 128>
 func.func @gather_linear_c1(%x: tensor<?x1x8xf32>, %s: !dejavu.active<neuron, 4>, %g: tensor<?x1x4xf32>) {
   // expected-error @below {{expected weight @w of [4, 8], found 'tensor<8x4xf32>'}}
-  %0 = dejavu.gather_linear %x, %s, @w times %g : tensor<?x1x8xf32>, !dejavu.active<neuron, 4> -> tensor<?x1x4xf32>
+  %0 = dejavu.gather_linear %x, %s, @w times(%g : tensor<?x1x4xf32>) : tensor<?x1x8xf32>, !dejavu.active<neuron, 4> -> tensor<?x1x4xf32>
   return
 }
 
@@ -437,7 +437,7 @@ dejavu.weight @w : tensor<4x8xf32> from <"m", offset = 0, length = 128>
 dejavu.weight @b : tensor<8xf32> from <"m", offset = 128, length = 32>
 func.func @gather_linear_c2(%x: tensor<?x1x8xf32>, %s: !dejavu.active<neuron, 4>, %g: tensor<?x1x4xf32>) {
   // expected-error @below {{expected bias @b of [4], found 'tensor<8xf32>'}}
-  %0 = dejavu.gather_linear %x, %s, @w, @b times %g : tensor<?x1x8xf32>, !dejavu.active<neuron, 4> -> tensor<?x1x4xf32>
+  %0 = dejavu.gather_linear %x, %s, @w, @b times(%g : tensor<?x1x4xf32>) : tensor<?x1x8xf32>, !dejavu.active<neuron, 4> -> tensor<?x1x4xf32>
   return
 }
 
@@ -446,7 +446,7 @@ func.func @gather_linear_c2(%x: tensor<?x1x8xf32>, %s: !dejavu.active<neuron, 4>
 dejavu.weight @w : tensor<4x8xf32> from <"m", offset = 0, length = 128>
 func.func @gather_linear_c3(%x: tensor<?x1x8xf32>, %s: !dejavu.active<neuron, 8>, %g: tensor<?x1x4xf32>) {
   // expected-error @below {{expected an active set with an extent of 4, found '!dejavu.active<neuron, 8>'}}
-  %0 = dejavu.gather_linear %x, %s, @w times %g : tensor<?x1x8xf32>, !dejavu.active<neuron, 8> -> tensor<?x1x4xf32>
+  %0 = dejavu.gather_linear %x, %s, @w times(%g : tensor<?x1x4xf32>) : tensor<?x1x8xf32>, !dejavu.active<neuron, 8> -> tensor<?x1x4xf32>
   return
 }
 
@@ -455,6 +455,6 @@ func.func @gather_linear_c3(%x: tensor<?x1x8xf32>, %s: !dejavu.active<neuron, 8>
 dejavu.weight @w : tensor<4x8xf32> from <"m", offset = 0, length = 128>
 func.func @gather_linear_c4(%x: tensor<?x2x8xf32>, %s: !dejavu.active<neuron, 4>, %g: tensor<?x1x4xf32>) {
   // expected-error @below {{expected equal batch and tokens, found 'tensor<?x2x8xf32>' and 'tensor<?x1x4xf32>'}}
-  %0 = dejavu.gather_linear %x, %s, @w times %g : tensor<?x2x8xf32>, !dejavu.active<neuron, 4> -> tensor<?x1x4xf32>
+  %0 = dejavu.gather_linear %x, %s, @w times(%g : tensor<?x1x4xf32>) : tensor<?x2x8xf32>, !dejavu.active<neuron, 4> -> tensor<?x1x4xf32>
   return
 }

@@ -96,7 +96,7 @@ func.func @encode(%q: tensor<?x?x8xf32>, %k: tensor<?x?x4xf32>, %v: tensor<?x?x3
 
 // CHECK-LABEL: func.func @sparse_gated(
 func.func @sparse_gated(%m: tensor<?x1x8xf32>, %g: tensor<?x1x32xf32>, %s: !dejavu.active<neuron, 32>) -> tensor<?x1x32xf32> {
-  // CHECK: dejavu.gather_linear %{{.*}}, %{{.*}}, @neurons, @up_bias times %{{.*}} : tensor<?x1x8xf32>, <neuron, 32> -> tensor<?x1x32xf32>
-  %h = dejavu.gather_linear %m, %s, @neurons, @up_bias times %g : tensor<?x1x8xf32>, !dejavu.active<neuron, 32> -> tensor<?x1x32xf32>
+  // CHECK: dejavu.gather_linear %{{.*}}, %{{.*}}, @neurons, @up_bias times(%{{.*}} : tensor<?x1x32xf32>) : tensor<?x1x8xf32>, <neuron, 32> -> tensor<?x1x32xf32>
+  %h = dejavu.gather_linear %m, %s, @neurons, @up_bias times(%g : tensor<?x1x32xf32>) : tensor<?x1x8xf32>, !dejavu.active<neuron, 32> -> tensor<?x1x32xf32>
   return %h : tensor<?x1x32xf32>
 }

@@ -50,7 +50,7 @@ func.func @gated(%x: tensor<?x1x8xf32>) -> tensor<?x1x8xf32>
     attributes {dejavu.entry = #dejavu.entry<decode>} {
   // CHECK: %[[G:.*]] = dejavu.linear %[[X]], @w0, @b0 activation = relu : tensor<?x1x8xf32> -> tensor<?x1x32xf32>
   // CHECK: %[[S:.*]] = dejavu.select exact %[[G]] : tensor<?x1x32xf32> -> <neuron, 32>
-  // CHECK: %[[H:.*]] = dejavu.gather_linear %[[X]], %[[S]], @w1, @b1 times %[[G]]
+  // CHECK: %[[H:.*]] = dejavu.gather_linear %[[X]], %[[S]], @w1, @b1 times(%[[G]] :
   // CHECK: dejavu.sparse_linear %[[H]], %[[S]], @w2, @b2
   // REMARK-DAG: [Passed] sparsity {{.*}} Function=gated | Remark="MLP is exactly sparse: rows of the up and down projections of inactive neurons are not read"
   %f = dejavu.ffn relu %x, gate = @w0, @b0 up = @w1, @b1 down = @w2, @b2 : tensor<?x1x8xf32>

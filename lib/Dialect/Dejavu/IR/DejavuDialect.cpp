@@ -10,6 +10,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 using namespace mlir::dejavu;
@@ -57,4 +58,45 @@ LogicalResult ActiveType::verify(function_ref<InFlightDiagnostic()> emitError,
   if (extent <= 0)
     return emitError() << "expected a positive extent, found " << extent;
   return success();
+}
+
+LogicalResult ProfileAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                  APFloat density, APFloat active,
+                                  APFloat recall, APFloat loss) {
+  for (const APFloat &each : {density, active, recall, loss}) {
+    double share = each.convertToDouble();
+    if (!(share >= 0 && share <= 1))
+      return emitError() << "expected shares between 0 and 1, found " << share;
+  }
+  return success();
+}
+
+/// The fields of a profile, in their order.
+static constexpr llvm::StringLiteral kProfileFields[] = {"density", "active",
+                                                         "recall", "loss"};
+
+Attribute ProfileAttr::parse(AsmParser &parser, Type) {
+  double values[4];
+  if (parser.parseLess())
+    return {};
+  for (auto [i, name] : llvm::enumerate(kProfileFields))
+    if ((i > 0 && parser.parseComma()) || parser.parseKeyword(name) ||
+        parser.parseEqual() || parser.parseFloat(values[i]))
+      return {};
+  SMLoc location = parser.getCurrentLocation();
+  if (parser.parseGreater())
+    return {};
+  return ProfileAttr::getChecked([&] { return parser.emitError(location); },
+                                 parser.getContext(), APFloat(values[0]),
+                                 APFloat(values[1]), APFloat(values[2]),
+                                 APFloat(values[3]));
+}
+
+void ProfileAttr::print(AsmPrinter &printer) const {
+  const APFloat values[] = {getDensity(), getActive(), getRecall(), getLoss()};
+  printer << '<';
+  for (auto [i, name] : llvm::enumerate(kProfileFields))
+    printer << (i > 0 ? ", " : "") << name << " = "
+            << llvm::formatv("{0:e6}", values[i].convertToDouble()).str();
+  printer << '>';
 }

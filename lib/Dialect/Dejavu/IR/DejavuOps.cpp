@@ -9,7 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "dejavu/Dialect/Dejavu/IR/Dejavu.h"
+#include "Verify.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Matchers.h"
@@ -17,68 +17,6 @@
 
 using namespace mlir;
 using namespace mlir::dejavu;
-
-//===----------------------------------------------------------------------===//
-// Helpers
-//===----------------------------------------------------------------------===//
-
-/// Checks that `symbol` is a weight whose type has the given shape, where a
-/// negative dimension means any, and tells both places if not.
-static LogicalResult verifyWeight(Operation *op, SymbolTableCollection &tables,
-                                  FlatSymbolRefAttr symbol, StringRef role,
-                                  ArrayRef<int64_t> expected) {
-  auto weight = tables.lookupNearestSymbolFrom<WeightOp>(op, symbol);
-  if (!weight)
-    return op->emitOpError()
-           << role << " " << symbol << " is not a dejavu.weight";
-  ArrayRef<int64_t> shape = weight.getTensorType().getShape();
-  bool matches = shape.size() == expected.size();
-  for (size_t i = 0; matches && i < shape.size(); ++i)
-    matches = expected[i] < 0 || expected[i] == shape[i];
-  if (matches)
-    return success();
-  InFlightDiagnostic diag = op->emitOpError()
-                            << "expected " << role << " " << symbol << " of [";
-  llvm::interleaveComma(expected, diag, [&](int64_t dim) {
-    if (dim < 0)
-      diag << "?";
-    else
-      diag << dim;
-  });
-  diag << "], found " << weight.getTensorType();
-  diag.attachNote(weight.getLoc()) << "the weight is declared here";
-  return diag;
-}
-
-/// The same for a weight that may be absent.
-static LogicalResult verifyOptionalWeight(Operation *op,
-                                          SymbolTableCollection &tables,
-                                          FlatSymbolRefAttr symbol,
-                                          StringRef role,
-                                          ArrayRef<int64_t> expected) {
-  return symbol ? verifyWeight(op, tables, symbol, role, expected) : success();
-}
-
-/// The weights of a product: a matrix of [rows, columns], and a bias with an
-/// element for each result.
-static LogicalResult verifyProduct(Operation *op, SymbolTableCollection &tables,
-                                   FlatSymbolRefAttr weight,
-                                   FlatSymbolRefAttr bias, int64_t rows,
-                                   int64_t columns, int64_t results) {
-  if (failed(verifyWeight(op, tables, weight, "weight", {rows, columns}))) // C1
-    return failure();
-  return verifyOptionalWeight(op, tables, bias, "bias", {results}); // C2
-}
-
-/// Checks that two activations have compatible batch and token dimensions.
-static LogicalResult verifySameRows(Operation *op, Type lhs, Type rhs) {
-  auto a = cast<RankedTensorType>(lhs), b = cast<RankedTensorType>(rhs);
-  for (unsigned dim = 0; dim < 2; ++dim)
-    if (a.getDimSize(dim) != b.getDimSize(dim))
-      return op->emitOpError()
-             << "expected equal batch and tokens, found " << a << " and " << b;
-  return success();
-}
 
 //===----------------------------------------------------------------------===//
 // WeightOp
@@ -238,8 +176,8 @@ LogicalResult LinearOp::verify() {
 
 LogicalResult LinearOp::verifySymbolUses(SymbolTableCollection &tables) {
   int64_t in = getFeatures(getInput().getType()), out = getFeatures(getType());
-  return verifyProduct(*this, tables, getWeightAttr(), getBiasAttr(), out, in,
-                       out);
+  return verifyProduct(*this, tables, getWeightAttr(), getBiasAttr(),
+                       getInMajor() ? in : out, getInMajor() ? out : in, out);
 }
 
 LogicalResult LMHeadOp::verify() {
@@ -275,28 +213,16 @@ LogicalResult FFNOp::verify() {
 }
 
 LogicalResult FFNOp::verifySymbolUses(SymbolTableCollection &tables) {
-  int64_t features = getFeatures(getType());
-  if (failed(verifyWeight(*this, tables, getUpAttr(), "up projection",
-                          {-1, features}))) // C1
+  if (failed(verifyMLPWeights(*this, tables)))
     return failure();
-  int64_t neurons = tables.lookupNearestSymbolFrom<WeightOp>(*this, getUpAttr())
-                        .getTensorType()
-                        .getDimSize(0);
-  if (failed(verifyWeight(*this, tables, getDownAttr(), "down projection",
-                          {neurons, features})) || // C1
-      failed(verifyOptionalWeight(*this, tables, getUpBiasAttr(), "up bias",
-                                  {neurons})) || // C2
-      failed(verifyOptionalWeight(*this, tables, getGateAttr(),
-                                  "gate projection", {neurons, features})) ||
-      failed(verifyOptionalWeight(*this, tables, getGateBiasAttr(), "gate bias",
-                                  {neurons})))
-    return failure();
-  return verifyOptionalWeight(*this, tables, getDownBiasAttr(), "down bias",
-                              {features}); // C2
+  if (!getPredicted())
+    return success();
+  return verifyActiveSet(*this, getPredicted(), Unit::neuron,
+                         countNeurons(*this, tables)); // C4
 }
 
 //===----------------------------------------------------------------------===//
-// Attention and sparsity
+// Attention
 //===----------------------------------------------------------------------===//
 
 LogicalResult KVAppendOp::verify() {
@@ -309,21 +235,12 @@ LogicalResult KVAppendOp::verify() {
 }
 
 LogicalResult AttentionOp::verify() {
-  KVCacheType cache = getCache().getType();
-  int64_t group = cache.getHeads() * cache.getHeadDim();
-  if (getFeatures(getQuery().getType()) % group != 0) // C1
-    return emitOpError() << "expected a multiple of " << group
-                         << " features for " << cache << ", found "
-                         << getQuery().getType();
-  if ((getWindow() && *getWindow() <= 0) || getSoftcap().isNegative()) // C2
-    return emitOpError()
-           << "expected a positive window and a softcap that is not negative";
-  int64_t heads = getFeatures(getQuery().getType()) / cache.getHeadDim();
-  std::optional<ArrayRef<float>> slopes = getAlibi();
-  if (slopes && static_cast<int64_t>(slopes->size()) != heads) // C3
-    return emitOpError() << "expected " << heads << " slopes, found "
-                         << static_cast<int64_t>(slopes->size());
-  return success();
+  if (failed(verifyAttention(*this)))
+    return failure();
+  if (!getPredicted())
+    return success();
+  return verifyActiveSet(*this, getPredicted(), Unit::kv_group,
+                         getCache().getType().getHeads()); // C4
 }
 
 LogicalResult SDPAOp::verify() {
@@ -384,42 +301,6 @@ LogicalResult RopeOp::verify() {
     return emitOpError() << "expected equal batch and tokens, found " << input
                          << " and " << table;
   return success();
-}
-
-LogicalResult SelectOp::verify() {
-  int64_t features = getFeatures(getScores().getType());
-  if (getType().getExtent() != features) // C1
-    return emitOpError() << "expected an extent of " << features << ", found "
-                         << getType();
-  return success();
-}
-
-LogicalResult GatherLinearOp::verify() {
-  if (getActive().getType().getExtent() != getFeatures(getType())) // C3
-    return emitOpError() << "expected an active set with an extent of "
-                         << getFeatures(getType()) << ", found "
-                         << getActive().getType();
-  return verifySameRows(*this, getInput().getType(), getType()); // C4
-}
-
-LogicalResult GatherLinearOp::verifySymbolUses(SymbolTableCollection &tables) {
-  int64_t in = getFeatures(getInput().getType()), out = getFeatures(getType());
-  return verifyProduct(*this, tables, getWeightAttr(), getBiasAttr(), out, in,
-                       out);
-}
-
-LogicalResult SparseLinearOp::verify() {
-  int64_t features = getFeatures(getInput().getType());
-  if (getActive().getType().getExtent() != features) // C3
-    return emitOpError() << "expected an active set with an extent of "
-                         << features << ", found " << getActive().getType();
-  return verifySameRows(*this, getInput().getType(), getType()); // C4
-}
-
-LogicalResult SparseLinearOp::verifySymbolUses(SymbolTableCollection &tables) {
-  int64_t in = getFeatures(getInput().getType()), out = getFeatures(getType());
-  return verifyProduct(*this, tables, getWeightAttr(), getBiasAttr(), in, out,
-                       out);
 }
 
 #define GET_OP_CLASSES

@@ -42,6 +42,7 @@ struct CastWeights : dejavu::impl::CastWeightsPassBase<CastWeights> {
     llvm::DenseSet<StringAttr> kept = findKept(getOperation());
     for (auto weight : getOperation().getOps<WeightOp>()) {
       if (kept.contains(weight.getSymNameAttr()) ||
+          weight.getSource().getRoot() == SourceRoot::predictors ||
           !isa<FloatType>(weight.getTensorType().getElementType()))
         continue;
       RankedTensorType tensor = weight.getTensorType();

@@ -51,6 +51,16 @@ static void makeExact(IRRewriter &rewriter, FFNOp ffn, int64_t neurons) {
       ffn, type, hidden, active, ffn.getDownAttr(), ffn.getDownBiasAttr());
 }
 
+/// Replaces `ffn` by one that reads the neurons of its hint alone.
+static void makePredicted(IRRewriter &rewriter, FFNOp ffn) {
+  rewriter.setInsertionPoint(ffn);
+  rewriter.replaceOpWithNewOp<SparseFFNOp>(
+      ffn, ffn.getType(), ffn.getActivationAttr(), ffn.getInput(),
+      ffn.getPredicted(), ffn.getGateAttr(), ffn.getGateBiasAttr(),
+      ffn.getUpAttr(), ffn.getUpBiasAttr(), ffn.getDownAttr(),
+      ffn.getDownBiasAttr());
+}
+
 namespace {
 struct SparsifyFFN : dejavu::impl::SparsifyFFNPassBase<SparsifyFFN> {
   void runOnOperation() override {
@@ -62,6 +72,13 @@ struct SparsifyFFN : dejavu::impl::SparsifyFFNPassBase<SparsifyFFN> {
       SmallVector<FFNOp> blocks;
       function.walk([&](FFNOp ffn) { blocks.push_back(ffn); });
       for (FFNOp ffn : blocks) {
+        if (ffn.getPredicted()) {
+          remark::passed(ffn.getLoc(), remarkOptions(function))
+              << "MLP is sparse by prediction: rows of neurons that the "
+                 "predictor leaves out are not read";
+          makePredicted(rewriter, ffn);
+          continue;
+        }
         if (!isExactlySparse(ffn.getActivation())) {
           remark::missed(ffn.getLoc(), remarkOptions(function))
               << ("MLP stays dense: " +

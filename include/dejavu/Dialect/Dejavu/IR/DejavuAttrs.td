@@ -41,8 +41,20 @@ def Dejavu_NormKind : Dejavu_Enum<"NormKind",
 def Dejavu_NormKindAttr : Dejavu_EnumAttr<Dejavu_NormKind, "norm_kind">;
 
 def Dejavu_SelectKind : Dejavu_Enum<"SelectKind",
-    "how scores become an active set", [I32EnumAttrCase<"exact", 0>]>;
+    "how scores become an active set", [
+      I32EnumAttrCase<"exact", 0>, I32EnumAttrCase<"magnitude", 1>,
+      I32EnumAttrCase<"threshold", 2>, I32EnumAttrCase<"top_k", 3>]>;
 def Dejavu_SelectKindAttr : Dejavu_EnumAttr<Dejavu_SelectKind, "select_kind">;
+
+def Dejavu_PredictorKind : Dejavu_Enum<"PredictorKind",
+    "what a predictor computes its scores from", [
+      I32EnumAttrCase<"low_rank", 0>, I32EnumAttrCase<"sign_bit", 1>]>;
+def Dejavu_PredictorKindAttr
+    : Dejavu_EnumAttr<Dejavu_PredictorKind, "predictor_kind">;
+
+def Dejavu_SourceRoot : Dejavu_Enum<"SourceRoot",
+    "whose file holds a weight", [
+      I32EnumAttrCase<"model", 0>, I32EnumAttrCase<"predictors", 1>]>;
 
 def Dejavu_MaskedRows : Dejavu_Enum<"MaskedRows",
     "what a query that sees no key gives", [
@@ -93,17 +105,28 @@ def Dejavu_BindingAttr : Dejavu_Attr<"Binding", "binding"> {
 def Dejavu_SourceAttr : Dejavu_Attr<"Source", "source"> {
   let summary = "where the bytes of a weight lie";
   let description = [{
-    A file, relative to the folder of the module's `dejavu.source`, and a byte
-    range in it. Elements are little-endian and row-major.
+    A file, relative to the folder of the module's `dejavu.source` or, with the
+    root `predictors`, of its `dejavu.predictors`, and a byte range in it.
+    Elements are little-endian and row-major.
 
     ```mlir
     #dejavu.source<"model.onnx.data", offset = 0, length = 1048576>
+    #dejavu.source<"opt.safetensors", offset = 512, length = 4096, predictors>
     ```
   }];
   let parameters = (ins StringRefParameter<"file name">:$file,
-                        "int64_t":$offset, "int64_t":$length);
-  let assemblyFormat =
-      "`<` $file `,` `offset` `=` $offset `,` `length` `=` $length `>`";
+                        "int64_t":$offset, "int64_t":$length,
+                        DefaultValuedParameter<"::mlir::dejavu::SourceRoot",
+                            "::mlir::dejavu::SourceRoot::model">:$root);
+  let builders = [
+    AttrBuilder<(ins "::llvm::StringRef":$file, "int64_t":$offset,
+                     "int64_t":$length), [{
+      return $_get($_ctxt, file, offset, length, SourceRoot::model);
+    }]>];
+  let assemblyFormat = [{
+    `<` $file `,` `offset` `=` $offset `,` `length` `=` $length
+    (`,` $root^)? `>`
+  }];
 }
 
 def Dejavu_TransposeAttr : Dejavu_Attr<"Transpose", "transpose"> {
@@ -168,6 +191,26 @@ def Dejavu_DequantizeAttr : Dejavu_Attr<"Dequantize", "dequantize"> {
     `axis` `=` $axis `,` `block_size` `=` $blockSize
     (`,` `zero_point` `=` $zeroPoint^)? `>`
   }];
+}
+
+def Dejavu_ProfileAttr : Dejavu_Attr<"Profile", "profile"> {
+  let summary = "what calibration found of a selection";
+  let description = [{
+    Means over held-out text, all in [0, 1]: `density` is the share of the units
+    that is selected, `active` the share that is truly active, `recall` the
+    share of those that is selected, `loss` the share of the squared norm of
+    the block's output that is lost.
+
+    ```mlir
+    #dejavu.profile<density = 0.12, active = 0.055, recall = 0.98, loss = 0.004>
+    ```
+  }];
+  let parameters = (ins APFloatParameter<"">:$density,
+                        APFloatParameter<"">:$active,
+                        APFloatParameter<"">:$recall,
+                        APFloatParameter<"">:$loss);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
 }
 
 #endif // DEJAVU_DIALECT_DEJAVU_IR_DEJAVUATTRS_TD

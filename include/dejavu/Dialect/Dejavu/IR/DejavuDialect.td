@@ -23,9 +23,9 @@ def Dejavu_Dialect : Dialect {
     their bytes lie and which layout the program wants; no op holds weight
     data.
 
-    Sparsity is explicit: `select` makes an active set
-    (`!dejavu.active<neuron, 1024>`) and the `sparse_*` ops take one and read
-    nothing else.
+    Sparsity is explicit: `predict` computes scores from an earlier value,
+    `select` makes an active set of scores (`!dejavu.active<neuron, 1024>`), and
+    the `sparse_*` and `gather_*` ops take one and read nothing else.
   }];
   let useDefaultAttributePrinterParser = 1;
   let useDefaultTypePrinterParser = 1;
@@ -33,6 +33,9 @@ def Dejavu_Dialect : Dialect {
   let extraClassDeclaration = [{
     /// Module attribute: the path of the .onnx file, as the user gave it.
     static constexpr llvm::StringLiteral kSourceAttrName = "dejavu.source";
+    /// Module attribute: the path of the file with predictors.
+    static constexpr llvm::StringLiteral kPredictorsAttrName =
+        "dejavu.predictors";
     /// Module attribute: the opset of the file, an i64.
     static constexpr llvm::StringLiteral kOpsetAttrName = "dejavu.opset";
     /// Function attribute: which entry point it is, an EntryAttr.

@@ -18,7 +18,7 @@ class Dejavu_Op<string mnemonic, list<Trait> traits = []>
 
 /// An activation: f32 [batch, tokens, features]; batch and tokens may be
 /// dynamic, features is static.
-def Dejavu_Rows : TypeConstraint<
+def Dejavu_Rows : Type<
     CPred<"::mlir::dejavu::isActivationType($_self)">,
     "activation tensor f32 [batch, tokens, features] with static features",
     "::mlir::RankedTensorType">;
@@ -208,10 +208,12 @@ def Dejavu_LinearOp : Dejavu_Op<"linear",
   let summary = "a linear layer, optionally with an activation";
   let description = [{
     `result = activation(input * weight^T + bias)`; products are accumulated in
-    f32.
+    f32. With `in_major`, `result = activation(input * weight + bias)`: a row
+    of the weight belongs to a feature of the input.
 
     Constraints:
-    * (C1) weight is [features of result, features of input]
+    * (C1) weight is [features of result, features of input], or with
+      `in_major` [features of input, features of result]
     * (C2) bias is a vector with the features of the result
     * (C3) batch and tokens of input and result are the same
 
@@ -223,12 +225,22 @@ def Dejavu_LinearOp : Dejavu_Op<"linear",
   }];
   let arguments = (ins Dejavu_Rows:$input, FlatSymbolRefAttr:$weight,
                        OptionalAttr<FlatSymbolRefAttr>:$bias,
-                       OptionalAttr<Dejavu_ActivationAttr>:$activation);
+                       OptionalAttr<Dejavu_ActivationAttr>:$activation,
+                       UnitAttr:$in_major);
   let results = (outs Dejavu_Rows:$result);
   let assemblyFormat = [{
-    $input `,` $weight (`,` $bias^)? (`activation` `=` $activation^)? attr-dict
+    $input `,` $weight (`,` $bias^)? (`in_major` $in_major^)?
+    (`activation` `=` $activation^)? attr-dict
     `:` type($input) `->` type($result)
   }];
+  let builders = [
+    OpBuilder<(ins "::mlir::Type":$type, "::mlir::Value":$input,
+                   "::mlir::FlatSymbolRefAttr":$weight,
+                   "::mlir::FlatSymbolRefAttr":$bias,
+                   CArg<"::mlir::dejavu::ActivationAttr", "{}">:$activation), [{
+      build($_builder, $_state, type, input, weight, bias, activation,
+            /*in_major=*/nullptr);
+    }]>];
   let hasVerifier = 1;
 }
 
@@ -277,14 +289,20 @@ def Dejavu_FFNOp : Dejavu_Op<"ffn",
     gate_bias) . (input * up^T + up_bias)`, elementwise. All projections are
     neuron-major: a row of `gate`, of `up` and of `down` belong to one neuron.
 
+    `predicted` is a hint: the neurons that a predictor expects to matter. The
+    result does not depend on it. `dejavu-sparsify-ffn` acts on it.
+
     Constraints:
     * (C1) gate, up and down are [neurons, features]
     * (C2) up_bias and gate_bias have `neurons` elements, down_bias `features`
     * (C3) a gate_bias needs a gate
+    * (C4) the predicted set is of neurons, and its extent is their number
 
     ```mlir
     %f = dejavu.ffn relu %m, up = @w1, @b1 down = @w2, @b2 : tensor<?x1x256xf32>
     %g = dejavu.ffn silu %m, gate = @w0 up = @w1 down = @w2 : tensor<?x1x256xf32>
+    %h = dejavu.ffn relu %m, up = @w1 down = @w2
+        predicted(%s : !dejavu.active<neuron, 1024>) : tensor<?x1x256xf32>
     ```
   }];
   let arguments = (ins Dejavu_ActivationAttr:$activation, Dejavu_Rows:$input,
@@ -293,11 +311,13 @@ def Dejavu_FFNOp : Dejavu_Op<"ffn",
                        FlatSymbolRefAttr:$up,
                        OptionalAttr<FlatSymbolRefAttr>:$up_bias,
                        FlatSymbolRefAttr:$down,
-                       OptionalAttr<FlatSymbolRefAttr>:$down_bias);
+                       OptionalAttr<FlatSymbolRefAttr>:$down_bias,
+                       Optional<Dejavu_ActiveType>:$predicted);
   let results = (outs Dejavu_Rows:$result);
   let assemblyFormat = [{
     $activation $input `,` (`gate` `=` $gate^)? (`,` $gate_bias^)?
     `up` `=` $up (`,` $up_bias^)? `down` `=` $down (`,` $down_bias^)?
+    (`predicted` `(` $predicted^ `:` type($predicted) `)`)?
     attr-dict `:` type($result)
   }];
   let hasVerifier = 1;
@@ -349,10 +369,16 @@ def Dejavu_AttentionOp : Dejavu_Op<"attention",
 
     The cache comes out as it went in, so that its value is used once.
 
+    `predicted` is a hint: the groups of heads that a predictor expects to
+    matter. The result does not depend on it. `dejavu-sparsify-attention` acts
+    on it.
+
     Constraints:
     * (C1) features of query are a multiple of heads * headDim of the cache
     * (C2) `window` is positive, `softcap` is not negative
     * (C3) `alibi` has one slope for each query head
+    * (C4) the predicted set is of kv groups, and its extent is the heads of the
+      cache
 
     ```mlir
     %a, %c2 = dejavu.attention %q, %c1, %starts scale = 0.25 masked_rows = uniform
@@ -364,11 +390,14 @@ def Dejavu_AttentionOp : Dejavu_Op<"attention",
                        Dejavu_MaskedRowsAttr:$masked_rows,
                        OptionalAttr<I64Attr>:$window,
                        Dejavu_DefaultFloat<"0.0">:$softcap,
-                       OptionalAttr<DenseF32ArrayAttr>:$alibi);
+                       OptionalAttr<DenseF32ArrayAttr>:$alibi,
+                       Optional<Dejavu_ActiveType>:$predicted);
   let results = (outs Dejavu_Rows:$result, Dejavu_KVCacheType:$new_cache);
   let assemblyFormat = [{
     $query `,` $cache `,` $starts `scale` `=` $scale
-    `masked_rows` `=` $masked_rows attr-dict `:` type($query) `,` type($cache) `,` type($starts)
+    `masked_rows` `=` $masked_rows
+    (`predicted` `(` $predicted^ `:` type($predicted) `)`)? attr-dict `:`
+    type($query) `,` type($cache) `,` type($starts)
   }];
   let hasVerifier = 1;
 }
@@ -482,94 +511,6 @@ def Dejavu_RopeOp : Dejavu_Op<"rope",
   let hasVerifier = 1;
 }
 
-//===----------------------------------------------------------------------===//
-// Sparsity
-//===----------------------------------------------------------------------===//
-
-def Dejavu_SelectOp : Dejavu_Op<"select", [Pure]> {
-  let summary = "scores -> active set";
-  let description = [{
-    `exact`: the indices of the elements that are not zero, in ascending order,
-    for each row. A NaN is not zero.
-
-    Constraints:
-    * (C1) the extent of the set is the features of the scores
-
-    ```mlir
-    %s = dejavu.select exact %h
-        : tensor<?x1x1024xf32> -> !dejavu.active<neuron, 1024>
-    ```
-  }];
-  let arguments = (ins Dejavu_SelectKindAttr:$kind, Dejavu_Rows:$scores);
-  let results = (outs Dejavu_ActiveType:$result);
-  let assemblyFormat = [{
-    $kind $scores attr-dict `:` type($scores) `->` type($result)
-  }];
-  let hasVerifier = 1;
-}
-
-def Dejavu_GatherLinearOp : Dejavu_Op<"gather_linear",
-    [Pure, AllTypesMatch<["factor", "result"]>,
-     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
-  let summary = "the features of a linear layer that an active set names";
-  let description = [{
-    `result[r, i] = (input[r, :] . weight[i, :] + bias[i]) * factor[r, i]` for i
-    in active[r], and 0 for all other i. Rows of the weight that are not in the
-    set of any row are not read. The up projection of a gated MLP; `factor` is
-    what the gate made.
-
-    Constraints:
-    * (C1) weight is [features of result, features of input]: neuron-major
-    * (C2) bias is a vector with the features of the result
-    * (C3) the extent of the set is the features of the result
-    * (C4) batch and tokens of input and result are the same
-
-    ```mlir
-    %h = dejavu.gather_linear %m, %s, @w1 times %g
-        : tensor<?x1x256xf32>, !dejavu.active<neuron, 1024>
-        -> tensor<?x1x1024xf32>
-    ```
-  }];
-  let arguments = (ins Dejavu_Rows:$input, Dejavu_ActiveType:$active,
-                       FlatSymbolRefAttr:$weight,
-                       OptionalAttr<FlatSymbolRefAttr>:$bias,
-                       Dejavu_Rows:$factor);
-  let results = (outs Dejavu_Rows:$result);
-  let assemblyFormat = [{
-    $input `,` $active `,` $weight (`,` $bias^)? `times` $factor attr-dict `:`
-    type($input) `,` type($active) `->` type($result)
-  }];
-  let hasVerifier = 1;
-}
-
-def Dejavu_SparseLinearOp : Dejavu_Op<"sparse_linear",
-    [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
-  let summary = "a linear layer that reads only the rows of an active set";
-  let description = [{
-    `result[r, :] = sum over i in active[r] of input[r, i] * weight[i, :] +
-    bias`. Rows of the weight that are not in the set of any row are not read.
-
-    Constraints:
-    * (C1) weight is [features of input, features of result]: neuron-major
-    * (C2) bias is a vector with the features of the result
-    * (C3) the extent of the set is the features of the input
-    * (C4) batch and tokens of input and result are the same
-
-    ```mlir
-    %f = dejavu.sparse_linear %h, %s, @w2, @b2
-        : tensor<?x1x1024xf32>, !dejavu.active<neuron, 1024>
-        -> tensor<?x1x256xf32>
-    ```
-  }];
-  let arguments = (ins Dejavu_Rows:$input, Dejavu_ActiveType:$active,
-                       FlatSymbolRefAttr:$weight,
-                       OptionalAttr<FlatSymbolRefAttr>:$bias);
-  let results = (outs Dejavu_Rows:$result);
-  let assemblyFormat = [{
-    $input `,` $active `,` $weight (`,` $bias^)? attr-dict `:`
-    type($input) `,` type($active) `->` type($result)
-  }];
-  let hasVerifier = 1;
-}
+include "dejavu/Dialect/Dejavu/IR/DejavuSparsityOps.td"
 
 #endif // DEJAVU_DIALECT_DEJAVU_IR_DEJAVUOPS_TD
