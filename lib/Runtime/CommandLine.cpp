@@ -165,8 +165,8 @@ return pickJob(p, f, Job::RunCase);
 return pickJob(p, f, Job::Eval);
 }
 }
-,
-    {"--eval-limit", "N", "take the first N tokens of it only", kEval,
+, {"--eval-first", "N", "skip its first N tokens", kEval, COUNT(evalFirst, 0)},
+    {"--eval-limit", "N", "take N tokens of it at most", kEval,
      OPTIONAL_COUNT(evalLimit, 2, INT64_MAX)},
     {"--bench", nullptr, "measure the speed of decode", kNone, PICK(Bench)},
     {"--prompt-length", "N",

@@ -36,6 +36,7 @@ struct CommandLine {
   std::string runCase;
   std::string output;
   std::string evalTokens;
+  int64_t evalFirst = 0;
   std::optional<int64_t> evalLimit;
   std::optional<std::string> json;
   int64_t promptLength = 16;

@@ -123,17 +123,16 @@ static Status runEval(const LoadedModel &model, const CommandLine &options,
   ErrorOr<TokenIds> tokens = readTokens(options.evalTokens);
   if (tokens.failed())
     return tokens.status();
-  if (options.evalLimit &&
-      static_cast<uint64_t>(*options.evalLimit) < tokens->size())
-    tokens->resize(*options.evalLimit);
+  EvalOptions evalOptions;
+  evalOptions.first = options.evalFirst;
+  evalOptions.limit = options.evalLimit;
   bool isTerminal = ::isatty(::fileno(streams.err));
-  std::function<void(size_t)> progress;
   if (isTerminal)
-    progress = [&](size_t done) {
-      std::fprintf(streams.err, "\r%zu of %zu tokens", done, tokens->size());
+    evalOptions.progress = [&](size_t done, size_t total) {
+      std::fprintf(streams.err, "\r%zu of %zu tokens", done, total);
       std::fflush(streams.err);
     };
-  ErrorOr<EvalResult> result = evaluate(model, *tokens, progress);
+  ErrorOr<EvalResult> result = evaluate(model, *tokens, evalOptions);
   if (isTerminal)
     std::fprintf(streams.err, "\r\033[K");
   if (result.failed())
