@@ -53,3 +53,39 @@ Status TapRecorder::write(const std::string &path) const {
                        value.data.size() * sizeof(float)});
   return writeSafetensors(path, tensors, {{"format", "dejavu-taps-1"}});
 }
+
+//===----------------------------------------------------------------------===//
+// TapWindow
+//===----------------------------------------------------------------------===//
+
+TapWindow::TapWindow(const Manifest &manifest,
+                     const std::vector<int64_t> &sites)
+    : TapSink(manifest) {
+  for (int64_t site : sites) {
+    const TapSite *tap = manifest.findTap(site);
+    kept.push_back({tap, -1, {}});
+    wanted |= tap->hidden ? DEJAVU_TAP_HIDDEN : DEJAVU_TAP_SITES;
+  }
+}
+
+void TapWindow::keep(const TapSite &tap, std::span<const float> data, int64_t) {
+  for (Value &value : kept) {
+    if (value.tap != &tap)
+      continue;
+    value.data.assign(data.begin(), data.end());
+    value.call = numCalls();
+  }
+}
+
+ErrorOr<std::span<const float>> TapWindow::values(size_t index,
+                                                  int64_t rows) const {
+  const Value &value = kept[index];
+  int64_t found =
+      value.call == numCalls() - 1 ? value.data.size() / value.tap->width : 0;
+  if (found != rows)
+    return makeError("tap site %lld reported %lld of %lld tokens",
+                     static_cast<long long>(value.tap->site),
+                     static_cast<long long>(found),
+                     static_cast<long long>(rows));
+  return std::span<const float>(value.data);
+}

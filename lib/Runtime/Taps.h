@@ -76,6 +76,31 @@ private:
   std::vector<Value> values;
 };
 
+/// Keeps the values that some sites have in the last call.
+class TapWindow : public TapSink {
+public:
+  /// The manifest has all the sites.
+  TapWindow(const Manifest &manifest, const std::vector<int64_t> &sites);
+
+  int64_t bits() const override { return wanted; }
+
+  /// The values of site number `index` of those that are wanted, [rows, width].
+  /// An error if they are not `rows` rows, for one because it did not report.
+  ErrorOr<std::span<const float>> values(size_t index, int64_t rows) const;
+
+private:
+  void keep(const TapSite &tap, std::span<const float> values,
+            int64_t rows) override;
+
+  struct Value {
+    const TapSite *tap;
+    int64_t call = -1; ///< that it is of
+    std::vector<float> data;
+  };
+  int64_t wanted = 0;
+  std::vector<Value> kept;
+};
+
 } // namespace dejavu::rt
 
 #endif // DEJAVU_LIB_RUNTIME_TAPS_H
