@@ -9,7 +9,6 @@
 
 #include "Json.h"
 #include "Machine.h"
-#include "Traffic.h"
 
 #include <algorithm>
 #include <chrono>
@@ -69,7 +68,7 @@ ErrorOr<BenchResult> dejavu::rt::bench(const LoadedModel &model,
   for (int64_t round = 0; round <= options.repeats; ++round) {
     session.reset();
     if (round == 1)
-      session.resetCounts();
+      session.counters().reset();
     Stopwatch prefillWatch;
     if (Status status =
             session.prefill(options.prompt.data(), nullptr, length, length - 1);
@@ -91,7 +90,7 @@ ErrorOr<BenchResult> dejavu::rt::bench(const LoadedModel &model,
     }
   }
 
-  ErrorOr<Traffic> traffic = trafficOf(manifest, session.counts(),
+  ErrorOr<Traffic> traffic = trafficOf(manifest, session.counters(),
                                        options.repeats * options.newTokens);
   if (traffic.failed())
     return traffic.status();
@@ -105,7 +104,7 @@ ErrorOr<BenchResult> dejavu::rt::bench(const LoadedModel &model,
   result.threads = getThreads();
   result.prefillSeconds = median(prefills);
   result.secondsPerToken = median(steps);
-  result.bytesPerToken = traffic->bytesPerToken;
+  result.traffic = std::move(*traffic);
   result.bytesPerSecond = *bandwidth;
   return result;
 }
@@ -114,11 +113,14 @@ std::string BenchResult::text(const Manifest &manifest) const {
   return formatString(
       "prefill: %.4g ms for %lld tokens\n"
       "decode: %.4g ms/token, %.1f tokens/s\n"
+      "mlp density: %.6g\n"
+      "head density: %.6g\n"
       "bytes/token: %.0f of %lld dense\n"
       "read bandwidth: %.4g GB/s with %lld threads\n"
       "share of read bandwidth: %.3g\n",
       prefillSeconds * 1e3, static_cast<long long>(promptLength),
-      secondsPerToken * 1e3, 1.0 / secondsPerToken, bytesPerToken,
+      secondsPerToken * 1e3, 1.0 / secondsPerToken, traffic.meanMlpDensity(1),
+      traffic.meanHeadDensity(), traffic.bytesPerToken,
       static_cast<long long>(manifest.denseBytes), bytesPerSecond / 1e9,
       static_cast<long long>(threads), bandwidthShare());
 }
@@ -138,7 +140,9 @@ std::string BenchResult::json(const Manifest &manifest) const {
   root["prefill_ms"] = prefillSeconds * 1e3;
   root["ms_per_token"] = secondsPerToken * 1e3;
   root["tokens_per_second"] = 1.0 / secondsPerToken;
-  root["bytes_per_token"] = bytesPerToken;
+  root["mlp_density"] = traffic.meanMlpDensity(1);
+  root["head_density"] = traffic.meanHeadDensity();
+  root["bytes_per_token"] = traffic.bytesPerToken;
   root["bytes_per_token_dense"] = manifest.denseBytes;
   root["read_bandwidth_bytes_per_second"] = bytesPerSecond;
   root["bandwidth_share"] = bandwidthShare();

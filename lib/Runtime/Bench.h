@@ -15,6 +15,7 @@
 #define DEJAVU_LIB_RUNTIME_BENCH_H
 
 #include "Generate.h"
+#include "Traffic.h"
 
 #include <string>
 
@@ -33,11 +34,11 @@ struct BenchResult {
   int64_t threads = 0;
   double prefillSeconds = 0.0;  ///< median
   double secondsPerToken = 0.0; ///< median
-  double bytesPerToken = 0.0;   ///< counted
-  double bytesPerSecond = 0.0;  ///< that memory can deliver
+  Traffic traffic;
+  double bytesPerSecond = 0.0; ///< that memory can deliver
 
   double bandwidthShare() const {
-    return bytesPerToken / secondsPerToken / bytesPerSecond;
+    return traffic.bytesPerToken / secondsPerToken / bytesPerSecond;
   }
   std::string text(const Manifest &manifest) const;
   std::string json(const Manifest &manifest) const;

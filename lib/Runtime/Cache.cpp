@@ -9,42 +9,93 @@
 
 #include "Checked.h"
 
+#include <algorithm>
+
 using namespace dejavu::rt;
+
+namespace {
+/// Places in one allocation, one behind the other.
+class Layout {
+public:
+  /// The offset of an f32 tensor, a multiple of 64 bytes.
+  uint64_t add(Shape shape) {
+    shape.push_back(sizeof(float));
+    uint64_t offset = total.value_or(0);
+    std::optional<uint64_t> bytes = checkedProduct(shape);
+    bytes = bytes ? checkedAdd(*bytes, 63) : bytes;
+    total =
+        total && bytes ? checkedAdd(offset, *bytes / 64 * 64) : std::nullopt;
+    return offset;
+  }
+  /// Nullopt if it is too large.
+  std::optional<uint64_t> size() const { return total; }
+
+private:
+  std::optional<uint64_t> total = 0;
+};
+
+/// Where the tensors of a layer are.
+struct LayerOffsets {
+  uint64_t keys = 0, values = 0, kept = 0;
+};
+} // namespace
 
 ErrorOr<Cache> Cache::allocate(const Manifest &manifest, int64_t batch,
                                int64_t capacity) {
-  // Every tensor begins at a multiple of 64 bytes.
-  std::vector<uint64_t> offsets;
-  uint64_t total = 0;
+  Layout layout;
+  std::vector<LayerOffsets> offsets;
   for (const ManifestLayer &layer : manifest.layers) {
-    std::optional<uint64_t> bytes =
-        checkedProduct({batch, layer.kvHeads, capacity, layer.headDim,
-                        static_cast<int64_t>(sizeof(float))});
-    std::optional<uint64_t> padded =
-        bytes ? checkedAdd(*bytes, 63) : std::nullopt;
-    for (int tensor = 0; tensor < 2; ++tensor) {
-      offsets.push_back(total);
-      std::optional<uint64_t> sum =
-          padded ? checkedAdd(total, *padded / 64 * 64) : std::nullopt;
-      if (!sum)
-        return makeError("a cache of %lld rows and %lld steps is too large",
-                         static_cast<long long>(batch),
-                         static_cast<long long>(capacity));
-      total = *sum;
-    }
+    LayerOffsets &at = offsets.emplace_back();
+    at.keys = layout.add({batch, layer.kvHeads, capacity, layer.headDim});
+    at.values = layout.add({batch, layer.kvHeads, capacity, layer.headDim});
+    if (layer.deferred)
+      at.kept =
+          layout.add({batch, layer.deferred->ring, layer.deferred->width});
   }
-  ErrorOr<Buffer> buffer = Buffer::allocate(total, "cache");
+  if (!layout.size())
+    return makeError("a cache of %lld rows and %lld steps is too large",
+                     static_cast<long long>(batch),
+                     static_cast<long long>(capacity));
+  ErrorOr<Buffer> buffer = Buffer::allocate(*layout.size(), "cache");
   if (buffer.failed())
     return buffer.status();
 
   Cache cache;
   cache.steps = capacity;
   cache.buffer = std::move(*buffer);
-  for (size_t i = 0; i < offsets.size(); i += 2) {
-    char *base = cache.buffer.as<char>();
-    cache.key_pointers.push_back(reinterpret_cast<float *>(base + offsets[i]));
-    cache.value_pointers.push_back(
-        reinterpret_cast<float *>(base + offsets[i + 1]));
+  auto pointer = [&](uint64_t offset) {
+    return reinterpret_cast<float *>(cache.buffer.as<char>() + offset);
+  };
+  size_t numComplete = 0;
+  for (size_t i = 0; i < offsets.size(); ++i) {
+    const ManifestLayer &layer = manifest.layers[i];
+    cache.keyPointers.push_back(pointer(offsets[i].keys));
+    cache.valuePointers.push_back(pointer(offsets[i].values));
+    cache.keptPointers.push_back(layer.deferred ? pointer(offsets[i].kept)
+                                                : nullptr);
+    if (layer.deferred)
+      numComplete += batch * layer.kvHeads;
+  }
+  cache.completeSteps.assign(numComplete, 0);
+  int64_t *next = cache.completeSteps.data();
+  for (const ManifestLayer &layer : manifest.layers) {
+    cache.completePointers.push_back(layer.deferred ? next : nullptr);
+    if (layer.deferred)
+      next += batch * layer.kvHeads;
   }
   return cache;
+}
+
+bool Cache::isComplete(int64_t past) const {
+  return std::all_of(completeSteps.begin(), completeSteps.end(),
+                     [&](int64_t steps) { return steps >= past; });
+}
+
+void Cache::setComplete(int64_t past) {
+  std::fill(completeSteps.begin(), completeSteps.end(), past);
+}
+
+void Cache::limitComplete(int64_t past) {
+  for (int64_t &steps : completeSteps)
+    steps = std::min(steps, past);
 }

@@ -6,8 +6,10 @@
 //===----------------------------------------------------------------------===//
 //
 // For each layer, keys and values as f32 [batch, kv_heads, capacity,
-// head_dim]. One allocation holds them all; pages that no step has reached
-// are never touched.
+// head_dim]. Where they are deferred, also what those that are yet to be made
+// are made of, f32 [batch, ring, width], and how many steps each head has,
+// i64 [batch, kv_heads] (abi.h). One allocation holds all that is f32; pages
+// that no step has reached are never touched.
 //
 //===----------------------------------------------------------------------===//
 
@@ -24,17 +26,31 @@ public:
   static ErrorOr<Cache> allocate(const Manifest &manifest, int64_t batch,
                                  int64_t capacity);
 
-  float *const *keys() const { return key_pointers.data(); }
-  float *const *values() const { return value_pointers.data(); }
+  float *const *keys() const { return keyPointers.data(); }
+  float *const *values() const { return valuePointers.data(); }
   int64_t capacity() const { return steps; }
+
+  /// Null pointers for layers that defer nothing, here and below.
+  float *const *kept() const { return keptPointers.data(); }
+  int64_t *const *complete() const { return completePointers.data(); }
+  /// Whether there is a layer that defers.
+  bool isDeferred() const { return !completeSteps.empty(); }
+
+  /// Whether every head has the keys and values of that many steps.
+  bool isComplete(int64_t past) const;
+  /// Declares that it has.
+  void setComplete(int64_t past);
+  /// Declares that no head has more.
+  void limitComplete(int64_t past);
 
 private:
   Cache() = default;
 
   Buffer buffer;
   int64_t steps = 0;
-  std::vector<float *> key_pointers;
-  std::vector<float *> value_pointers;
+  std::vector<float *> keyPointers, valuePointers, keptPointers;
+  std::vector<int64_t> completeSteps; ///< of the layers that defer
+  std::vector<int64_t *> completePointers;
 };
 
 } // namespace dejavu::rt

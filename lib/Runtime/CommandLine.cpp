@@ -25,9 +25,10 @@ enum Jobs : unsigned {
   kGenerate = 1 << static_cast<unsigned>(Job::Generate),
   kRunCase = 1 << static_cast<unsigned>(Job::RunCase),
   kEval = 1 << static_cast<unsigned>(Job::Eval),
+  kActivations = 1 << static_cast<unsigned>(Job::Activations),
   kBench = 1 << static_cast<unsigned>(Job::Bench),
   kVerify = 1 << static_cast<unsigned>(Job::Verify),
-  kWeights = kGenerate | kRunCase | kEval | kBench | kVerify,
+  kWeights = kGenerate | kRunCase | kEval | kActivations | kBench | kVerify,
 };
 
 /// What parsing has found so far.
@@ -67,6 +68,20 @@ static Status parseInteger(const Flag &flag, const std::string &value,
   return Status::success();
 }
 
+/// `3,7,66`
+static Status parseIntegers(const Flag &flag, const std::string &value,
+                            std::vector<int64_t> &result) {
+  for (size_t begin = 0; begin <= value.size();) {
+    size_t end = std::min(value.find(',', begin), value.size());
+    if (Status status = parseInteger(flag, value.substr(begin, end - begin), 0,
+                                     INT64_MAX, result.emplace_back());
+        status.failed())
+      return status;
+    begin = end + 1;
+  }
+  return Status::success();
+}
+
 static Status parseReal(const Flag &flag, const std::string &value,
                         double &result) {
   auto [end, code] =
@@ -96,6 +111,8 @@ static constexpr int64_t kMaxCount = 1 << 30;
   APPLY { return pickJob(p, f, Job::JOB); }
 #define COUNT(FIELD, MIN)                                                      \
   APPLY { return parseInteger(f, v, MIN, kMaxCount, p.options.FIELD); }
+#define COUNTS(FIELD)                                                          \
+  APPLY { return parseIntegers(f, v, p.options.FIELD); }
 #define OPTIONAL_COUNT(FIELD, MIN, MAX)                                        \
   APPLY { return parseInteger(f, v, MIN, MAX, p.options.FIELD.emplace()); }
 
@@ -165,9 +182,23 @@ return pickJob(p, f, Job::RunCase);
 return pickJob(p, f, Job::Eval);
 }
 }
-,
-    {"--eval-limit", "N", "take the first N tokens of it only", kEval,
+, {"--eval-first", "N", "skip its first N tokens", kEval, COUNT(evalFirst, 0)},
+    {"--eval-limit", "N", "take N tokens of it at most", kEval,
      OPTIONAL_COUNT(evalLimit, 2, INT64_MAX)},
+    {"--activations", "F.npy",
+     "run a text through prefill, in windows of the context length, and write "
+     "what tap sites report, f32, window by window and site by site",
+     kNone, APPLY{p.options.activations = v;
+return pickJob(p, f, Job::Activations);
+}
+}
+,
+    {"--sites", "S", "tap sites of --activations, such as 3,7,66", kActivations,
+     COUNTS(sites)},
+    {"--first-window", "W", "skip the first W windows (default 0)",
+     kActivations, COUNT(firstWindow, 0)},
+    {"--windows", "N", "take N windows at most", kActivations,
+     OPTIONAL_COUNT(windows, 1, INT64_MAX)},
     {"--bench", nullptr, "measure the speed of decode", kNone, PICK(Bench)},
     {"--prompt-length", "N",
      "ids of the benchmark's synthetic prompt (default 16)", kBench,
@@ -199,6 +230,7 @@ return pickJob(p, f, Job::Eval);
 #undef SET
 #undef PICK
 #undef COUNT
+#undef COUNTS
 #undef OPTIONAL_COUNT
 
 static const Flag *findFlag(const std::string &name) {
@@ -234,6 +266,8 @@ static Status settleJob(Parsed &parsed, const std::set<std::string> &given) {
   }
   if (options.job == Job::RunCase && !given.count("--output"))
     return Status::error("--run-case needs --output");
+  if (options.job == Job::Activations && !given.count("--sites"))
+    return Status::error("--activations needs --sites");
   if (options.job == Job::Bench && options.promptIds &&
       given.count("--prompt-length"))
     return Status::error("--prompt-ids and --prompt-length exclude each "

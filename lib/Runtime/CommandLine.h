@@ -23,7 +23,17 @@
 namespace dejavu::rt {
 
 /// What an executable can do.
-enum class Job { Help, Version, Info, Generate, RunCase, Eval, Bench, Verify };
+enum class Job {
+  Help,
+  Version,
+  Info,
+  Generate,
+  RunCase,
+  Eval,
+  Activations,
+  Bench,
+  Verify,
+};
 
 struct CommandLine {
   Job job = Job::Help;
@@ -36,7 +46,12 @@ struct CommandLine {
   std::string runCase;
   std::string output;
   std::string evalTokens;
+  int64_t evalFirst = 0;
   std::optional<int64_t> evalLimit;
+  std::string activations;
+  std::vector<int64_t> sites;
+  int64_t firstWindow = 0;
+  std::optional<int64_t> windows;
   std::optional<std::string> json;
   int64_t promptLength = 16;
   std::optional<int64_t> newTokens;

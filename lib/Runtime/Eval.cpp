@@ -14,19 +14,16 @@
 
 using namespace dejavu::rt;
 
-/// Generated code of today reads every head of every layer.
-static constexpr double kHeadDensity = 1.0;
-
 double EvalResult::perplexity() const { return std::exp(nll / predicted); }
 
 std::string EvalResult::text(const Manifest &manifest) const {
   return formatString("perplexity: %.9g\n"
                       "mlp density: %.6g\n"
                       "mlp density all layers: %.6g\n"
-                      "head density: %g\n"
+                      "head density: %.6g\n"
                       "bytes/token: %.0f of %lld dense\n",
-                      perplexity(), traffic.meanDensity(1),
-                      traffic.meanDensity(0), kHeadDensity,
+                      perplexity(), traffic.meanMlpDensity(1),
+                      traffic.meanMlpDensity(0), traffic.meanHeadDensity(),
                       traffic.bytesPerToken,
                       static_cast<long long>(manifest.denseBytes));
 }
@@ -39,11 +36,13 @@ std::string EvalResult::json(const Manifest &manifest) const {
   root["predicted"] = predicted;
   root["nll"] = nll;
   root["perplexity"] = perplexity();
-  root["mlp_density"] = traffic.meanDensity(1);
-  root["mlp_density_all_layers"] = traffic.meanDensity(0);
-  root["head_density"] = kHeadDensity;
+  root["mlp_density"] = traffic.meanMlpDensity(1);
+  root["mlp_density_all_layers"] = traffic.meanMlpDensity(0);
+  root["head_density"] = traffic.meanHeadDensity();
   root["bytes_per_token"] = traffic.bytesPerToken;
   root["bytes_per_token_dense"] = manifest.denseBytes;
+  root["bytes_by_part"] = traffic.bytesByPart;
+  root["bytes_by_part_dense"] = manifest.denseParts.value_or(Parts());
   root["layers"] = nlohmann::ordered_json::array();
   for (size_t i = 0; i < manifest.layers.size(); ++i) {
     nlohmann::ordered_json layer;
@@ -51,8 +50,10 @@ std::string EvalResult::json(const Manifest &manifest) const {
     layer["neurons"] = manifest.layers[i].neurons;
     layer["sparsity"] =
         manifest.layers[i].hasMlp ? manifest.layers[i].mlpSparsity : "dense";
-    layer["mlp_density"] = traffic.layerDensity[i];
-    layer["head_density"] = kHeadDensity;
+    layer["mlp_density"] = traffic.layers[i].mlpDensity;
+    layer["head_density"] = traffic.layers[i].headDensity;
+    layer["density_histogram"] = traffic.layers[i].densityHistogram;
+    layer["head_usage"] = traffic.layers[i].headUsage;
     root["layers"].push_back(std::move(layer));
   }
   return root.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -67,34 +68,40 @@ double dejavu::rt::negativeLogLikelihood(const float *logits, int64_t count,
   return std::log(sum) + max - logits[target];
 }
 
-ErrorOr<EvalResult>
-dejavu::rt::evaluate(const LoadedModel &model, const TokenIds &tokens,
-                     const std::function<void(size_t done)> &progress) {
+ErrorOr<EvalResult> dejavu::rt::evaluate(const LoadedModel &model,
+                                         const TokenIds &tokens,
+                                         const EvalOptions &options) {
   const Manifest &manifest = model.manifest;
-  for (size_t i = 0; i < tokens.size(); ++i)
+  size_t window = manifest.contextLimit();
+  size_t first = std::min(options.first, tokens.size());
+  size_t total =
+      std::min(options.limit.value_or(tokens.size()), tokens.size() - first);
+  if (total < 2 || window < 2)
+    return makeError("%zu tokens in windows of %zu leave nothing to predict",
+                     total, window);
+
+  for (size_t i = first; i < first + total; ++i)
     if (tokens[i] < 0 || tokens[i] >= manifest.vocab)
       return makeError("token %zu: id %lld is not in the vocabulary of %lld", i,
                        static_cast<long long>(tokens[i]),
                        static_cast<long long>(manifest.vocab));
-  size_t window = manifest.contextLimit();
-  if (tokens.size() < 2 || window < 2)
-    return makeError("%zu tokens in windows of %zu leave nothing to predict",
-                     tokens.size(), window);
 
   ErrorOr<std::unique_ptr<Session>> created =
-      Session::create(model, /*batch=*/1, std::min(window, tokens.size()));
+      Session::create(model, /*batch=*/1, std::min(window, total));
   if (created.failed())
     return created.status();
   Session &session = **created;
+  session.counters().keepStatistics();
   EvalResult result;
-  for (size_t i = 0; i < tokens.size(); ++i) {
-    if (i % window == 0)
+  for (size_t done = 0; done < total; ++done) {
+    size_t i = first + done;
+    if (done % window == 0)
       session.reset();
     if (Status status = session.decode(&tokens[i]); status.failed())
       return status.withPrefix("token " + std::to_string(i));
     ++result.tokens;
-    bool lastOfWindow = i % window == window - 1;
-    if (!lastOfWindow && i + 1 < tokens.size()) {
+    bool lastOfWindow = done % window == window - 1;
+    if (!lastOfWindow && done + 1 < total) {
       double nll = negativeLogLikelihood(session.lastLogits(0), manifest.vocab,
                                          tokens[i + 1]);
       if (!std::isfinite(nll))
@@ -104,11 +111,11 @@ dejavu::rt::evaluate(const LoadedModel &model, const TokenIds &tokens,
       result.nll += nll;
       ++result.predicted;
     }
-    if (progress && i % 64 == 63)
-      progress(i + 1);
+    if (options.progress && done % 64 == 63)
+      options.progress(done + 1, total);
   }
   ErrorOr<Traffic> traffic =
-      trafficOf(manifest, session.counts(), result.tokens);
+      trafficOf(manifest, session.counters(), result.tokens);
   if (traffic.failed())
     return traffic.status();
   result.traffic = std::move(*traffic);

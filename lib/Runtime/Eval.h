@@ -39,10 +39,16 @@ struct EvalResult {
 double negativeLogLikelihood(const float *logits, int64_t count,
                              int64_t target);
 
-/// `progress` is called now and then with the tokens done, if set.
-ErrorOr<EvalResult>
-evaluate(const LoadedModel &model, const TokenIds &tokens,
-         const std::function<void(size_t done)> &progress = {});
+struct EvalOptions {
+  size_t first = 0;            ///< tokens that are skipped
+  std::optional<size_t> limit; ///< of the tokens behind them
+  /// Called now and then with the tokens done, if set.
+  std::function<void(size_t done, size_t total)> progress;
+};
+
+/// Errors count tokens from the first of `tokens`, skipped or not.
+ErrorOr<EvalResult> evaluate(const LoadedModel &model, const TokenIds &tokens,
+                             const EvalOptions &options);
 
 } // namespace dejavu::rt
 

@@ -50,7 +50,7 @@ struct GenerateOptions {
   int64_t maxNewTokens = 32;
   bool ignoreEos = false;
   SamplingOptions sampling;
-  TapRecorder *taps = nullptr;
+  TapSink *taps = nullptr;
   /// Called for each new id, if set.
   std::function<Status(size_t row, int64_t id)> onToken;
 };

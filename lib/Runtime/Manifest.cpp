@@ -7,7 +7,8 @@
 
 #include "Manifest.h"
 
-#include "Json.h"
+#include "Checked.h"
+#include "Field.h"
 
 #include "dejavu-rt/abi.h"
 
@@ -16,86 +17,15 @@
 
 using namespace dejavu::rt;
 
-namespace {
-/// A JSON value with its path, for messages. Getters record the first error
-/// and return something harmless after it, so that parsing reads as a list.
-class Field {
-public:
-  Field(const Json *json, std::string path, Status &problem)
-      : json(json), path(std::move(path)), problem(problem) {}
-
-  bool isNull() const { return !json || json->is_null(); }
-
-  void fail(const std::string &what) const {
-    if (problem.succeeded())
-      problem = Status::error((path.empty() ? "" : path + ": ") + what);
-  }
-
-  /// A member; a field without a value if there is none.
-  Field operator[](const char *key) const {
-    std::string name = path.empty() ? key : path + "." + key;
-    if (!json || !json->is_object()) {
-      fail("expected an object");
-      return Field(nullptr, name, problem);
-    }
-    auto found = json->find(key);
-    return Field(found == json->end() ? nullptr : &*found, name, problem);
-  }
-
-  std::string string() const {
-    if (json && json->is_string())
-      return json->get<std::string>();
-    fail("expected a string");
-    return "";
-  }
-  std::string string(const char *otherwise) const {
-    return isNull() ? otherwise : string();
-  }
-
-  /// An integer that is at least `min`. The upper bound leaves room for
-  /// products with small factors.
-  int64_t integer(int64_t min) const {
-    static constexpr int64_t kMax = int64_t(1) << 53;
-    if (json && json->is_number_integer()) {
-      bool fits = !json->is_number_unsigned() ||
-                  json->get<uint64_t>() <= static_cast<uint64_t>(kMax);
-      if (fits && json->get<int64_t>() >= min)
-        return json->get<int64_t>();
-    }
-    fail(min > 0    ? "expected a positive integer"
-         : min == 0 ? "expected a non-negative integer"
-                    : "expected an integer of at least " + std::to_string(min));
-    return min;
-  }
-
-  std::vector<Field> array() const {
-    std::vector<Field> fields;
-    if (!json || !json->is_array()) {
-      fail("expected an array");
-      return fields;
-    }
-    for (size_t i = 0; i < json->size(); ++i)
-      fields.emplace_back(&(*json)[i], path + "[" + std::to_string(i) + "]",
-                          problem);
-    return fields;
-  }
-  std::vector<Field> optionalArray() const {
-    return isNull() ? std::vector<Field>() : array();
-  }
-
-private:
-  const Json *json;
-  std::string path;
-  Status &problem;
-};
-} // namespace
-
 static ManifestLayer parseLayer(const Field &field) {
   ManifestLayer layer;
   Field attention = field["attention"];
   layer.heads = attention["heads"].integer(1);
   layer.kvHeads = attention["kv_heads"].integer(1);
   layer.headDim = attention["head_dim"].integer(1);
+  if (Field deferred = attention["deferred"]; !deferred.isNull())
+    layer.deferred = DeferredCache{deferred["ring"].integer(1),
+                                   deferred["width"].integer(1)};
   // A block that was not recognised has no MLP to speak of.
   Field mlp = field["mlp"];
   if (mlp.isNull())
@@ -204,18 +134,57 @@ static ManifestWeight parseWeight(const Field &field) {
   return weight;
 }
 
+static ManifestCounter parseCounter(const Field &field,
+                                    const std::vector<ManifestLayer> &layers) {
+  ManifestCounter counter;
+  counter.layer = field["layer"].integer(0);
+  std::string unit = field["unit"].string("neuron");
+  if (unit == "kv_group")
+    counter.unit = Unit::KvGroup;
+  else if (unit != "neuron")
+    field["unit"].fail("unknown unit '" + unit + "'");
+  counter.units = field["units"].integer(1);
+  counter.bytesPerUnit = field["bytes_per_unit"].integer(0);
+  counter.density = field["density"].boolean(true);
+  if (counter.layer >= static_cast<int64_t>(layers.size())) {
+    field["layer"].fail("there is no such layer");
+    return counter;
+  }
+  // Shares of head usage are by key and value head.
+  int64_t kvHeads = layers[counter.layer].kvHeads;
+  if (counter.unit == Unit::KvGroup && counter.density &&
+      counter.units != kvHeads)
+    field["units"].fail("expected as many as the layer has kv_heads, " +
+                        std::to_string(kvHeads));
+  return counter;
+}
+
+/// Parts that add up to `total`, which is the field of that name.
+static std::optional<Parts> parseParts(const Field &field, int64_t total,
+                                       const char *name) {
+  if (field.isNull())
+    return std::nullopt;
+  Parts parts;
+  std::optional<uint64_t> sum = 0;
+  for (const auto &[part, bytes] : field.object()) {
+    parts[part] = bytes.integer(0);
+    sum = sum ? checkedAdd(*sum, parts[part]) : sum;
+  }
+  if (sum != static_cast<uint64_t>(total))
+    field.fail("expected a sum of " + std::to_string(total) + ", as in '" +
+               name + "'");
+  return parts;
+}
+
 static void parseBytes(const Field &field, Manifest &manifest) {
   manifest.denseBytes = field["dense"].integer(0);
   manifest.alwaysBytes = field["always"].integer(0);
-  for (const Field &item : field["selects"].optionalArray()) {
-    ManifestSelect select;
-    select.layer = item["layer"].integer(0);
-    if (select.layer >= static_cast<int64_t>(manifest.layers.size()))
-      item["layer"].fail("there is no such layer");
-    select.bytesPerNeuron = item["bytes_per_neuron"].integer(0);
-    select.neurons = item["neurons"].integer(1);
-    manifest.selects.push_back(select);
-  }
+  for (const Field &item : field["selects"].optionalArray())
+    manifest.counters.push_back(parseCounter(item, manifest.layers));
+  manifest.alwaysParts =
+      parseParts(field["parts"], manifest.alwaysBytes, "always");
+  manifest.denseParts =
+      parseParts(field["dense_parts"], manifest.denseBytes, "dense");
 }
 
 static WorkspaceSize parseWorkspace(const Field &field) {
@@ -237,6 +206,46 @@ static void parseTaps(const Field &field, Manifest &manifest) {
   }
 }
 
+/// Hidden layers, whose numbers follow those of `taps`.
+static void parseHiddenTaps(const Field &field, Manifest &manifest) {
+  int64_t numTaps = manifest.taps.size();
+  for (const Field &item : field.optionalArray()) {
+    TapSite tap;
+    tap.hidden = true;
+    tap.site = item["site"].integer(0);
+    tap.layer = item["layer"].integer(0);
+    tap.width = item["width"].integer(1);
+    if (tap.site < numTaps)
+      item["site"].fail("expected a number from " + std::to_string(numTaps) +
+                        " on, behind those of 'taps'");
+    if (manifest.findTap(tap.site))
+      item["site"].fail("appears twice");
+    if (tap.layer >= static_cast<int64_t>(manifest.layers.size()))
+      item["layer"].fail("there is no such layer");
+    manifest.taps.push_back(std::move(tap));
+  }
+}
+
+/// Tools read this from --info. The runtime only sees to it that there are
+/// such sites.
+static void checkLookAhead(const Field &field, const Manifest &manifest) {
+  if (field.isNull())
+    return;
+  std::vector<Field> layers = field["layers"].array();
+  if (layers.size() != manifest.layers.size())
+    field["layers"].fail("expected " + std::to_string(manifest.layers.size()) +
+                         " of them, as there are layers");
+  for (const Field &layer : layers) {
+    for (const char *key :
+         {"attention_in", "ffn_in", "attention_out", "hidden", "gate"}) {
+      Field site = layer[key];
+      int64_t number = site.isNull() ? -1 : site.integer(-1);
+      if (number >= 0 && !manifest.findTap(number))
+        site.fail("there is no such tap site");
+    }
+  }
+}
+
 /// What only a model with a cache has.
 static void parseDecoder(const Field &root, Manifest &manifest) {
   manifest.vocab = root["vocab"].integer(1);
@@ -253,6 +262,8 @@ static void parseDecoder(const Field &root, Manifest &manifest) {
   manifest.prefillWorkspace = parseWorkspace(root["workspace"]["prefill"]);
   manifest.decodeWorkspace = parseWorkspace(root["workspace"]["decode"]);
   parseTaps(root["taps"], manifest);
+  parseHiddenTaps(root["hidden_taps"], manifest);
+  checkLookAhead(root["look_ahead"], manifest);
 }
 
 ErrorOr<Manifest> Manifest::parse(std::string_view text) {
@@ -266,8 +277,10 @@ ErrorOr<Manifest> Manifest::parse(std::string_view text) {
   if (root["format"].integer(1) != 1)
     root["format"].fail("expected 1");
   manifest.compiler = root["compiler"].string();
-  if (!root["model"].isNull())
-    manifest.modelName = root["model"]["name"].string("");
+  if (Field model = root["model"]; !model.isNull()) {
+    manifest.modelName = model["name"].string("");
+    manifest.modelDigest = model["digest"].string("");
+  }
   if (!root["cpu"].isNull())
     for (const Field &feature : root["cpu"]["features"].optionalArray())
       manifest.cpuFeatures.push_back(feature.string());
@@ -303,6 +316,13 @@ const SignatureEntry *Manifest::findInput(Role role) const {
   for (const SignatureEntry &entry : inputs)
     if (entry.role == role)
       return &entry;
+  return nullptr;
+}
+
+const TapSite *Manifest::findTap(int64_t site) const {
+  for (const TapSite &tap : taps)
+    if (tap.site == site)
+      return &tap;
   return nullptr;
 }
 

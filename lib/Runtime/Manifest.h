@@ -18,6 +18,8 @@
 #include "DType.h"
 #include "Status.h"
 
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,10 +46,18 @@ struct SignatureEntry {
   std::vector<std::string> dims;
 };
 
+/// How a layer keeps what its keys and values are made of until they are
+/// wanted: the last `ring` steps, `width` f32 numbers for each.
+struct DeferredCache {
+  int64_t ring = 0;
+  int64_t width = 0;
+};
+
 struct ManifestLayer {
   int64_t heads = 0;
   int64_t kvHeads = 0;
   int64_t headDim = 0;
+  std::optional<DeferredCache> deferred;
   bool hasMlp = false;
   int64_t neurons = 0;
   std::string mlpSparsity; ///< "dense", "exact", ...
@@ -59,12 +69,26 @@ struct ManifestWeight {
   Shape shape;
 };
 
-/// A place in @decode where an active set is chosen.
-struct ManifestSelect {
-  int64_t layer = 0;
-  int64_t bytesPerNeuron = 0;
-  int64_t neurons = 0;
+/// What is chosen, or left out.
+enum class Unit {
+  Neuron,
+  KvGroup, ///< a key and value head with the query heads that read it
 };
+
+/// A place in @decode that counts the units it reads.
+struct ManifestCounter {
+  int64_t layer = 0;
+  Unit unit = Unit::Neuron;
+  int64_t units = 0;
+  int64_t bytesPerUnit = 0;
+  /// Whether it counts the chosen set, at each token; the others count bytes
+  /// alone.
+  bool density = true;
+};
+
+/// Bytes by what they belong to: "embedding", "mlp", ... The names are the
+/// compiler's.
+using Parts = std::map<std::string, int64_t>;
 
 struct WorkspaceSize {
   int64_t bytesPerRow = 0;
@@ -77,12 +101,14 @@ struct TapSite {
   std::string op;
   std::string name;
   int64_t width = 0;
+  bool hidden = false; ///< of an MLP's hidden layer, which @prefill reports
 };
 
 struct Manifest {
   Form form = Form::Decoder;
   std::string compiler;
   std::string modelName;
+  std::string modelDigest; ///< empty if there is none
   std::vector<std::string> cpuFeatures;
   std::string sparsity;
   int64_t vocab = 0;
@@ -99,10 +125,13 @@ struct Manifest {
   std::string weightsDigest;
   int64_t denseBytes = 0;  ///< that a token of the dense model reads
   int64_t alwaysBytes = 0; ///< that are read whatever is selected
-  std::vector<ManifestSelect> selects;
+  std::vector<ManifestCounter> counters;
+  /// What of `alwaysBytes` and `denseBytes` belongs to what, if known.
+  std::optional<Parts> alwaysParts;
+  std::optional<Parts> denseParts;
   WorkspaceSize prefillWorkspace;
   WorkspaceSize decodeWorkspace;
-  std::vector<TapSite> taps;
+  std::vector<TapSite> taps; ///< hidden ones last
   /// Names of nodes that generated code refers to when it fails.
   std::vector<std::string> nodes;
 
@@ -112,6 +141,8 @@ struct Manifest {
   bool isEos(int64_t id) const;
   /// Null if the signature has no input of that role.
   const SignatureEntry *findInput(Role role) const;
+  /// Null if there is no such site.
+  const TapSite *findTap(int64_t site) const;
   /// Whether the signature takes the cache of past steps.
   bool hasPast() const;
 

@@ -7,6 +7,7 @@
 
 #include "Program.h"
 
+#include "Activations.h"
 #include "Bench.h"
 #include "CommandLine.h"
 #include "Eval.h"
@@ -17,6 +18,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <new>
 #include <unistd.h>
 
@@ -27,12 +29,17 @@ using namespace dejavu::rt;
 //===----------------------------------------------------------------------===//
 
 /// Writes results and makes sure that they arrived: a full disk is an error.
-static Status print(const Streams &streams, const std::string &text) {
+static Status writeOut(const Streams &streams, const void *data, size_t bytes) {
   errno = 0;
-  if (std::fwrite(text.data(), 1, text.size(), streams.out) != text.size() ||
-      std::fflush(streams.out) != 0)
-    return errnoError("stdout");
-  return Status::success();
+  if (std::fwrite(data, 1, bytes, streams.out) == bytes &&
+      std::fflush(streams.out) == 0)
+    return Status::success();
+  // Whoever read this is gone, and wants to know no more.
+  return errno == EPIPE ? Status::error("") : errnoError("stdout");
+}
+
+static Status print(const Streams &streams, const std::string &text) {
+  return writeOut(streams, text.data(), text.size());
 }
 
 /// Reads one prompt a line.
@@ -123,17 +130,16 @@ static Status runEval(const LoadedModel &model, const CommandLine &options,
   ErrorOr<TokenIds> tokens = readTokens(options.evalTokens);
   if (tokens.failed())
     return tokens.status();
-  if (options.evalLimit &&
-      static_cast<uint64_t>(*options.evalLimit) < tokens->size())
-    tokens->resize(*options.evalLimit);
+  EvalOptions evalOptions;
+  evalOptions.first = options.evalFirst;
+  evalOptions.limit = options.evalLimit;
   bool isTerminal = ::isatty(::fileno(streams.err));
-  std::function<void(size_t)> progress;
   if (isTerminal)
-    progress = [&](size_t done) {
-      std::fprintf(streams.err, "\r%zu of %zu tokens", done, tokens->size());
+    evalOptions.progress = [&](size_t done, size_t total) {
+      std::fprintf(streams.err, "\r%zu of %zu tokens", done, total);
       std::fflush(streams.err);
     };
-  ErrorOr<EvalResult> result = evaluate(model, *tokens, progress);
+  ErrorOr<EvalResult> result = evaluate(model, *tokens, evalOptions);
   if (isTerminal)
     std::fprintf(streams.err, "\r\033[K");
   if (result.failed())
@@ -144,6 +150,47 @@ static Status runEval(const LoadedModel &model, const CommandLine &options,
         status.failed())
       return status;
   return print(streams, result->text(model.manifest));
+}
+
+namespace {
+/// Where writing to a pipe that nobody reads is an error like any other.
+class BrokenPipeScope {
+public:
+  BrokenPipeScope() : before(std::signal(SIGPIPE, SIG_IGN)) {}
+  ~BrokenPipeScope() { std::signal(SIGPIPE, before); }
+  BrokenPipeScope(const BrokenPipeScope &) = delete;
+
+private:
+  void (*before)(int);
+};
+} // namespace
+
+static Status runActivations(const LoadedModel &model,
+                             const CommandLine &options,
+                             const Streams &streams) {
+  if (::isatty(::fileno(streams.out)))
+    return Status::error("--activations writes no text: expected stdout to be "
+                         "a file or a pipe");
+  for (int64_t site : options.sites)
+    if (!model.manifest.findTap(site))
+      return makeError("--sites: there is no tap site %lld",
+                       static_cast<long long>(site));
+  ErrorOr<TokenIds> tokens = readTokens(options.activations);
+  if (tokens.failed())
+    return tokens.status();
+  ActivationOptions activationOptions;
+  activationOptions.sites = options.sites;
+  activationOptions.firstWindow = options.firstWindow;
+  activationOptions.windows = options.windows;
+  BrokenPipeScope scope;
+  Status written = Status::success();
+  Status status = streamActivations(
+      model, *tokens, activationOptions, [&](std::span<const float> values) {
+        written = writeOut(streams, values.data(), values.size_bytes());
+        return written;
+      });
+  // An error of writing is none of the text.
+  return written.failed() ? written : status.withPrefix(options.activations);
 }
 
 static Status runBench(const LoadedModel &model, const CommandLine &options,
@@ -207,9 +254,10 @@ static Status runModel(const dejavu_rt_model &entryPoints, Manifest manifest,
       options.job != Job::Verify)
     return makeError("%s: this model has no cache and generates no text; "
                      "dejavu-run runs it on inputs of its own",
-                     options.job == Job::Generate ? "--prompt-ids"
-                     : options.job == Job::Eval   ? "--eval-tokens"
-                                                  : "--bench");
+                     options.job == Job::Generate      ? "--prompt-ids"
+                     : options.job == Job::Eval        ? "--eval-tokens"
+                     : options.job == Job::Activations ? "--activations"
+                                                       : "--bench");
   LoadedModel model{entryPoints, std::move(manifest), std::move(*weights)};
   switch (options.job) {
   case Job::Generate:
@@ -218,6 +266,8 @@ static Status runModel(const dejavu_rt_model &entryPoints, Manifest manifest,
     return runCase(model, options.runCase, options.output);
   case Job::Eval:
     return runEval(model, options, streams);
+  case Job::Activations:
+    return runActivations(model, options, streams);
   case Job::Bench:
     return runBench(model, options, streams);
   case Job::Verify:
@@ -268,7 +318,8 @@ int dejavu::rt::runProgram(const std::vector<std::string> &arguments,
   }
   if (status.succeeded())
     return 0;
-  std::fprintf(streams.err, "error: %s\n", status.message().c_str());
+  if (!status.message().empty())
+    std::fprintf(streams.err, "error: %s\n", status.message().c_str());
   return 1;
 }
 

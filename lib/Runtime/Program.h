@@ -29,7 +29,7 @@ struct Streams {
 };
 
 /// `arguments` begins with the program's name. Returns 0, or 1 after printing
-/// one line `error: ...` to `err`.
+/// one line `error: ...` to `err`; nothing, if nobody reads `out` any more.
 int runProgram(const std::vector<std::string> &arguments,
                const dejavu_rt_model &model, const Streams &streams);
 

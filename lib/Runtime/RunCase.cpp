@@ -207,9 +207,10 @@ Status dejavu::rt::runCase(const LoadedModel &model,
     return status;
   const int64_t *positions =
       inputs.positions.empty() ? nullptr : inputs.positions.data();
+  // The outputs have all keys and values, so none may be deferred.
   Status status =
       inputs.tokens == 1 && inputs.past > 0
-          ? session.decode(inputs.ids.data(), positions)
+          ? session.decode(inputs.ids.data(), positions, /*flush=*/true)
           : session.prefill(inputs.ids.data(), positions, inputs.tokens, 0);
   if (status.failed())
     return status.withPrefix(casePath);

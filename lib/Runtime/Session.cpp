@@ -28,18 +28,14 @@ Session::create(const LoadedModel &model, int64_t batch, int64_t capacity) {
 }
 
 Session::Session(const LoadedModel &model, int64_t rows, Cache cache)
-    : model(model), rows(rows), cache(std::move(cache)), starts(rows, 0) {
-  resetCounts();
-}
+    : model(model), rows(rows), cache(std::move(cache)), starts(rows, 0),
+      readUnits(model.manifest) {}
 
 void Session::reset() {
   pastSteps = 0;
+  cache.setComplete(0);
   logitTokens = 0;
   std::fill(starts.begin(), starts.end(), 0);
-}
-
-void Session::resetCounts() {
-  active.selects.assign(model.manifest.selects.size(), {});
 }
 
 Status Session::setStarts(std::vector<int64_t> newStarts) {
@@ -61,6 +57,7 @@ Status Session::setPast(int64_t past) {
                      static_cast<long long>(past),
                      static_cast<long long>(capacity()));
   pastSteps = past;
+  cache.setComplete(past);
   return Status::success();
 }
 
@@ -125,50 +122,55 @@ Status Session::reserve(const WorkspaceSize &size, int64_t tokens,
               "logits");
 }
 
-Status Session::run(bool isDecode, const int64_t *ids, const int64_t *positions,
-                    int64_t tokens, int64_t logitsFrom) {
+Status Session::prepare(Call &call) {
   const Manifest &manifest = model.manifest;
-  if (tokens < 1 || tokens > capacity() - pastSteps)
+  if (call.tokens < 1 || call.tokens > capacity() - pastSteps)
     return makeError("%lld tokens behind %lld steps do not fit a cache of "
                      "%lld",
-                     static_cast<long long>(tokens),
+                     static_cast<long long>(call.tokens),
                      static_cast<long long>(pastSteps),
                      static_cast<long long>(capacity()));
-  if (logitsFrom < 0 || logitsFrom >= tokens)
+  if (call.logitsFrom < 0 || call.logitsFrom >= call.tokens)
     return makeError("logits from token %lld of %lld",
-                     static_cast<long long>(logitsFrom),
-                     static_cast<long long>(tokens));
-  if (Status status = checkIds(ids, tokens); status.failed())
+                     static_cast<long long>(call.logitsFrom),
+                     static_cast<long long>(call.tokens));
+  if (Status status = checkIds(call.ids, call.tokens); status.failed())
     return status;
-  if (!positions) {
+  if (!call.positions) {
     // Padding gets position 0, which every table has.
-    ownPositions.resize(rows * tokens);
+    ownPositions.resize(rows * call.tokens);
     for (int64_t row = 0; row < rows; ++row)
-      for (int64_t i = 0; i < tokens; ++i)
-        ownPositions[row * tokens + i] =
+      for (int64_t i = 0; i < call.tokens; ++i)
+        ownPositions[row * call.tokens + i] =
             std::max<int64_t>(pastSteps + i - starts[row], 0);
-    positions = ownPositions.data();
+    call.positions = ownPositions.data();
   }
-  if (Status status = checkPositions(positions, tokens); status.failed())
-    return status;
-  if (Status status = reserve(isDecode ? manifest.decodeWorkspace
-                                       : manifest.prefillWorkspace,
-                              tokens, tokens - logitsFrom);
+  if (Status status = checkPositions(call.positions, call.tokens);
       status.failed())
     return status;
+  return reserve(call.isDecode ? manifest.decodeWorkspace
+                               : manifest.prefillWorkspace,
+                 call.tokens, call.tokens - call.logitsFrom);
+}
 
+Status Session::run(Call call) {
+  if (Status status = prepare(call); status.failed())
+    return status;
   dejavu_step step = {};
   step.batch = rows;
-  step.tokens = tokens;
+  step.tokens = call.tokens;
   step.past = pastSteps;
   step.capacity = capacity();
-  step.logits_from = logitsFrom;
-  step.taps = taps != nullptr;
-  step.ids = ids;
-  step.positions = positions;
+  step.logits_from = call.logitsFrom;
+  step.taps = taps && !isMuted ? taps->bits() : 0;
+  step.flush = call.flush;
+  step.ids = call.ids;
+  step.positions = call.positions;
   step.starts = starts.data();
   step.keys = cache.keys();
   step.values = cache.values();
+  step.kept = cache.kept();
+  step.complete = cache.complete();
   step.weights = model.weights.pointers().data();
   step.logits = logitsBuffer.as<float>();
   step.workspace = workspace.data();
@@ -178,69 +180,96 @@ Status Session::run(bool isDecode, const int64_t *ids, const int64_t *positions,
   Status status = Status::success();
   {
     CallScope scope;
-    status =
-        isDecode
-            ? scope.call(model.entryPoints.decode, &step, manifest, "decode")
-            : scope.call(model.entryPoints.prefill, &step, manifest, "prefill");
+    auto [entry, name] = call.isDecode
+                             ? std::pair(model.entryPoints.decode, "decode")
+                             : std::pair(model.entryPoints.prefill, "prefill");
+    status = scope.call(entry, &step, model.manifest, name);
   }
-  if (status.failed())
+  if (status.succeeded())
+    status = callbackProblem;
+  if (status.failed()) {
+    // The step that did not come to be may be there for some heads.
+    cache.limitComplete(pastSteps);
     return status;
-  if (callbackProblem.failed())
-    return callbackProblem;
-  if (taps)
+  }
+  if (taps && !isMuted)
     taps->nextCall();
-  pastSteps += tokens;
-  logitTokens = tokens - logitsFrom;
+  pastSteps += call.tokens;
+  logitTokens = call.tokens - call.logitsFrom;
+  if (!call.isDecode) {
+    cache.setComplete(pastSteps);
+  } else if (cache.isDeferred()) {
+    lastIds.assign(call.ids, call.ids + rows);
+    lastPositions.assign(call.positions, call.positions + rows);
+  }
   return Status::success();
+}
+
+Status Session::completeCache() {
+  if (cache.isComplete(pastSteps))
+    return Status::success();
+  // Only @decode leaves gaps, so it was the last call. Its step gives the same
+  // again; that it was counted and watched once is enough.
+  std::vector<int64_t> ids = lastIds, positions = lastPositions;
+  --pastSteps;
+  cache.limitComplete(pastSteps);
+  isMuted = true;
+  Status status = run({.isDecode = true,
+                       .ids = ids.data(),
+                       .positions = positions.data(),
+                       .flush = true});
+  isMuted = false;
+  if (status.failed())
+    ++pastSteps;
+  else if (!cache.isComplete(pastSteps))
+    status = Status::error("decode has left out keys and values that it was "
+                           "asked for");
+  return status;
 }
 
 Status Session::prefill(const int64_t *ids, const int64_t *positions,
                         int64_t tokens, int64_t logitsFrom) {
-  return run(/*isDecode=*/false, ids, positions, tokens, logitsFrom);
+  Call call = {.ids = ids,
+               .positions = positions,
+               .tokens = tokens,
+               .logitsFrom = logitsFrom};
+  if (Status status = completeCache(); status.failed())
+    return status;
+  return run(call);
 }
 
-Status Session::decode(const int64_t *ids, const int64_t *positions) {
-  return run(/*isDecode=*/true, ids, positions, /*tokens=*/1,
-             /*logitsFrom=*/0);
+Status Session::decode(const int64_t *ids, const int64_t *positions,
+                       bool flush) {
+  return run(
+      {.isDecode = true, .ids = ids, .positions = positions, .flush = flush});
 }
 
 //===----------------------------------------------------------------------===//
 // Callbacks
 //===----------------------------------------------------------------------===//
 
-void Session::countActive(int64_t select, const int32_t *counts,
-                          int64_t numRows) {
-  if (select < 0 || select >= static_cast<int64_t>(active.selects.size())) {
-    callbackProblem = makeError("select %lld is not in the manifest",
-                                static_cast<long long>(select));
+void Session::countActive(int64_t counter, const int32_t *counts,
+                          const int32_t *indices, int64_t numRows) {
+  if (isMuted)
     return;
-  }
-  int64_t neurons = model.manifest.selects[select].neurons;
-  ActiveCounts::Select &sum = active.selects[select];
-  for (int64_t row = 0; row < numRows; ++row) {
-    if (counts[row] < 0 || counts[row] > neurons) {
-      callbackProblem = makeError("select %lld: %d of %lld neurons are active",
-                                  static_cast<long long>(select), counts[row],
-                                  static_cast<long long>(neurons));
-      return;
-    }
-    sum.active += counts[row];
-  }
-  sum.rows += numRows;
+  Status status = readUnits.add(counter, counts, indices, numRows);
+  if (status.failed() && callbackProblem.succeeded())
+    callbackProblem = status;
 }
 
 void Session::tap(int64_t site, const float *data, int64_t numRows,
                   int64_t width) {
-  if (!taps)
+  if (!taps || isMuted)
     return;
   Status status = taps->record(site, data, numRows, width);
   if (status.failed() && callbackProblem.succeeded())
     callbackProblem = status;
 }
 
-extern "C" void dejavu_rt_count_active(void *session, int64_t select_index,
-                                       const int32_t *counts, int64_t rows) {
-  static_cast<Session *>(session)->countActive(select_index, counts, rows);
+extern "C" void dejavu_rt_count_active(void *session, int64_t counter,
+                                       const int32_t *counts,
+                                       const int32_t *indices, int64_t rows) {
+  static_cast<Session *>(session)->countActive(counter, counts, indices, rows);
 }
 
 extern "C" void dejavu_rt_tap(void *session, int64_t site, const float *data,

@@ -9,12 +9,17 @@
 // logits, workspace. It checks every id and position before generated code
 // sees it, since that code indexes tables with them.
 //
+// @decode may defer keys and values, @prefill needs those of all past steps.
+// So where steps of @decode have left some out, a prefill first runs the last
+// of them once more, which then has to make them.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef DEJAVU_LIB_RUNTIME_SESSION_H
 #define DEJAVU_LIB_RUNTIME_SESSION_H
 
 #include "Cache.h"
+#include "Counters.h"
 #include "Manifest.h"
 #include "Taps.h"
 #include "Weights.h"
@@ -33,15 +38,6 @@ struct LoadedModel {
   Weights weights;
 };
 
-/// Sums of what `select` ops reported.
-struct ActiveCounts {
-  struct Select {
-    uint64_t active = 0; ///< neurons, over all rows
-    uint64_t rows = 0;
-  };
-  std::vector<Select> selects;
-};
-
 class Session {
 public:
   /// The model must outlive the session. `capacity` is in steps.
@@ -53,8 +49,10 @@ public:
   /// row's start. Logits are computed for tokens >= logitsFrom.
   Status prefill(const int64_t *ids, const int64_t *positions, int64_t tokens,
                  int64_t logitsFrom);
-  /// Runs one token of every row.
-  Status decode(const int64_t *ids, const int64_t *positions = nullptr);
+  /// Runs one token of every row. With `flush`, no key or value of the cache is
+  /// left to be made.
+  Status decode(const int64_t *ids, const int64_t *positions = nullptr,
+                bool flush = false);
 
   /// Forgets all steps and the starts of rows.
   void reset();
@@ -77,20 +75,34 @@ public:
   const float *lastLogits(int64_t row) const;
 
   /// Null turns taps off.
-  void setTaps(TapRecorder *recorder) { taps = recorder; }
+  void setTaps(TapSink *sink) { taps = sink; }
 
-  const ActiveCounts &counts() const { return active; }
-  void resetCounts();
+  /// What generated code has counted.
+  Counters &counters() { return readUnits; }
 
   /// What the callbacks of abi.h come to.
-  void countActive(int64_t select, const int32_t *counts, int64_t numRows);
+  void countActive(int64_t counter, const int32_t *counts,
+                   const int32_t *indices, int64_t numRows);
   void tap(int64_t site, const float *data, int64_t numRows, int64_t width);
 
 private:
   Session(const LoadedModel &model, int64_t rows, Cache cache);
 
-  Status run(bool isDecode, const int64_t *ids, const int64_t *positions,
-             int64_t tokens, int64_t logitsFrom);
+  /// What a call of an entry point is asked for.
+  struct Call {
+    bool isDecode = false;
+    const int64_t *ids = nullptr;       ///< [batch, tokens]
+    const int64_t *positions = nullptr; ///< likewise, or null
+    int64_t tokens = 1;
+    int64_t logitsFrom = 0;
+    bool flush = false;
+  };
+
+  Status run(Call call);
+  /// Fills `call.positions`, if they are null, and checks all that a call has.
+  Status prepare(Call &call);
+  /// Has all keys and values of past steps made.
+  Status completeCache();
   Status checkIds(const int64_t *ids, int64_t tokens) const;
   Status checkPositions(const int64_t *positions, int64_t tokens) const;
   /// Makes logits and workspace large enough.
@@ -106,8 +118,11 @@ private:
   Buffer workspace;
   std::vector<int64_t> starts;
   std::vector<int64_t> ownPositions;
-  ActiveCounts active;
-  TapRecorder *taps = nullptr;
+  /// Of the last @decode, [batch], if keys and values may be deferred.
+  std::vector<int64_t> lastIds, lastPositions;
+  Counters readUnits;
+  TapSink *taps = nullptr;
+  bool isMuted = false; ///< callbacks come to nothing
   Status callbackProblem = Status::success();
 };
 

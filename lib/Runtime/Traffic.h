@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Densities and bytes per token from what `select` ops reported in a run,
+// Densities and bytes per token from what generated code reported in a run,
 // never from a formula.
 //
 //===----------------------------------------------------------------------===//
@@ -13,24 +13,40 @@
 #ifndef DEJAVU_LIB_RUNTIME_TRAFFIC_H
 #define DEJAVU_LIB_RUNTIME_TRAFFIC_H
 
-#include "Manifest.h"
-#include "Session.h"
+#include "Counters.h"
 
 namespace dejavu::rt {
 
+/// Where several counters count chosen units of one kind in a layer, shares are
+/// of all their units, and each of them adds an entry for each token to the
+/// histogram.
+struct LayerTraffic {
+  double mlpDensity = 1.0;  ///< mean share of the neurons that is read
+  double headDensity = 1.0; ///< likewise of the key and value heads
+  /// With statistics, and if neurons are chosen here: [kDensityBins], tokens of
+  /// that density.
+  std::vector<uint64_t> densityHistogram;
+  /// With statistics, and if heads are chosen here: [kv_heads], share of the
+  /// tokens that selected the head.
+  std::vector<double> headUsage;
+};
+
 struct Traffic {
-  /// The mean share of active neurons of each layer; 1 where all are read.
-  std::vector<double> layerDensity;
+  std::vector<LayerTraffic> layers;
   double bytesPerToken = 0.0;
+  /// What `bytesPerToken` is made of. Empty if the manifest has no parts.
+  std::map<std::string, double> bytesByPart;
 
   /// The mean over the layers from `first` on, or over all if there is no
   /// other.
-  double meanDensity(size_t first) const;
+  double meanMlpDensity(size_t first) const;
+  /// The mean over all layers.
+  double meanHeadDensity() const;
 };
 
 /// `tokens` is the number of tokens that went through @decode, all rows
-/// counted. Fails if a select did not report them all.
-ErrorOr<Traffic> trafficOf(const Manifest &manifest, const ActiveCounts &counts,
+/// counted. Fails if a counter of a chosen set did not report them all.
+ErrorOr<Traffic> trafficOf(const Manifest &manifest, const Counters &counters,
                            uint64_t tokens);
 
 } // namespace dejavu::rt

@@ -27,6 +27,14 @@ def natural(text):
     return value
 
 
+def whole(text):
+    """An integer >= 0."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"expected 0 or more, found {value}")
+    return value
+
+
 def non_negative(text):
     """A finite number >= 0."""
     value = float(text)
@@ -115,7 +123,8 @@ def run_eval(args):
     if not os.path.isfile(args.tokens):
         raise DejavuError(f"{args.tokens}: no such file")
     return open_decoder(args).run(
-        ["--eval-tokens", args.tokens, *optional("--eval-limit", args.limit),
+        ["--eval-tokens", args.tokens, *optional("--eval-first", args.first),
+         *optional("--eval-limit", args.limit),
          *optional("--json", args.json), *optional("--threads", args.threads)])
 
 
@@ -181,8 +190,10 @@ def build_parser():
     made = on_executable("eval", run_eval, "perplexity, density and bytes"
                          " over a file of tokens")
     made.add_argument("--tokens", required=True, metavar="F.npy")
+    made.add_argument("--first", type=whole, metavar="N",
+                      help="skip the first N tokens")
     made.add_argument("--limit", type=natural, metavar="N",
-                      help="use only the first N tokens")
+                      help="use N tokens at most")
     made.add_argument("--json", metavar="F")
 
     made = on_executable("bench", run_bench, "speed on this machine")

@@ -96,6 +96,15 @@ def test_perplexity_is_the_model_s(compiled, tmp_path):
     assert got == pytest.approx(np.exp(loss), rel=1e-3)
 
 
+def test_first(compiled, tmp_path):
+    made = compiled(DOCS, "--sparsity", "exact")
+    np.save(tmp_path / "tokens.npy", np.load(TOKENS)[100:400])
+    want = succeed(DEJAVU, "eval", made.path, "--tokens",
+                   tmp_path / "tokens.npy")
+    assert succeed(DEJAVU, "eval", made.path, "--tokens", TOKENS, "--first",
+                   100, "--limit", 300) == want
+
+
 @pytest.mark.parametrize("array, expect", [
     (np.array([1, 2, 9000], np.uint16), "9000"),
     (np.array([], np.uint16), ""),

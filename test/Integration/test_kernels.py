@@ -366,10 +366,10 @@ def test_sites_are_the_same_dense_and_exact(gated, tmp_path):
     # What is skipped is what the dense program reads more than always.
     dense, exact = (info["bytes_per_token"] for info in infos)
     assert dense["dense"] == dense["always"] == exact["dense"]
-    assert [s["bytes_per_neuron"] for s in exact["selects"]] == [
+    assert [s["bytes_per_unit"] for s in exact["selects"]] == [
         shape.features * 4 * (2 if gated else 1)] * shape.layers
     assert exact["dense"] - exact["always"] == sum(
-        s["bytes_per_neuron"] * shape.neurons for s in exact["selects"])
+        s["bytes_per_unit"] * shape.neurons for s in exact["selects"])
     assert all(layer["mlp"]["gated"] == gated for info in infos
                for layer in info["layers"])
 

@@ -149,7 +149,8 @@ def test_no_executable(tmp_path, command):
     ("generate", "x", "--prompt", "y", "--temperature", "warm"),
     ("generate", "x", "--prompt", "y", "--max-new-tokens", "0"),
     ("diff", "a", "b", "--prompt-ids", "1;2"), ("diff", "a"),
-    ("eval", "x"), ("bench", "x", "--wrong")])
+    ("eval", "x"), ("eval", "x", "--tokens", "y", "--first", "-1"),
+    ("bench", "x", "--wrong")])
 def test_wrong_usage(command):
     assert "--help" in fail(DEJAVU, *command)
 

@@ -86,7 +86,9 @@ def test_help_of_an_executable(compiled):
     text = succeed(made.path, "--help")
     for flag in ("--prompt-ids", "--max-new-tokens", "--temperature", "--top-p",
                  "--seed", "--ignore-eos", "--info", "--run-case", "--output",
-                 "--eval-tokens", "--eval-limit", "--json", "--bench",
+                 "--eval-tokens", "--eval-first", "--eval-limit", "--json",
+                 "--activations", "--sites", "--first-window", "--windows",
+                 "--bench",
                  "--prompt-length", "--new-tokens", "--stream", "--tap",
                  "--threads", "--verify", "--weights", "--version"):
         assert flag in text, flag

@@ -73,7 +73,7 @@ def weights_read(executable):
     read = json.loads(file.read_text("utf-8"))["bytes_per_token"]
     info = json.loads(call(executable, "--info"))
     # An MLP of OPT is two matrices of the same size.
-    mlps = sum(2 * s["neurons"] * s["bytes_per_neuron"]
+    mlps = sum(2 * s["units"] * s["bytes_per_unit"]
                for s in info["bytes_per_token"]["selects"])
     skipped = info["bytes_per_token"]["dense"] - read
     return 100 * (1 - skipped / mlps)

@@ -51,6 +51,17 @@ TEST_F(CApiTest, PrefillDecodeReset) {
   }
 }
 
+TEST_F(CApiTest, PrefillBehindDecode) {
+  ASSERT_EQ(load(), DEJAVU_RT_OK) << dejavu_rt_error();
+  int64_t ids[] = {4, 9, 3, 5, 1, 2};
+  ASSERT_EQ(dejavu_rt_prefill(session, ids, nullptr, 2, 1), DEJAVU_RT_OK);
+  ASSERT_EQ(dejavu_rt_decode(session, &ids[2]), DEJAVU_RT_OK);
+  ASSERT_EQ(dejavu_rt_decode(session, &ids[3]), DEJAVU_RT_OK);
+  ASSERT_EQ(dejavu_rt_prefill(session, &ids[4], nullptr, 2, 1), DEJAVU_RT_OK);
+  EXPECT_EQ(peak(), nextId({4, 9, 3, 5, 1, 2}));
+  EXPECT_EQ(dejavu_rt_past(session), 6);
+}
+
 TEST_F(CApiTest, PaddedBatch) {
   ASSERT_EQ(load(2, 4), DEJAVU_RT_OK);
   int64_t ids[] = {4, 9, 0, 5}, starts[] = {0, 1};

@@ -33,6 +33,7 @@ TEST(CommandLineTest, Jobs) {
   EXPECT_EQ(job({"--bench", "--prompt-ids", "1,2"}), Job::Bench);
   EXPECT_EQ(job({"--eval-tokens", "F"}), Job::Eval);
   EXPECT_EQ(job({"--run-case", "F", "--output", "G"}), Job::RunCase);
+  EXPECT_EQ(job({"--activations", "F", "--sites", "1"}), Job::Activations);
 }
 
 TEST(CommandLineTest, Values) {
@@ -51,6 +52,24 @@ TEST(CommandLineTest, Values) {
   EXPECT_TRUE(options->ignoreEos && options->verify && options->stream);
   EXPECT_EQ(*options->tap, "T");
   EXPECT_EQ(*options->weights, "W");
+}
+
+TEST(CommandLineTest, ValuesOfTexts) {
+  ErrorOr<CommandLine> options =
+      parseCommandLine({"--activations=F", "--sites", "3,7,66,7",
+                        "--first-window", "2", "--windows", "5"});
+  ASSERT_TRUE(options.succeeded()) << options.message();
+  EXPECT_EQ(options->activations, "F");
+  EXPECT_EQ(options->sites, (std::vector<int64_t>{3, 7, 66, 7}));
+  EXPECT_EQ(options->firstWindow, 2);
+  EXPECT_EQ(options->windows, 5);
+  options = parseCommandLine({"--activations=F", "--sites=0"});
+  EXPECT_EQ(options->sites, (std::vector<int64_t>{0}));
+  EXPECT_EQ(options->firstWindow, 0);
+  EXPECT_FALSE(options->windows);
+  options = parseCommandLine({"--eval-tokens=F", "--eval-first=7"});
+  EXPECT_EQ(options->evalFirst, 7);
+  EXPECT_FALSE(options->evalLimit);
 }
 
 TEST(CommandLineTest, GreedyUnlessAskedOtherwise) {
@@ -72,6 +91,13 @@ TEST(CommandLineTest, Errors) {
             "--stream has no meaning with --bench");
   EXPECT_EQ(error({"--prompt-ids", "1", "--json", "F"}),
             "--json has no meaning with --prompt-ids");
+  EXPECT_EQ(error({"--activations", "F"}), "--activations needs --sites");
+  for (const char *flag : {"--sites", "--first-window", "--windows"})
+    EXPECT_EQ(error({"--eval-tokens", "F", flag, "1"}),
+              std::string(flag) + " has no meaning with --eval-tokens");
+  for (const char *flag : {"--eval-first", "--eval-limit"})
+    EXPECT_EQ(error({"--activations", "F", "--sites", "1", flag, "5"}),
+              std::string(flag) + " has no meaning with --activations");
   EXPECT_NE(error({}), "");
   EXPECT_NE(error({"--threads", "2"}), "");
 }
@@ -86,6 +112,20 @@ TEST(CommandLineTest, Numbers) {
         << value;
   for (const char *value : {"0", "1.1", "-1", "nan"})
     EXPECT_NE(error({"--prompt-ids", "1", "--top-p", value}), "") << value;
+  for (const char *value : {"", ",", "1,", ",1", "1,,2", "x", "-1", "1 2",
+                            "1;2", "1,2x", "99999999999999999999"})
+    EXPECT_EQ(error({"--activations", "F", "--sites", value})
+                  .rfind("--sites: expected an integer from 0 to ", 0),
+              0u)
+        << value;
+  for (const char *value : {"", "-1", "x"}) {
+    EXPECT_NE(
+        error({"--activations", "F", "--sites", "1", "--first-window", value}),
+        "");
+    EXPECT_NE(error({"--eval-tokens", "F", "--eval-first", value}), "");
+  }
+  EXPECT_NE(error({"--activations", "F", "--sites", "1", "--windows", "0"}),
+            "");
   EXPECT_EQ(error({"--prompt-ids", "1", "--threads", "0"}),
             "--threads: expected an integer from 1 to 4096, found '0'");
 }
@@ -96,8 +136,10 @@ TEST(CommandLineTest, HelpHasEveryFlagOfTheContract) {
        {"--prompt-ids", "--max-new-tokens", "--temperature", "--top-p",
         "--seed",       "--ignore-eos",     "--info",        "--run-case",
         "--output",     "--eval-tokens",    "--eval-limit",  "--json",
-        "--bench",      "--stream",         "--tap",         "--threads",
-        "--verify",     "--weights",        "--version",     "--help"})
+        "--eval-first", "--activations",    "--sites",       "--first-window",
+        "--windows",    "--bench",          "--stream",      "--tap",
+        "--threads",    "--verify",         "--weights",     "--version",
+        "--help"})
     EXPECT_NE(text.find(flag), std::string::npos) << flag;
   size_t width = 0;
   for (char c : text) {

@@ -8,12 +8,15 @@
 #include "FakeModel.h"
 
 #include "Hash.h"
+#include "Npy.h"
 #include "Program.h"
 #include "Safetensors.h"
+#include "Session.h"
 
-#include <cmath>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -25,62 +28,133 @@ using namespace dejavu::test;
 // The computation
 //===----------------------------------------------------------------------===//
 
-static int32_t runFake(dejavu_step *step, bool isDecode) {
-  if (isDecode && step->tokens != 1)
-    return 1;
-  // The workspace is as large as the manifest says: 8 bytes a row and 64.
-  auto *scratch = static_cast<int64_t *>(step->workspace);
-  for (int64_t i = 0; i < step->batch * step->tokens + 8; ++i)
-    scratch[i] = -1;
+namespace {
+/// A call, with its tensors as functions of their indices.
+struct FakeStep {
+  dejavu_step &step;
 
-  auto slot = [&](float *const *cache, int64_t row, int64_t head,
-                  int64_t time) {
-    return cache[0] +
-           ((row * kHeads + head) * step->capacity + time) * kHeadDim;
-  };
-  for (int64_t row = 0; row < step->batch; ++row) {
-    for (int64_t i = 0; i < step->tokens; ++i) {
-      int64_t time = step->past + i, flat = row * step->tokens + i;
-      for (int64_t head = 0; head < kHeads; ++head) {
-        slot(step->keys, row, head, time)[0] = step->ids[flat];
-        slot(step->keys, row, head, time)[1] = head;
-        slot(step->values, row, head, time)[0] = step->positions[flat];
-        slot(step->values, row, head, time)[1] = head;
-      }
-      double sum = 0;
-      for (int64_t t = step->starts[row]; t <= time; ++t)
-        sum += slot(step->keys, row, 1, t)[0] +
-               3 * slot(step->values, row, 1, t)[0];
-      scratch[flat] = static_cast<int64_t>(sum);
-      if (step->taps) {
-        float value = sum;
-        if (flat == 0)
-          dejavu_rt_tap(step->session, 4, &value, 1, 1);
-      }
-      if (i < step->logits_from)
-        continue;
-      const float *bias = static_cast<const float *>(step->weights[0]);
-      float *logits = step->logits + (row * (step->tokens - step->logits_from) +
-                                      i - step->logits_from) *
-                                         kVocab;
-      for (int64_t id = 0; id < kVocab; ++id)
-        logits[id] = bias[id] + (id == scratch[flat] % kVocab ? 2.0f : 0.0f);
+  float *slot(float *const *cache, int64_t row, int64_t head, int64_t time) {
+    return cache[0] + ((row * kHeads + head) * step.capacity + time) * kHeadDim;
+  }
+  /// The id and the position of a step that is kept.
+  float *kept(int64_t row, int64_t time) {
+    return step.kept[0] + (row * kRing + time % kRing) * 2;
+  }
+  int64_t &complete(int64_t row, int64_t head) {
+    return step.complete[0][row * kHeads + head];
+  }
+
+  void store(int64_t row, int64_t head, int64_t time, float id,
+             float position) {
+    slot(step.keys, row, head, time)[0] = id;
+    slot(step.keys, row, head, time)[1] = head;
+    slot(step.values, row, head, time)[0] = position;
+    slot(step.values, row, head, time)[1] = head;
+  }
+  /// Makes what is missing of the steps before `end`. Whether there was any.
+  bool catchUp(int64_t row, int64_t head, int64_t end) {
+    int64_t begin = complete(row, head);
+    for (int64_t time = begin; time < end; ++time)
+      store(row, head, time, kept(row, time)[0], kept(row, time)[1]);
+    complete(row, head) = std::max(begin, end);
+    return begin < end;
+  }
+  double sum(int64_t row, int64_t head, int64_t time) {
+    double sum = 0;
+    for (int64_t t = step.starts[row]; t <= time; ++t)
+      sum += slot(step.keys, row, head, t)[0] +
+             3 * slot(step.values, row, head, t)[0];
+    return sum;
+  }
+  /// `sums` is [batch, tokens].
+  void writeLogits(const std::vector<double> &sums) {
+    const float *bias = static_cast<const float *>(step.weights[0]);
+    float *logits = step.logits;
+    for (int64_t row = 0; row < step.batch; ++row)
+      for (int64_t i = step.logits_from; i < step.tokens; ++i)
+        for (int64_t id = 0; id < kVocab; ++id) {
+          int64_t next =
+              static_cast<int64_t>(sums[row * step.tokens + i]) % kVocab;
+          *logits++ = bias[id] + (id == next ? 2.0f : 0.0f);
+        }
+  }
+  void tap(bool isDecode, const std::vector<double> &sums) {
+    int64_t rows = sums.size();
+    std::vector<float> sites[3];
+    for (int64_t i = 0; i < rows; ++i) {
+      float id = step.ids[i];
+      sites[0].push_back(id);
+      sites[1].insert(sites[1].end(), {static_cast<float>(sums[i]),
+                                       static_cast<float>(step.positions[i])});
+      sites[2].insert(sites[2].end(), {id, 2 * id, 3 * id});
+    }
+    for (int64_t site = 0; site < 3; ++site) {
+      bool isHidden = site == 2;
+      if (isHidden ? step.taps & DEJAVU_TAP_HIDDEN && !isDecode
+                   : step.taps & DEJAVU_TAP_SITES)
+        dejavu_rt_tap(step.session, site, sites[site].data(), rows, site + 1);
     }
   }
-  if (isDecode) {
-    // Of ten neurons, as many are active as the id says (at most ten).
-    std::vector<int32_t> counts(step->ids, step->ids + step->batch);
-    dejavu_rt_count_active(step->session, 0, counts.data(), step->batch);
-  }
-  return 0;
+};
+} // namespace
+
+/// The workspace is as large as the manifest says: 8 bytes a row and 64.
+static void scribble(dejavu_step &step) {
+  std::memset(step.workspace, 0xff, (step.batch * step.tokens + 8) * 8);
 }
 
 int32_t dejavu::test::fakePrefill(dejavu_step *step) {
-  return runFake(step, /*isDecode=*/false);
+  FakeStep fake{*step};
+  scribble(*step);
+  std::vector<double> sums;
+  for (int64_t row = 0; row < step->batch; ++row)
+    for (int64_t i = 0; i < step->tokens; ++i) {
+      int64_t flat = row * step->tokens + i, time = step->past + i;
+      for (int64_t head = 0; head < kHeads; ++head)
+        fake.store(row, head, time, step->ids[flat], step->positions[flat]);
+      sums.push_back(fake.sum(row, /*head=*/0, time));
+    }
+  fake.writeLogits(sums);
+  fake.tap(/*isDecode=*/false, sums);
+  return 0;
 }
 
 int32_t dejavu::test::fakeDecode(dejavu_step *step) {
-  return runFake(step, /*isDecode=*/true);
+  if (step->tokens != 1)
+    return 1;
+  FakeStep fake{*step};
+  scribble(*step);
+  std::vector<double> sums;
+  std::vector<int32_t> neurons, heads, chosen, late;
+  for (int64_t row = 0; row < step->batch; ++row) {
+    int64_t id = step->ids[row], time = step->past;
+    bool isEven = id % 2 == 0;
+    bool wasLate = false;
+    // The place of this step is that of one that may have to be made first.
+    for (int64_t head = 0; head < kHeads; ++head)
+      wasLate |= fake.catchUp(row, head, time - kRing + 1);
+    fake.kept(row, time)[0] = id;
+    fake.kept(row, time)[1] = step->positions[row];
+    for (int64_t head = 0; head < kHeads; ++head)
+      if (head == 1 || isEven || step->flush) {
+        wasLate |= fake.catchUp(row, head, time);
+        fake.catchUp(row, head, time + 1);
+      }
+    sums.push_back(fake.sum(row, /*head=*/1, time));
+    neurons.push_back(id);
+    heads.push_back(isEven ? 2 : 1);
+    chosen.insert(chosen.end(), {isEven ? 0 : 1, isEven ? 1 : -1});
+    late.push_back(wasLate);
+  }
+  fake.writeLogits(sums);
+  fake.tap(/*isDecode=*/true, sums);
+  dejavu_rt_count_active(step->session, 0, neurons.data(), nullptr,
+                         step->batch);
+  dejavu_rt_count_active(step->session, 1, heads.data(), chosen.data(),
+                         step->batch);
+  if (std::count(late.begin(), late.end(), 1) > 0)
+    dejavu_rt_count_active(step->session, 2, late.data(), nullptr, step->batch);
+  return 0;
 }
 
 int64_t dejavu::test::nextId(const std::vector<int64_t> &ids) {
@@ -106,12 +180,13 @@ std::vector<int64_t> dejavu::test::continuation(std::vector<int64_t> ids,
 
 std::string dejavu::test::fakeManifest(const std::string &digest) {
   return R"({"format": 1, "compiler": "dejavu test",
-  "model": {"name": "fake", "source": "fake.onnx"},
+  "model": {"name": "fake", "source": "fake.onnx", "digest": "xxh3:f"},
   "target": "cpu", "cpu": {"name": "any", "features": ["a-feature-unheard-of"]},
   "sparsity": "exact", "weights_dtype": "f32",
   "vocab": 11, "hidden": 4, "max_context": 16, "position_limit": 20,
   "eos": [7],
-  "layers": [{"attention": {"heads": 2, "kv_heads": 2, "head_dim": 2},
+  "layers": [{"attention": {"heads": 2, "kv_heads": 2, "head_dim": 2,
+                            "deferred": {"ring": 3, "width": 2}},
               "mlp": {"neurons": 10, "activation": "relu", "gated": false,
                       "sparsity": "exact", "reason": ""}}],
   "signature": {
@@ -127,11 +202,23 @@ std::string dejavu::test::fakeManifest(const std::string &digest) {
   "weights_digest": ")" +
          digest + R"(",
   "bytes_per_token": {"dense": 1000, "always": 500,
-    "selects": [{"layer": 0, "bytes_per_neuron": 50, "neurons": 10}]},
+    "parts": {"embedding": 100, "attention": 150, "mlp": 160,
+              "predictors": 40, "norms": 50},
+    "dense_parts": {"embedding": 100, "attention": 190, "mlp": 660,
+                    "norms": 50},
+    "selects": [{"layer": 0, "units": 10, "bytes_per_unit": 50},
+                {"layer": 0, "unit": "kv_group", "units": 2,
+                 "bytes_per_unit": 20, "density": true},
+                {"layer": 0, "unit": "kv_group", "units": 2,
+                 "bytes_per_unit": 3, "density": false}]},
   "workspace": {"prefill": {"bytes_per_row": 8, "bytes_fixed": 64},
                 "decode": {"bytes_per_row": 8, "bytes_fixed": 64}},
-  "taps": [{"site": 4, "layer": 0, "op": "attention", "name": "sum",
-            "width": 1}]})";
+  "taps": [{"site": 0, "layer": 0, "op": "embed", "name": "id", "width": 1},
+           {"site": 1, "layer": 0, "op": "attention", "name": "sum",
+            "width": 2}],
+  "hidden_taps": [{"site": 2, "layer": 0, "width": 3}],
+  "look_ahead": {"layers": [{"attention_in": 0, "ffn_in": 1,
+                             "attention_out": 1, "hidden": 2, "gate": -1}]}})";
 }
 
 std::string dejavu::test::writeFakeWeights(const std::string &path) {
@@ -161,6 +248,13 @@ FakeModel::FakeModel() {
 }
 
 FakeModel::~FakeModel() { std::filesystem::remove_all(folder); }
+
+std::unique_ptr<LoadedModel> FakeModel::load() const {
+  Manifest parsed = *Manifest::parse(manifest);
+  Weights mapped = std::move(*Weights::open(weights(), parsed));
+  return std::make_unique<LoadedModel>(
+      LoadedModel{entryPoints, std::move(parsed), std::move(mapped)});
+}
 
 FakeModel::Result FakeModel::runBare(const std::vector<std::string> &arguments,
                                      const std::string &in) const {
@@ -201,4 +295,13 @@ std::string dejavu::test::readFile(const std::string &path) {
 void dejavu::test::writeFile(const std::string &path,
                              const std::string &bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
+}
+
+void dejavu::test::writeTokens(const std::string &path,
+                               const std::vector<int64_t> &ids) {
+  std::string bytes =
+      *makeNpyHeader(DType::I64, {static_cast<int64_t>(ids.size())});
+  bytes.append(reinterpret_cast<const char *>(ids.data()),
+               ids.size() * sizeof(int64_t));
+  writeFile(path, bytes);
 }

@@ -15,6 +15,18 @@
 // plus a weight vector, [11], that every test fills with zeros. So a padded
 // row, or a cache that has lost a step, changes the next id.
 //
+// @decode selects head 1 at every token and head 0 at even ids. Keys and values
+// of a head that is not selected are deferred, for three steps at most. What
+// @decode computes comes from head 1, what @prefill computes from head 0, so a
+// prefill goes wrong if something is missing there.
+//
+// Counters: 0 counts as many of ten neurons as the id says, 1 the heads, 2 the
+// heads whose missing steps are made later, in the steps in which there are
+// any.
+//
+// Tap sites: 0 is the id, [rows, 1]; 1 the sum and the position, [rows, 2]; 2,
+// a hidden one, one, two and three times the id, [rows, 3].
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef DEJAVU_TEST_UNIT_RUNTIME_FAKEMODEL_H
@@ -22,8 +34,13 @@
 
 #include "dejavu-rt/runtime.h"
 
+#include <memory>
 #include <string>
 #include <vector>
+
+namespace dejavu::rt {
+struct LoadedModel;
+} // namespace dejavu::rt
 
 namespace dejavu::test {
 
@@ -32,6 +49,7 @@ inline constexpr int64_t kContext = 16;
 inline constexpr int64_t kEos = 7;
 inline constexpr int64_t kHeads = 2;
 inline constexpr int64_t kHeadDim = 2;
+inline constexpr int64_t kRing = 3;
 
 int32_t fakePrefill(dejavu_step *step);
 int32_t fakeDecode(dejavu_step *step);
@@ -62,6 +80,8 @@ public:
   }
   std::string weights() const { return file("model.safetensors"); }
   const dejavu_rt_model &model() const { return entryPoints; }
+  /// The model with its manifest read and its weights mapped.
+  std::unique_ptr<rt::LoadedModel> load() const;
 
   struct Result {
     int code;
@@ -84,6 +104,8 @@ private:
 /// Contents of a file; fails the test if there is none.
 std::string readFile(const std::string &path);
 void writeFile(const std::string &path, const std::string &bytes);
+/// Writes token ids as an .npy file of int64.
+void writeTokens(const std::string &path, const std::vector<int64_t> &ids);
 
 } // namespace dejavu::test
 

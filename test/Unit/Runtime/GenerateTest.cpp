@@ -19,17 +19,8 @@ using namespace dejavu::test;
 namespace {
 class GenerateTest : public testing::Test {
 protected:
-  GenerateTest() {
-    Manifest manifest =
-        *Manifest::parse({fake.model().manifest,
-                          static_cast<size_t>(fake.model().manifest_size)});
-    ErrorOr<Weights> weights = Weights::open(fake.weights(), manifest);
-    model = std::make_unique<LoadedModel>(
-        LoadedModel{fake.model(), std::move(manifest), std::move(*weights)});
-  }
-
   FakeModel fake;
-  std::unique_ptr<LoadedModel> model;
+  std::unique_ptr<LoadedModel> model = fake.load();
 };
 } // namespace
 
@@ -129,44 +120,4 @@ TEST_F(GenerateTest, Limits) {
   options.maxNewTokens = 1;
   EXPECT_EQ(generate(*model, {{1}, {2, 11}}, options).message(),
             "prompt 2: id 11 is not in the vocabulary of 11");
-}
-
-TEST_F(GenerateTest, SessionsCheckWhatTheyAreGiven) {
-  auto session = std::move(*Session::create(*model, 2, 4));
-  TokenIds ids = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
-  EXPECT_TRUE(session->prefill(ids.data(), nullptr, 5, 0).failed());
-  EXPECT_TRUE(session->prefill(ids.data(), nullptr, 0, 0).failed());
-  EXPECT_TRUE(session->prefill(ids.data(), nullptr, 2, 2).failed());
-  EXPECT_TRUE(session->setStarts({0}).failed());
-  EXPECT_TRUE(session->setStarts({0, 4}).failed());
-  EXPECT_TRUE(session->setPast(5).failed());
-  TokenIds bad = {1, -1};
-  EXPECT_EQ(session->decode(bad.data()).message(),
-            "row 1, token 0: id -1 is not in the vocabulary of 11");
-  TokenIds positions = {19, 20};
-  EXPECT_EQ(session->decode(ids.data(), positions.data()).message(),
-            "row 1, token 0: position 20 is not one of 0 .. 19");
-  EXPECT_EQ(session->past(), 0);
-  EXPECT_TRUE(Session::create(*model, 0, 4).failed());
-  EXPECT_TRUE(Session::create(*model, INT64_MAX / 4, 1 << 20).failed());
-}
-
-TEST_F(GenerateTest, ReportsOfGeneratedCodeAreChecked) {
-  auto session = std::move(*Session::create(*model, 1, 4));
-  model->entryPoints.decode = [](dejavu_step *step) -> int32_t {
-    int32_t counts[] = {1};
-    dejavu_rt_count_active(step->session, 7, counts, 1);
-    return 0;
-  };
-  int64_t id = 1;
-  EXPECT_EQ(session->decode(&id).message(), "select 7 is not in the manifest");
-  model->entryPoints.decode = [](dejavu_step *step) -> int32_t {
-    int32_t counts[] = {11};
-    dejavu_rt_count_active(step->session, 0, counts, 1);
-    return 0;
-  };
-  EXPECT_EQ(session->decode(&id).message(),
-            "select 0: 11 of 10 neurons are active");
-  model->entryPoints.decode = [](dejavu_step *) -> int32_t { return 5; };
-  EXPECT_EQ(session->decode(&id).message(), "decode failed with code 5");
 }

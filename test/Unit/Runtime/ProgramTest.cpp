@@ -178,16 +178,25 @@ TEST(ProgramTest, Taps) {
   ASSERT_EQ(result.code, 0) << result.err;
   ErrorOr<SafetensorsFile> file = SafetensorsFile::open(path);
   ASSERT_TRUE(file.succeeded());
-  // The prefill and two decode steps; the third id is not run.
-  ASSERT_EQ(file->tensors().size(), 3u);
-  float value = 0;
-  std::memcpy(&value, file->find("p0.site4")->data, sizeof(value));
-  EXPECT_EQ(value, 2) << "the sum at the first token";
-  std::vector<int64_t> ids = {2, 3};
-  ids.push_back(nextId(ids));
-  std::memcpy(&value, file->find("p1.site4")->data, sizeof(value));
-  EXPECT_EQ(value, 2 + 3 + ids[2] + 3 * (1 + 2));
-  EXPECT_TRUE(file->find("p2.site4"));
+  // The prefill and two decode steps; the third id is not run. Hidden sites are
+  // not for --tap.
+  ASSERT_EQ(file->tensors().size(), 6u);
+  auto values = [&](const char *name, const Shape &shape) {
+    const TensorView *view = file->find(name);
+    EXPECT_TRUE(view && view->shape == shape) << name;
+    std::vector<float> result(view ? view->bytes / sizeof(float) : 0);
+    if (view)
+      std::memcpy(result.data(), view->data, view->bytes);
+    return result;
+  };
+  EXPECT_EQ(values("p0.site0", {2, 1}), (std::vector<float>{2, 3}));
+  EXPECT_EQ(values("p0.site1", {2, 2}),
+            (std::vector<float>{2, 0, 2 + 3 + 3 * 1, 1}));
+  float id = nextId({2, 3});
+  EXPECT_EQ(values("p1.site1", {1, 2}),
+            (std::vector<float>{2 + 3 + id + 3 * (1 + 2), 2}));
+  EXPECT_EQ(values("p1.site0", {1, 1}), (std::vector<float>{id}));
+  EXPECT_TRUE(file->find("p2.site1"));
 }
 
 TEST(ProgramTest, ThreadsWithoutOpenMP) {

@@ -154,23 +154,26 @@ TEST_F(RunCaseTest, OneTokenGoesThroughDecode) {
   inputs["in.input_ids"] = ints({2, 1}, {9, 8});
   inputs["in.attention_mask"] = ints({2, 3}, {1, 1, 1, 1, 1, 1});
   inputs["in.position_ids"] = ints({2, 1}, {2, 2});
-  dejavu_rt_model model = fake.model();
+  // The same file through a program that counts.
+  ASSERT_EQ(run(inputs).code, 0);
   static int calls;
   calls = 0;
-  model.decode = [](dejavu_step *step) {
+  auto model = fake.load();
+  model->entryPoints.decode = [](dejavu_step *step) {
     ++calls;
     return fakeDecode(step);
   };
-  // The same file through a program that counts.
-  ASSERT_EQ(run(inputs).code, 0);
-  Manifest manifest = *Manifest::parse(
-      {model.manifest, static_cast<size_t>(model.manifest_size)});
-  ErrorOr<Weights> weights = Weights::open(fake.weights(), manifest);
-  LoadedModel loaded{model, manifest, std::move(*weights)};
   ASSERT_TRUE(
-      runCase(loaded, fake.file("case"), fake.file("result")).succeeded());
+      runCase(*model, fake.file("case"), fake.file("result")).succeeded());
   EXPECT_EQ(calls, 1);
   EXPECT_EQ(peaks(2, 1)[0], (1 + 2 + 9 + 3 * 2) % 11);
+  // Row 0 would defer the key and value of head 0.
+  std::vector<float> keys = output("out.present.0.key", {2, 2, 3, 2});
+  EXPECT_EQ(keys, (std::vector<float>{1,  0, 2,  0, 9, 0, //
+                                      1,  1, 2,  1, 9, 1, //
+                                      11, 0, 12, 0, 8, 0, //
+                                      11, 1, 12, 1, 8, 1}));
+  EXPECT_EQ(output("out.present.0.value", {2, 2, 3, 2})[4], 2);
 }
 
 TEST_F(RunCaseTest, NamesMustMatch) {
