@@ -262,16 +262,19 @@ LogicalResult Reader::readSelection(size_t number, const json::Object &object,
   entry.units = object.getInteger("units").value_or(0);
   if (entry.units < 1 || entry.units > kMost)
     return failEntry(number) << "expected a positive number of 'units'";
-  for (auto [key, field] : {std::pair{"density", &entry.density},
-                            std::pair{"active", &entry.active},
-                            std::pair{"recall", &entry.recall},
-                            std::pair{"loss", &entry.loss}}) {
-    std::optional<double> share = getShare(object, key, *field);
+  SmallVector<APFloat> shares;
+  for (auto [key, otherwise] :
+       {std::pair{"density", 1.0}, std::pair{"active", 1.0},
+        std::pair{"recall", 1.0}, std::pair{"loss", 0.0}}) {
+    std::optional<double> share = getShare(object, key, otherwise);
     if (!share)
       return failEntry(number)
              << "expected '" << key << "' to be between 0 and 1";
-    *field = *share;
+    shares.push_back(APFloat(*share));
   }
+  if (object.get("density"))
+    entry.profile =
+        ProfileAttr::get(context, shares[0], shares[1], shares[2], shares[3]);
   StringRef select = object.getString("select").value_or("threshold");
   if (select == "top_k" && file.use == PredictorUse::predicted) {
     entry.select = SelectKind::top_k;

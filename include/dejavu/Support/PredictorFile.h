@@ -50,7 +50,8 @@ struct PredictorEntry {
   int64_t k = 0;
   /// Of a threshold file: the second threshold of a gated MLP.
   std::optional<double> downThreshold;
-  double density = 1, active = 1, recall = 1, loss = 0;
+  /// What calibration found; nothing if the entry has no `density`.
+  ProfileAttr profile;
 
   PredictorKind kind = PredictorKind::low_rank;
   PredictorTensor first, second, bias; ///< `first` is the signs of sign_bit

@@ -186,9 +186,7 @@ LogicalResult InsertPredictors::insert(const PredictorFile &predictors,
       isTopK ? FloatAttr()
              : builder.getF32FloatAttr(static_cast<float>(entry.threshold)),
       isTopK ? builder.getI64IntegerAttr(entry.k) : IntegerAttr(),
-      ProfileAttr::get(&getContext(), APFloat(entry.density),
-                       APFloat(entry.active), APFloat(entry.recall),
-                       APFloat(entry.loss)));
+      entry.profile);
   block.getPredictedMutable().assign(active.getResult());
   remark::passed(loc, options)
       << ("a predictor looks ahead (" +

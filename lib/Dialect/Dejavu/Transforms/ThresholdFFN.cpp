@@ -43,17 +43,13 @@ static void makeThreshold(IRRewriter &rewriter, FFNOp ffn,
   auto hiddenType = RankedTensorType::get(
       {type.getDimSize(0), type.getDimSize(1), entry.units},
       type.getElementType());
-  auto profile =
-      ProfileAttr::get(ffn.getContext(), APFloat(entry.density),
-                       APFloat(entry.active), APFloat(entry.recall),
-                       APFloat(entry.loss));
   Value hidden =
       LinearOp::create(rewriter, loc, hiddenType, ffn.getInput(),
                        isGated ? ffn.getGateAttr() : ffn.getUpAttr(),
                        isGated ? ffn.getGateBiasAttr() : ffn.getUpBiasAttr(),
                        ffn.getActivationAttr());
   Value active =
-      selectMagnitude(rewriter, loc, hidden, entry.threshold, profile);
+      selectMagnitude(rewriter, loc, hidden, entry.threshold, entry.profile);
   if (isGated) {
     hidden = GatherLinearOp::create(rewriter, loc, hiddenType, ffn.getInput(),
                                     active, ffn.getUpAttr(),
