@@ -185,6 +185,9 @@ return pickJob(p, f, Job::Eval);
 , {"--eval-first", "N", "skip its first N tokens", kEval, COUNT(evalFirst, 0)},
     {"--eval-limit", "N", "take N tokens of it at most", kEval,
      OPTIONAL_COUNT(evalLimit, 2, INT64_MAX)},
+    {"--eval-logits", "G.npy",
+     "write the logits of each token, f32 [tokens, vocab]", kEval,
+     STORE(evalLogits)},
     {"--activations", "F.npy",
      "run a text through prefill, in windows of the context length, and write "
      "what tap sites report, f32, window by window and site by site",

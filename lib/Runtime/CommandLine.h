@@ -48,6 +48,7 @@ struct CommandLine {
   std::string evalTokens;
   int64_t evalFirst = 0;
   std::optional<int64_t> evalLimit;
+  std::optional<std::string> evalLogits;
   std::string activations;
   std::vector<int64_t> sites;
   int64_t firstWindow = 0;

@@ -74,8 +74,7 @@ ErrorOr<EvalResult> dejavu::rt::evaluate(const LoadedModel &model,
   const Manifest &manifest = model.manifest;
   size_t window = manifest.contextLimit();
   size_t first = std::min(options.first, tokens.size());
-  size_t total =
-      std::min(options.limit.value_or(tokens.size()), tokens.size() - first);
+  size_t total = options.count(tokens.size());
   if (total < 2 || window < 2)
     return makeError("%zu tokens in windows of %zu leave nothing to predict",
                      total, window);
@@ -100,6 +99,10 @@ ErrorOr<EvalResult> dejavu::rt::evaluate(const LoadedModel &model,
     if (Status status = session.decode(&tokens[i]); status.failed())
       return status.withPrefix("token " + std::to_string(i));
     ++result.tokens;
+    if (options.onLogits)
+      if (Status status = options.onLogits(session.lastLogits(0));
+          status.failed())
+        return status;
     bool lastOfWindow = done % window == window - 1;
     if (!lastOfWindow && done + 1 < total) {
       double nll = negativeLogLikelihood(session.lastLogits(0), manifest.vocab,

@@ -18,6 +18,7 @@
 #include "Generate.h"
 #include "Traffic.h"
 
+#include <algorithm>
 #include <functional>
 #include <string>
 
@@ -42,8 +43,15 @@ double negativeLogLikelihood(const float *logits, int64_t count,
 struct EvalOptions {
   size_t first = 0;            ///< tokens that are skipped
   std::optional<size_t> limit; ///< of the tokens behind them
+  /// How many of `tokens` tokens are evaluated.
+  size_t count(size_t tokens) const {
+    size_t rest = tokens - std::min(first, tokens);
+    return std::min(limit.value_or(rest), rest);
+  }
   /// Called now and then with the tokens done, if set.
   std::function<void(size_t done, size_t total)> progress;
+  /// Called with the logits [vocab] of each token, if set.
+  std::function<Status(const float *logits)> onLogits;
 };
 
 /// Errors count tokens from the first of `tokens`, skipped or not.

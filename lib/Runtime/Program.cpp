@@ -125,6 +125,22 @@ static Status runGenerate(const LoadedModel &model, const CommandLine &options,
   return print(streams, text);
 }
 
+/// A file for the logits of `tokens` tokens, with its header.
+static ErrorOr<AtomicFile> createLogitsFile(const std::string &path,
+                                            size_t tokens, int64_t vocab) {
+  ErrorOr<std::string> header =
+      makeNpyHeader(DType::F32, {static_cast<int64_t>(tokens), vocab});
+  if (header.failed())
+    return header.status();
+  ErrorOr<AtomicFile> file = AtomicFile::create(path);
+  if (file.failed())
+    return file;
+  if (Status status = file->write(header->data(), header->size());
+      status.failed())
+    return status;
+  return file;
+}
+
 static Status runEval(const LoadedModel &model, const CommandLine &options,
                       const Streams &streams) {
   ErrorOr<TokenIds> tokens = readTokens(options.evalTokens);
@@ -139,11 +155,26 @@ static Status runEval(const LoadedModel &model, const CommandLine &options,
       std::fprintf(streams.err, "\r%zu of %zu tokens", done, total);
       std::fflush(streams.err);
     };
+  std::optional<AtomicFile> logits;
+  if (options.evalLogits) {
+    ErrorOr<AtomicFile> file = createLogitsFile(
+        *options.evalLogits, evalOptions.count(tokens->size()),
+        model.manifest.vocab);
+    if (file.failed())
+      return file.status();
+    logits = std::move(*file);
+    evalOptions.onLogits = [&](const float *row) {
+      return logits->write(row, model.manifest.vocab * sizeof(float));
+    };
+  }
   ErrorOr<EvalResult> result = evaluate(model, *tokens, evalOptions);
   if (isTerminal)
     std::fprintf(streams.err, "\r\033[K");
   if (result.failed())
     return result.status().withPrefix(options.evalTokens);
+  if (logits)
+    if (Status status = logits->commit(); status.failed())
+      return status;
   if (options.json)
     if (Status status =
             writeTextFile(*options.json, result->json(model.manifest));

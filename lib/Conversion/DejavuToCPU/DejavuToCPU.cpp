@@ -100,9 +100,13 @@ static LogicalResult checkWeights(ModuleOp module) {
   module.walk([&](Operation *op) {
     if (isa<LoadWeightOp, WeightOp>(op))
       return;
+    // Signs are bytes, and the op has checked them.
+    auto predict = dyn_cast<PredictOp>(op);
+    bool hasSigns = predict && predict.getKind() == PredictorKind::sign_bit;
     for (NamedAttribute attribute : op->getAttrs())
       if (auto symbol = dyn_cast<FlatSymbolRefAttr>(attribute.getValue()))
-        named.insert(symbol.getAttr());
+        if (!hasSigns || symbol != predict.getFirstAttr())
+          named.insert(symbol.getAttr());
   });
   for (auto weight : module.getOps<WeightOp>()) {
     if (weight.isPrivate())

@@ -143,21 +143,24 @@ static Attribute getWeights(MLIRContext *context, const DecoderLayer &layer) {
   return fields.get();
 }
 
+/// How a set is chosen: by a predictor, or by a magnitude without one.
 static Attribute getPredictor(SelectOp select, PredictOp predict,
                               const EntrySites &sites) {
   Fields fields(select.getContext());
   fields.text("unit", stringifyUnit(select.getType().getUnit()));
-  fields.text("kind", stringifyPredictorKind(predict.getKind()));
-  fields.number("site", findSite(sites, predict.getInput()));
-  fields.text("select", stringifySelectKind(select.getKind()));
   if (std::optional<APFloat> threshold = select.getThreshold())
     fields.real("threshold", threshold->convertToFloat());
   if (select.getK())
     fields.number("k", static_cast<int64_t>(*select.getK()));
-  bool isLowRank = predict.getKind() == PredictorKind::low_rank;
-  fields.weight(isLowRank ? "first" : "signs", predict.getFirstAttr());
-  fields.weight("second", predict.getSecondAttr());
-  fields.weight("bias", predict.getBiasAttr());
+  if (predict) {
+    bool isLowRank = predict.getKind() == PredictorKind::low_rank;
+    fields.text("kind", stringifyPredictorKind(predict.getKind()));
+    fields.number("site", findSite(sites, predict.getInput()));
+    fields.text("select", stringifySelectKind(select.getKind()));
+    fields.weight(isLowRank ? "first" : "signs", predict.getFirstAttr());
+    fields.weight("second", predict.getSecondAttr());
+    fields.weight("bias", predict.getBiasAttr());
+  }
   if (ProfileAttr profile = select.getProfileAttr()) {
     fields.real("density", profile.getDensity().convertToDouble());
     fields.real("active", profile.getActive().convertToDouble());
@@ -182,7 +185,9 @@ void cpu::addSitesToManifest(NamedAttrList &manifest, func::FuncOp prefill,
     auto select = dyn_cast<SelectOp>(counter.op);
     auto predict = select ? select.getScores().getDefiningOp<PredictOp>()
                           : PredictOp();
-    if (predict && counter.layer < static_cast<int64_t>(layers.size()))
+    bool isThreshold = select && counter.isDensity &&
+                       select.getKind() == SelectKind::magnitude;
+    if ((predict || isThreshold) && counter.layer < static_cast<int64_t>(layers.size()))
       predictors[counter.layer].push_back(
           getPredictor(select, predict, decodeSites));
   }

@@ -4,7 +4,7 @@
 
 // CHECK: module attributes {dejavu.manifest = {bytes_per_token =
 // A row of the up and one of the down projection.
-// CHECK-SAME: selects = [{bytes_per_neuron = 80 : i64, layer = 0 : i64, neurons = 12 : i64}]
+// CHECK-SAME: selects = [{bytes_per_unit = 80 : i64, density = true, layer = 0 : i64, unit = "neuron", units = 12 : i64}]
 // CHECK-SAME: gated = true, neurons = 12 : i64
 module attributes {dejavu.source = "model.onnx"} {
   // CHECK: dejavu.weight @table : tensor<7x10xf32>
@@ -70,7 +70,9 @@ module attributes {dejavu.source = "model.onnx"} {
 // CHECK:         call @dejavu_attention_2of1x5_scale3F000000_cap40000000_window3_alibi_zero({{.*}}, %[[SLOPES]])
 // CHECK:         call @dejavu_gemm_nt_12x10_f32
 // CHECK:         call @dejavu_gemm_nt_12x10_f32
-// CHECK:         call @dejavu_gate_12_relu
+// The gate can be watched before it is multiplied.
+// CHECK:         call @dejavu_epilogue_12_relu
+// CHECK:         call @dejavu_gate_12(
 // CHECK:         call @dejavu_gemm_nn_12x10_f32
 // CHECK:         call @dejavu_epilogue_7_cap40000000
 

@@ -2,8 +2,8 @@
 
 // What the manifest will say: shapes, bytes, sparsity and sites.
 // CHECK: module attributes {dejavu.manifest = {bytes_per_token =
-// CHECK-SAME: selects = [{bytes_per_neuron = 40 : i64, layer = 0 : i64, neurons = 12 : i64}]
-// CHECK-SAME: layers = [{attention = {head_dim = 5 : i64, heads = 2 : i64, kv_heads = 1 : i64}, mlp = {activation = "relu", gated = false, neurons = 12 : i64, reason = "", sparsity = "exact"}}]
+// CHECK-SAME: selects = [{bytes_per_unit = 40 : i64, density = true, layer = 0 : i64, unit = "neuron", units = 12 : i64}]
+// CHECK-SAME: layers = [{attention = {head_dim = 5 : i64, heads = 2 : i64, kv_heads = 1 : i64, sparsity = "dense"}, mlp = {activation = "relu", gated = false, neurons = 12 : i64, reason = "", sparsity = "exact"}
 // CHECK-SAME: {layer = 0 : i64, name = "/attn/MatMul", op = "attention", site = 2 : i64, width = 10 : i64}
 // CHECK-SAME: {layer = 0 : i64, name = "", op = "ffn", site = 3 : i64, width = 10 : i64}
 // Lifetimes: of the seven values of a decode step no more than four live at once.
@@ -25,7 +25,7 @@ module attributes {dejavu.source = "model.onnx"} {
     %x = dejavu.embed %ids, @table : tensor<?x?xi64> -> tensor<?x?x10xf32>
     %k = dejavu.linear %x, @key : tensor<?x?x10xf32> -> tensor<?x?x5xf32>
     %c = dejavu.kv_append %cache, %k, %k : !dejavu.kv_cache<1 x 5>, tensor<?x?x5xf32>
-    %a, %d = dejavu.attention %x, %c, %starts scale = 0.5 masked_rows = uniform : tensor<?x?x10xf32>, !dejavu.kv_cache<1 x 5>, tensor<?xi64>
+    %a, %d = dejavu.attention %x, %c, %starts scale = 0.5 masked_rows = uniform : tensor<?x?x10xf32>, !dejavu.kv_cache<1 x 5>, tensor<?xi64> loc("/attn/MatMul")
     %f = dejavu.ffn relu %a, up = @up down = @down : tensor<?x?x10xf32>
     %l = dejavu.lm_head %f, @table from %from : tensor<?x?x10xf32> -> tensor<?x?x7xf32>
     return %l, %d : tensor<?x?x7xf32>, !dejavu.kv_cache<1 x 5>
@@ -36,7 +36,7 @@ module attributes {dejavu.source = "model.onnx"} {
     %x = dejavu.embed %ids, @table : tensor<?x1xi64> -> tensor<?x1x10xf32>
     %k = dejavu.linear %x, @key : tensor<?x1x10xf32> -> tensor<?x1x5xf32>
     %c = dejavu.kv_append %cache, %k, %k : !dejavu.kv_cache<1 x 5>, tensor<?x1x5xf32>
-    %a, %d = dejavu.attention %x, %c, %starts scale = 0.5 masked_rows = uniform : tensor<?x1x10xf32>, !dejavu.kv_cache<1 x 5>, tensor<?xi64> loc("/attn/MatMul")
+    %a, %d = dejavu.attention %x, %c, %starts scale = 0.5 masked_rows = uniform : tensor<?x1x10xf32>, !dejavu.kv_cache<1 x 5>, tensor<?xi64>
     %h = dejavu.linear %a, @up activation = relu : tensor<?x1x10xf32> -> tensor<?x1x12xf32>
     %s = dejavu.select exact %h : tensor<?x1x12xf32> -> !dejavu.active<neuron, 12>
     %f = dejavu.sparse_linear %h, %s, @down : tensor<?x1x12xf32>, !dejavu.active<neuron, 12> -> tensor<?x1x10xf32>

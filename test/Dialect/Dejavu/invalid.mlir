@@ -192,7 +192,7 @@ func.func @sparse_linear_c1(%x: tensor<?x1x8xf32>, %s: !dejavu.active<neuron, 8>
 
 dejavu.weight @w : tensor<8x4xf32> from <"m", offset = 0, length = 128>
 func.func @sparse_linear_c3(%x: tensor<?x1x8xf32>, %s: !dejavu.active<neuron, 9>) {
-  // expected-error @below {{expected an active set with an extent of 8, found '!dejavu.active<neuron, 9>'}}
+  // expected-error @below {{expected an active set whose extent divides 8, found '!dejavu.active<neuron, 9>'}}
   %0 = dejavu.sparse_linear %x, %s, @w : tensor<?x1x8xf32>, !dejavu.active<neuron, 9> -> tensor<?x1x4xf32>
   return
 }
@@ -445,7 +445,7 @@ func.func @gather_linear_c2(%x: tensor<?x1x8xf32>, %s: !dejavu.active<neuron, 4>
 
 dejavu.weight @w : tensor<4x8xf32> from <"m", offset = 0, length = 128>
 func.func @gather_linear_c3(%x: tensor<?x1x8xf32>, %s: !dejavu.active<neuron, 8>, %g: tensor<?x1x4xf32>) {
-  // expected-error @below {{expected an active set with an extent of 4, found '!dejavu.active<neuron, 8>'}}
+  // expected-error @below {{expected an active set whose extent divides 4, found '!dejavu.active<neuron, 8>'}}
   %0 = dejavu.gather_linear %x, %s, @w times(%g : tensor<?x1x4xf32>) : tensor<?x1x8xf32>, !dejavu.active<neuron, 8> -> tensor<?x1x4xf32>
   return
 }
