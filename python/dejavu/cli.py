@@ -152,10 +152,10 @@ def run_report(args):
         other.require_decoder("dejavu report")
     if not os.path.isfile(args.tokens):
         raise DejavuError(f"{args.tokens}: no such file")
-    from dejavu.report import report
+    from dejavu.report import Text, report
 
-    return report(executable, others, args.tokens, args.output, args.limit,
-                  args.threads)
+    return report(executable, others, args.output,
+                  Text(args.tokens, args.first, args.limit), args.threads)
 
 
 def run_later(args):
@@ -236,8 +236,11 @@ def build_parser():
     made.add_argument("--compare", action="append", default=[], metavar="OUT2",
                       help="another executable of the same model, such as the"
                       " dense one; may be repeated")
+    made.add_argument("--first", type=whole, metavar="N",
+                      help="skip the first N tokens, such as those of the"
+                      " calibration")
     made.add_argument("--limit", type=natural, metavar="N",
-                      help="use only the first N tokens")
+                      help="use N tokens at most")
 
     for name, summary in [("calibrate",
                            "train predictors (not available yet)")]:

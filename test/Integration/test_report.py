@@ -278,10 +278,10 @@ elif "--eval-tokens" in args:
     shutil.copy(here / "eval.json", value("--json"))
 else:
     values = np.load(here / "values.npz")
-    held, window = len(np.load(value("--activations"))), {context}
-    for w in range(int(value("--first-window")), int(value("--windows"))):
+    ids = np.load(value("--activations"))
+    for first in range(0, len(ids), {context}):
         for site in value("--sites").split(","):
-            rows = values[site][w * window:min((w + 1) * window, held)]
+            rows = values[site][ids[first:first + {context}]]
             sys.stdout.buffer.write(rows.astype("<f4").tobytes())
 """
 
@@ -423,6 +423,14 @@ def recorded(tmp_path, monkeypatch):
     return Recorded(tmp_path / "recorded")
 
 
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """The page of the recorded program as it is, as a tree."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dejavu.executable, "is_elf", lambda path: True)
+        return Recorded(tmp_path_factory.mktemp("page") / "recorded").tree()
+
+
 def section(tree, name):
     """A section of the page."""
     return next(element for element in tree.iter(f"{HTML}section")
@@ -501,7 +509,8 @@ def test_page(recorded, capfd):
                              "tokens", "usage", "cosine"]
     head = text_of(tree.find(f"{HTML}body/{HTML}header"))
     for fact in ("tiny <&> $x$", "xxh3:0123", "xxh3:4567", "predicted", "full",
-                 "neurons of 2 of 3 layers, heads of 1 of 3", "20 evaluated",
+                 "neurons of 2 of 3 layers, heads of 1 of 3",
+                 f"20 of {recorded.tokens}",
                  "17 were predicted", "windows of 8", "dejavu 0.1.0",
                  np.__version__, "z1", "7.389"):
         assert fact in head, fact
@@ -525,9 +534,9 @@ def norm(x):
     return x / np.sqrt((x * x).mean(-1, keepdims=True) + 1e-5)
 
 
-def test_recall_section(recorded):
+def test_recall_section(page):
     """Every number, by another way."""
-    rows = table_of(section(recorded.tree(), "recall"))
+    rows = table_of(section(page, "recall"))
     x, t = values(), tensors()
     active = {layer: x[str(12 + layer)] != 0 for layer in range(LAYERS)}
     picks = {1: (norm(x["2"]) @ t["p1.first"].T @ t["p1.second"].T
@@ -557,8 +566,8 @@ def test_recall_section(recorded):
     assert "\u2265 0.25" in rows["1"]["Predictor"]
 
 
-def test_heads_section(recorded):
-    rows = table_of(section(recorded.tree(), "heads"))
+def test_heads_section(page):
+    rows = table_of(section(page, "heads"))
     x, t = values(), tensors()
     scores = norm(x["6"]) @ t["h2.first"].T @ t["h2.second"].T
     best = scores.argmax(-1)
@@ -568,8 +577,8 @@ def test_heads_section(recorded):
     assert rows["0"]["Energy kept"] == "not measured"
 
 
-def test_cosine_section(recorded):
-    rows = table_of(section(recorded.tree(), "cosine"))
+def test_cosine_section(page):
+    rows = table_of(section(page, "cosine"))
     x = values()
 
     def mean(a, b):
@@ -589,9 +598,9 @@ def test_cosine_section(recorded):
                 mean(here - 4, here), abs=6e-5)
 
 
-def test_histogram_section(recorded):
+def test_histogram_section(page):
     """The counts of each layer add up to the tokens."""
-    part = section(recorded.tree(), "tokens")
+    part = section(page, "tokens")
     counts = table_of(part, 1)
     total = counts.pop("all")
     assert list(total) == ["Layer 1", "Layer 2"]
@@ -605,14 +614,14 @@ def test_histogram_section(recorded):
     assert shares["2"]["10 % of tokens"] == "\u2264 60.0 %"
 
 
-def test_usage_section(recorded):
-    rows = table_of(section(recorded.tree(), "usage"))
+def test_usage_section(page):
+    rows = table_of(section(page, "usage"))
     assert rows["2"] == {"Head 0": "95.0 %", "Head 1": "5.00 %"}
     assert rows["0"] == {"Head 0": "100 %", "Head 1": "100 %"}
 
 
-def test_bytes_section(recorded):
-    part = section(recorded.tree(), "bytes")
+def test_bytes_section(page):
+    part = section(page, "bytes")
     rows = table_of(part)
     assert list(rows) == ["MLPs", "predictors", "other", "all"]
     assert rows["MLPs"]["Of dense"] == "40.0 %"
@@ -622,12 +631,15 @@ def test_bytes_section(recorded):
     assert "Predictors are 600 bytes of that" in text_of(part)
 
 
-def test_only_what_was_evaluated_is_measured(recorded):
-    """13 tokens are a window and five of the next, which is read in full."""
+@pytest.mark.parametrize("first, options", [
+    (0, ("--limit", 13)), (3, ("--first", 3, "--limit", 13)),
+    (7, ("--first", 7))])
+def test_only_what_was_evaluated_is_measured(recorded, first, options):
+    """13 tokens are a window and five of the next."""
     recorded.write(None, {**evaluation(), "tokens": 13})
-    rows = table_of(section(recorded.tree("--limit", 13), "recall"))
+    rows = table_of(section(recorded.tree(*options), "recall"))
     for layer in range(LAYERS):
-        hidden = values()[str(12 + layer)][:13]
+        hidden = values()[str(12 + layer)][first:first + 13]
         assert rows[str(layer)]["Active"] == percent((hidden != 0).mean())
 
 
@@ -815,7 +827,8 @@ def test_compare_needs_the_same_model(recorded, capfd):
 
 
 @pytest.mark.parametrize("change, what", [
-    (lambda s: s.replace("[w * window:", "[w * window + 1:"), "ended early"),
+    (lambda s: s.replace("range(0, len(ids)", "range(1, len(ids)"),
+     "ended early"),
     (lambda s: s + "    sys.stdout.write('x')\n", "wrote more"),
     (lambda s: s + "    sys.exit('error: broken')\n", "broken"),
     (lambda s: s.replace("values = np", "import os; os.kill(os.getpid(), 9)"
@@ -843,7 +856,8 @@ def test_a_site_that_is_not_there(recorded, capfd):
 
 @pytest.mark.parametrize("options", [
     (), ("x",), ("x", "--tokens", "t"), ("x", "-o", "p"),
-    ("x", "--tokens", "t", "-o", "p", "--limit", "0")])
+    ("x", "--tokens", "t", "-o", "p", "--limit", "0"),
+    ("x", "--tokens", "t", "-o", "p", "--first", "-1")])
 def test_wrong_usage(options):
     assert "--help" in fail(DEJAVU, "report", *options)
 

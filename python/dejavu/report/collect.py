@@ -3,6 +3,7 @@
 """What an executable says about itself, and what it counts and computes when it
 is run over a file of tokens."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -13,6 +14,30 @@ from dejavu.errors import DejavuError, Reported
 from dejavu.executable import exit_code, temporary_folder
 
 LOOK_AHEADS = ("same", "half", "full")
+
+
+@dataclasses.dataclass
+class Text:
+    """The part of a file of tokens that is evaluated."""
+    file: str
+    first: int | None = None  # tokens that are skipped
+    limit: int | None = None  # of the others, tokens that are taken at most
+
+    def part(self, folder, count):
+        """A file that has just the `count` tokens of that part, in `folder`
+        if it is not the file itself."""
+        tokens = np.load(self.file, mmap_mode="r")
+        first = self.first or 0
+        if first == 0 and count == len(tokens):
+            return self.file
+        file = os.path.join(folder, "tokens.npy")
+        np.save(file, tokens[first:first + count])
+        return file
+
+
+def option(flag, value):
+    """[flag, value], or nothing where there is no value."""
+    return [] if value is None else [flag, str(value)]
 
 
 class Subject:
@@ -110,15 +135,14 @@ class Subject:
 
     # --- Runs ---------------------------------------------------------------
 
-    def evaluate(self, tokens, limit, threads):
+    def evaluate(self, text, threads=None):
         """Runs `--eval-tokens`; the executable prints its own errors."""
         with temporary_folder() as folder:
             file = os.path.join(folder, "eval.json")
-            args = ["--eval-tokens", tokens, "--json", file]
-            if limit is not None:
-                args += ["--eval-limit", str(limit)]
-            if threads is not None:
-                args += ["--threads", str(threads)]
+            args = ["--eval-tokens", text.file, "--json", file,
+                    *option("--eval-first", text.first or None),
+                    *option("--eval-limit", text.limit),
+                    *option("--threads", threads)]
             done = subprocess.run(self.executable.command(args), check=False,
                                   stdin=subprocess.DEVNULL,
                                   stdout=subprocess.DEVNULL)
@@ -161,43 +185,40 @@ def same_model(a, b):
             f" {a.executable.path} ({identity(a)}), found {identity(b)}")
 
 
-def stream_activations(subject, sites, tokens, threads=None):
+def stream_activations(subject, sites, text, threads=None):
     """Yields for each window an iterator over the activations at `sites`, in
-    that order, F32 [tokens, width]. Only those that were evaluated count: of
-    the last window, what lies behind is read and left out. Each array is
-    read when it is asked for, so that no more than the caller keeps is in
-    memory."""
+    that order, F32 [tokens, width], of the tokens that were evaluated. Each
+    array is read when it is asked for, so that no more than the caller keeps
+    is in memory."""
     program = subject.executable
     count, context = subject.evaluation["tokens"], subject.context()
-    length = len(np.load(tokens, mmap_mode="r"))
-    args = ["--activations", tokens, "--sites", ",".join(map(str, sites)),
-            "--first-window", "0", "--windows", str(subject.num_windows())]
-    if threads is not None:
-        args += ["--threads", str(threads)]
     widths = [subject.width(site) for site in sites]
 
-    def arrays(process, held, wanted):
+    def arrays(process, tokens):
         for width in widths:
-            size = held * width * 4
+            size = tokens * width * 4
             data = process.stdout.read(size)
             if len(data) < size:
                 if exit_code(process) != 0:
                     raise Reported()
                 raise DejavuError(f"{program.path}: --activations ended"
                                   " early")
-            yield np.frombuffer(data, "<f4").reshape(held, width)[:wanted]
+            yield np.frombuffer(data, "<f4").reshape(tokens, width)
 
-    with subprocess.Popen(program.command(args), stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE) as process:
-        try:
-            for first in range(0, count, context):
-                yield arrays(process, min(context, length - first),
-                             min(context, count - first))
-            if process.stdout.read(1):
-                raise DejavuError(f"{program.path}: --activations wrote more"
-                                  f" than {subject.num_windows()} windows")
-            if exit_code(process) != 0:
-                raise Reported()
-        finally:
-            if process.poll() is None:
-                process.kill()
+    with temporary_folder() as folder:
+        args = ["--activations", text.part(folder, count), "--sites",
+                ",".join(map(str, sites)), *option("--threads", threads)]
+        with subprocess.Popen(program.command(args), stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE) as process:
+            try:
+                for first in range(0, count, context):
+                    yield arrays(process, min(context, count - first))
+                if process.stdout.read(1):
+                    raise DejavuError(
+                        f"{program.path}: --activations wrote more than"
+                        f" {subject.num_windows()} windows")
+                if exit_code(process) != 0:
+                    raise Reported()
+            finally:
+                if process.poll() is None:
+                    process.kill()

@@ -1,7 +1,7 @@
 # Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""The arithmetic of the report on activations: what a predictor chooses, what is
-truly active, and how little the residual stream turns.
+"""The arithmetic of the report on activations: what a predictor chooses, what
+is truly active, and how little the residual stream turns.
 
 Every measurement is a sum over tokens, so windows are added one after another,
 and of each only blocks of a few tokens are blown up."""

@@ -55,7 +55,7 @@ def predictors(subject):
     return f"neurons of {neurons} layers, heads of {heads}"
 
 
-def facts(subject, tokens, now):
+def facts(subject, text, now):
     """What the page is about: (what, value)."""
     manifest, results = subject.manifest, subject.evaluation
     model, target = manifest.get("model", {}), manifest.get("cpu", {})
@@ -73,9 +73,10 @@ def facts(subject, tokens, now):
          + (f", {target['name']}" if target.get("name") else "")),
         ("Machine", machine()),
         ("Date", now),
-        ("Tokens", f"{count(results['tokens'])} evaluated of {tokens}, of"
-         f" which {count(results['predicted'])} were predicted, in windows of"
-         f" {count(subject.context())}"),
+        ("Tokens", f"{count(results['tokens'])} of {text.file}"
+         + (f", from number {count(text.first)} on" if text.first else "")
+         + f", in windows of {count(subject.context())};"
+         f" {count(results['predicted'])} were predicted"),
         ("Versions", f"compiler {manifest.get('compiler', 'unknown')}, report"
          f" dejavu {dejavu.__version__}, NumPy {np.__version__}, Matplotlib"
          f" {matplotlib.__version__}, Python {platform.python_version()}"),
@@ -103,7 +104,7 @@ def local_time():
     return datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %z")
 
 
-def render(subject, compared, measured, tokens, now=None):
+def render(subject, compared, measured, text, now=None):
     """The page as text. It is XML, too, so that its form can be checked."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER), autoescape=True,
@@ -111,7 +112,7 @@ def render(subject, compared, measured, tokens, now=None):
         finalize=lambda value: value if isinstance(value, markupsafe.Markup)
         else printable(value))
     return environment.get_template("page.html.jinja").render(
-        title=subject.model, facts=facts(subject, tokens, now or local_time()),
+        title=subject.model, facts=facts(subject, text, now or local_time()),
         tiles=tiles(subject, measured),
         sections=all_sections(subject, compared, measured),
         style=markupsafe.Markup((FOLDER / "page.css").read_text("utf-8")))

@@ -6,6 +6,7 @@ series differ in their markers, too, and are named where they are."""
 
 import math
 
+from matplotlib.collections import PatchCollection
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -247,12 +248,11 @@ def histograms(layers):
         top = max(counts) or 1
         axes.plot([0, used / bins], [row, row], color=GRID, linewidth=0.8,
                   zorder=1)
-        for i, count in enumerate(counts[:used]):
-            if count:
-                height = 0.86 * count / top
-                axes.add_patch(Rectangle((i / bins, row - height), 1 / bins,
-                                         height, facecolor=MAIN,
-                                         edgecolor=PAPER, linewidth=0.4))
+        heights = [0.86 * count / top for count in counts]
+        draw_all(axes, [Rectangle((i / bins, row - height), 1 / bins, height,
+                                  facecolor=MAIN, edgecolor=PAPER,
+                                  linewidth=0.4)
+                        for i, height in enumerate(heights) if height])
         axes.annotate(note, (used / bins, row), (6, 1),
                       textcoords="offset points", color=INK)
     axes.set_xlim(0, used / bins)
@@ -275,9 +275,10 @@ def head_usage(usage):
     drawn = figure(WIDTH, 1.3 + height * len(usage))
     axes, key = drawn.subplots(
         2, height_ratios=(len(usage) * height, 0.16))
+    draw_all(axes, [shade(group, layer, share)
+                    for layer, row in enumerate(usage)
+                    for group, share in enumerate(row or ())])
     for layer, row in enumerate(usage):
-        for group, share in enumerate(row or ()):
-            axes.add_patch(shade(group, layer, share))
         if row is None:
             axes.annotate("all, always", (-0.46, layer), (0, 0), color=MUTED,
                           textcoords="offset points", va="center_baseline")
@@ -289,8 +290,8 @@ def head_usage(usage):
     axes.set_xlabel("key and value head", loc="left")
     axes.set_ylabel("layer")
     steps = 10
-    for step in range(steps + 1):
-        key.add_patch(shade(step, 0, step / steps))
+    draw_all(key, [shade(step, 0, step / steps)
+                   for step in range(steps + 1)])
     key.set_xlim(-0.5, 3 * steps)
     key.set_ylim(-0.5, 0.5)
     key.set_yticks([])
@@ -302,6 +303,11 @@ def head_usage(usage):
         for spine in each.spines.values():
             spine.set_visible(False)
     return drawn
+
+
+def draw_all(axes, patches):
+    """Many patches; as one thing they are laid out at once."""
+    axes.add_collection(PatchCollection(patches, match_original=True))
 
 
 def shade(column, row, share):

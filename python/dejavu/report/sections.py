@@ -367,8 +367,11 @@ def usage_section(subject):
              for layer in range(len(subject.layers))]
     chosen = [row for row in usage if row is not None]
     if not chosen:
-        return Section("usage", title, "Not measured: this program computes"
-                       " all heads of every layer for every token.", [], [])
+        told = subject.evaluation.get("head_density", 1) < 1
+        return Section("usage", title, "Not measured: this executable does not"
+                       " say which heads it computes." if told else
+                       "Not measured: this program computes all heads of every"
+                       " layer for every token.", [], [])
     groups = max(map(len, chosen))
     flat = [(share, layer, group) for layer, row in enumerate(usage)
             for group, share in enumerate(row or ())]
