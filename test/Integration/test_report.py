@@ -344,8 +344,9 @@ def evaluation():
         "mlp_density": 0.25, "mlp_density_all_layers": 0.5,
         "head_density": 0.8125, "bytes_per_token": 3600.0,
         "bytes_per_token_dense": 6000,
-        "bytes_by_part": {"mlp": 2000.0, "predictors": 600.0, "other": 1000.0},
-        "bytes_by_part_dense": {"mlp": 5000, "other": 1000},
+        "bytes_by_part": {"mlp": 2000.0, "predictors": 600.0, "norms": 0.0,
+                          "other": 1000.0},
+        "bytes_by_part_dense": {"mlp": 5000, "norms": 0, "other": 1000},
         "layers": [
             {"layer": 0, "mlp_density": 1.0, "head_density": 1.0,
              "density_histogram": [], "head_usage": []},
@@ -845,6 +846,17 @@ def test_missing_predictors(recorded, capfd):
     assert failing(recorded, capfd) == f"{weights}: has no tensor 'p1.first'"
     weights.unlink()
     assert str(weights) in failing(recorded, capfd)
+
+
+def test_a_predictor_that_cannot_be_watched(recorded):
+    """What it reads is no tap site."""
+    changed = manifest()
+    changed["layers"][1]["predictors"][0]["site"] = -1
+    recorded.write(changed)
+    rows = table_of(section(recorded.tree(), "recall"))
+    assert rows["1"]["Recall"] == "not measured"
+    assert rows["1"]["Active"] != "not measured"
+    assert rows["2"]["Recall"] != "not measured"
 
 
 def test_a_site_that_is_not_there(recorded, capfd):

@@ -108,8 +108,8 @@ class Subject:
             gate = self.tap(layer, "gate")
             site = self.tap(layer, "hidden") if gate is None else gate
             if "threshold" in entry and site is not None:
-                return {"kind": "magnitude", "select": "threshold",
-                        "site": site, **entry}
+                return {**entry, "kind": "magnitude", "select": "threshold",
+                        "site": site}
         return None
 
     def mlp_sparsity(self, layer):

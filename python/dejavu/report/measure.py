@@ -243,7 +243,7 @@ class Measurements:
 
     def _chosen(self, layer, unit, units, values, weights):
         entry = self.subject.predictor(layer, unit)
-        if entry is None:
+        if entry is None or entry["site"] < 0:
             return None
         features = self.subject.width(entry["site"])
         predictor = load_predictor(entry, units, features,

@@ -180,7 +180,7 @@ def recall_section(subject, measured):
             " any activation is exactly zero (GELU, SiLU)."]
     elif any(entries):
         lead = ("Recall was not measured: this executable does not name the"
-                " sites of its activations.")
+                " sites of what predictors read, or of the activations.")
     elif subject.sparsity == "exact":
         lead = ("Recall was not measured: exact sparsity reads the neurons"
                 " that are active, so there is nothing to predict.")
@@ -255,8 +255,10 @@ def bytes_section(subject, compared):
                    results["bytes_per_token_dense"])
     own = results.get("bytes_by_part") or {}
     of_dense = results.get("bytes_by_part_dense") or {}
-    names = [name for name in PARTS if name in own or name in of_dense]
-    names += sorted((own.keys() | of_dense.keys()) - PARTS.keys())
+    read_at_all = {name for name in own.keys() | of_dense.keys()
+                   if own.get(name) or of_dense.get(name)}
+    names = [name for name in PARTS if name in read_at_all]
+    names += sorted(read_at_all - PARTS.keys())
     lead = (f"A token reads {size(read)}, {percent(read / dense)} of the dense"
             f" model's {size(dense)}.")
     if "predictors" in own and own["predictors"]:
