@@ -13,10 +13,11 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 import dejavu.cli
 import dejavu.executable
-from conftest import DOCS, MODELS, ROOT, fail, run, succeed
+from conftest import DOCS, MODELS, ROOT, fail, run, succeed, tool
 from dejavu.errors import DejavuError
 from dejavu.report import measure, plots
 from dejavu.report.svg import style, to_svg
@@ -135,15 +136,15 @@ def test_sign_bits():
     """Against the definition, bit by bit; 11 features leave bits unused."""
     rng = np.random.default_rng(2)
     features, units = 11, 5
-    signs = rng.integers(0, 256, (units, 2), np.uint8)
-    signs[:, 1] &= 7
+    signs = rng.integers(0, 256, (2, units), np.uint8)
+    signs[1] &= 7
     bias = rng.standard_normal(units).astype(np.float32)
     x = rng.standard_normal((7, features)).astype(np.float32)
     got = measure.SignBit(signs, features, bias).scores(x)
     for token, row in enumerate(x):
         bits = sum(int(v < 0) << i for i, v in enumerate(row - row.mean()))
         for unit in range(units):
-            word = int(signs[unit, 0]) | int(signs[unit, 1]) << 8
+            word = int(signs[0, unit]) | int(signs[1, unit]) << 8
             want = features - 2 * bin(word ^ bits).count("1") + bias[unit]
             assert got[token, unit] == pytest.approx(want, abs=1e-5)
 
@@ -299,11 +300,12 @@ def predictors(layer):
     ahead = sites(layer - 1)["ffn_in"] if layer else None
     if layer == 0:
         return []
-    neuron = {"unit": "neuron", "site": ahead, "bias": f"p{layer}.bias",
-              "density": 0.25, "recall": 0.9, "active": 0.1}
+    neuron = {"unit": "neuron", "site": ahead, "density": 0.25, "recall": 0.9,
+              "active": 0.1, "loss": 0.01}
     if layer == 1:
         return [{**neuron, "kind": "low_rank", "select": "threshold",
-                 "threshold": 0.25, "first": "p1.first", "second": "p1.second"}]
+                 "threshold": 0.25, "first": "p1.first", "second": "p1.second",
+                 "bias": "p1.bias"}]
     return [{**neuron, "kind": "sign_bit", "select": "top_k", "k": 4,
              "signs": "p2.signs"},
             {"unit": "kv_group", "kind": "low_rank", "site": ahead,
@@ -372,12 +374,11 @@ def tensors():
     """The predictors' weights by name, as arrays."""
     rng = np.random.default_rng(4)
     return {"p1.first": rng.standard_normal((3, WIDTH), np.float32),
-            "p1.second": rng.standard_normal((NEURONS, 3), np.float32),
+            "p1.second": rng.standard_normal((3, NEURONS), np.float32),
             "p1.bias": rng.standard_normal(NEURONS, np.float32),
-            "p2.signs": rng.integers(0, 256, (NEURONS, 1), np.uint8),
-            "p2.bias": np.zeros(NEURONS, np.float32),
+            "p2.signs": rng.integers(0, 256, (1, NEURONS), np.uint8),
             "h2.first": rng.standard_normal((1, WIDTH), np.float32),
-            "h2.second": rng.standard_normal((GROUPS, 1), np.float32),
+            "h2.second": rng.standard_normal((1, GROUPS), np.float32),
             "h2.bias": np.zeros(GROUPS, np.float32)}
 
 
@@ -454,6 +455,11 @@ def table_of(part, number=0):
         if row.find(f"{HTML}td") is not None:
             rows[cells[0]] = dict(zip(columns, cells[1:], strict=True))
     return rows
+
+
+def share(cell):
+    """The number that a cell begins with."""
+    return float(cell.split()[0])
 
 
 def check_page(tree):
@@ -540,9 +546,9 @@ def test_recall_section(page):
     rows = table_of(section(page, "recall"))
     x, t = values(), tensors()
     active = {layer: x[str(12 + layer)] != 0 for layer in range(LAYERS)}
-    picks = {1: (norm(x["2"]) @ t["p1.first"].T @ t["p1.second"].T
+    picks = {1: (norm(x["2"]) @ t["p1.first"].T @ t["p1.second"]
                  + t["p1.bias"]) >= 0.25}
-    bits = np.unpackbits(t["p2.signs"], axis=1, bitorder="little")
+    bits = np.unpackbits(t["p2.signs"], axis=0, bitorder="little").T
     agree = ((norm(x["6"]) < 0)[:, None, :] == bits[None]).sum(-1)
     picks[2] = np.zeros((COUNT, NEURONS), bool)
     for token, scores in enumerate(agree):
@@ -556,21 +562,22 @@ def test_recall_section(page):
         row, hidden = rows[str(layer)], x[str(12 + layer)].astype(float)
         hit = picks[layer] & active[layer]
         assert row["Recall"] == percent(hit.sum() / active[layer].sum())
-        assert row["Chosen"] == percent(picks[layer].mean())
+        assert row["Chosen, dense stream"] == percent(
+            picks[layer].mean())
         assert row["Energy kept"] == percent(
             (hidden ** 2)[picks[layer]].sum() / (hidden ** 2).sum())
     for layer, row in enumerate(rows.values()):
         assert row["Active"] == percent(active[layer].mean())
-        assert row["Read"] == percent([1, 0.2, 0.3][layer])
+        assert row["Chosen"] == percent([1, 0.2, 0.3][layer])
     assert rows["1"]["Recall, calibrated"] == "90.0 %"
-    assert "top 4" in rows["2"]["Predictor"]
-    assert "\u2265 0.25" in rows["1"]["Predictor"]
+    assert rows["1"]["Predictor"] == "low rank 3 \u2265 0.25"
+    assert rows["2"]["Predictor"] == "sign bits, top 4"
 
 
 def test_heads_section(page):
     rows = table_of(section(page, "heads"))
     x, t = values(), tensors()
-    scores = norm(x["6"]) @ t["h2.first"].T @ t["h2.second"].T
+    scores = norm(x["6"]) @ t["h2.first"].T @ t["h2.second"]
     best = scores.argmax(-1)
     energy = (x["9"].reshape(COUNT, GROUPS, -1).astype(float) ** 2).sum(-1)
     want = energy[np.arange(COUNT), best].sum() / energy.sum()
@@ -591,11 +598,11 @@ def test_cosine_section(page):
     for layer in range(LAYERS):
         here = 4 * layer + 2
         cell = rows[str(layer)]["Half a layer before (half)"]
-        assert float(cell.split()[0]) == pytest.approx(mean(here - 2, here),
+        assert share(cell) == pytest.approx(mean(here - 2, here),
                                                        abs=6e-5)
         if layer:
             cell = rows[str(layer)]["One layer before (full)"]
-            assert float(cell.split()[0]) == pytest.approx(
+            assert share(cell) == pytest.approx(
                 mean(here - 4, here), abs=6e-5)
 
 
@@ -911,16 +918,16 @@ def test_real_program(compiled, tmp_path):
     neurons = table_of(section(tree, "recall"))
     assert list(neurons) == [str(layer) for layer in range(6)]
     for row in neurons.values():
-        read, active = (float(row[c].split()[0]) for c in ("Read", "Active"))
-        assert read == pytest.approx(active, abs=0.1)
+        chosen, active = (share(row[c]) for c in ("Chosen", "Active"))
+        assert chosen == pytest.approx(active, abs=0.1)
         assert row["Recall"] == "not measured"
-    assert 30 < float(neurons["0"]["Read"].split()[0]) < 45
+    assert 30 < share(neurons["0"]["Chosen"]) < 45
 
     parts = table_of(section(tree, "bytes"))
     assert "predictors" not in parts or \
         parts["predictors"]["Of dense"] == "\u2013"
     assert parts["output head"]["Of dense"] == "100 %"
-    assert 50 < float(parts["MLPs"]["Of dense"].split()[0]) < 65
+    assert 50 < share(parts["MLPs"]["Of dense"]) < 65
 
     tokens = table_of(section(tree, "tokens"), 1)
     total = tokens.pop("all")
@@ -934,4 +941,81 @@ def test_real_program(compiled, tmp_path):
         cosines = [row[name] for row in
                    table_of(section(tree, "cosine")).values()]
         for cell in cosines[first:]:
-            assert 0.1 < float(cell.split()[0]) <= 1
+            assert 0.1 < share(cell) <= 1
+
+
+def save_predictors(path, model, entries, arrays):
+    """As `dejavu calibrate` does."""
+    metadata = {"format": "dejavu-predictors-1", "model_name": model["name"],
+                "model_digest": model["digest"], "sparsity": "predicted",
+                "look_ahead": "full", "predictors": json.dumps(entries),
+                "calibration": "{}"}
+    safetensors.numpy.save_file(arrays, path, metadata)
+
+
+@pytest.mark.parametrize("kind", ("low_rank", "sign_bit"))
+def test_real_predictors(compiled, tmp_path, kind):
+    """What is recomputed here is what generated code does: layer 1 is the first
+    that is not exact, so until there both streams are the same."""
+    info = compiled(DOCS, "--sparsity", "exact").info()
+    rng = np.random.default_rng(6)
+    arrays = {
+        "layers.1.neuron.first": rng.standard_normal((8, 256)) / 16,
+        "layers.1.neuron.second": rng.standard_normal((1024, 8)) / 3,
+        "layers.1.neuron.bias": rng.standard_normal(1024),
+        "layers.3.neuron.bias": np.zeros(1024),
+        "layers.4.kv_group.first": rng.standard_normal((3, 256)),
+        "layers.4.kv_group.second": rng.standard_normal((8, 3)),
+        "layers.4.kv_group.bias": np.zeros(8)}
+    arrays = {name: array.astype(np.float32 if name.endswith("bias") else
+                                 np.float16) for name, array in arrays.items()}
+    if kind == "sign_bit":
+        arrays["layers.3.neuron.signs"] = rng.integers(0, 256, (1024, 32),
+                                                       np.uint8)
+    else:
+        for part in ("first", "second"):
+            arrays[f"layers.3.neuron.{part}"] = arrays[
+                f"layers.1.neuron.{part}"]
+    profile = {"density": 0.1, "active": 0.05, "recall": 0.5, "loss": 0.1,
+               "curve": [[0.0, 0.1, 0.5, 0.1]]}
+    neuron = {"unit": "neuron", "units": 1024, "features": 256, **profile}
+    entries = [{"layer": layer, "unit": "neuron", "dense": "of this test"}
+               for layer in (0, 2, 4, 5)]
+    entries += [{"layer": 1, **neuron, "kind": "low_rank", "rank": 8,
+                 "select": "threshold", "threshold": 1.25},
+                {"layer": 3, **neuron, "kind": kind, "select": "top_k",
+                 "k": 128, **({"rank": 8} if kind == "low_rank" else {})},
+                {"layer": 4, **neuron, "unit": "kv_group", "units": 8,
+                 "kind": "low_rank", "rank": 3, "select": "top_k", "k": 4}]
+    save_predictors(tmp_path / "p.safetensors", info["model"], entries, arrays)
+    made = tmp_path / "out"
+    succeed(tool("dejavu-compile"), MODELS / DOCS, "--predictors",
+            tmp_path / "p.safetensors", "-o", made)
+    page = tmp_path / "page.html"
+    succeed(DEJAVU, "report", made, "--tokens", TOKENS, "--first", 600,
+            "--limit", LIMIT, "-o", page)
+    tree = ElementTree.parse(page).getroot()
+    check_page(tree)
+    assert plotted(tree) == ["perplexity", "recall", "heads", "bytes",
+                             "tokens", "usage", "cosine"]
+    rows = table_of(section(tree, "recall"))
+    assert [row["Recall"] == "not measured" for row in rows.values()] == [
+        True, False, True, False, True, True]
+    assert rows["1"]["Predictor"] == "low rank 8 \u2265 1.25"
+    assert 5 < share(rows["1"]["Chosen"]) < 50
+    assert share(rows["1"]["Chosen"]) == pytest.approx(
+        share(rows["1"]["Chosen, dense stream"]), abs=0.11)
+    for column in ("Chosen", "Chosen, dense stream"):
+        assert rows["3"][column] == "12.5 %"
+    # Scores that know nothing find what chance does.
+    for layer in "13":
+        assert share(rows[layer]["Recall"]) == pytest.approx(
+            share(rows[layer]["Chosen"]), abs=12)
+    heads = table_of(section(tree, "heads"))
+    assert heads["4"]["Chosen"] == heads["4"]["Chosen, dense stream"] \
+        == "50.0 %"
+    usage = table_of(section(tree, "usage"))["4"]
+    assert sum(map(share, usage.values())) == pytest.approx(400, abs=0.5)
+    assert share(table_of(section(tree, "bytes"))["predictors"]["out"]) > 0
+    head = text_of(tree.find(f"{HTML}body/{HTML}header"))
+    assert "Look-ahead full" in head and "from number 600 on" in head

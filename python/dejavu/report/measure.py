@@ -31,31 +31,37 @@ def layer_norm(x):
 # --- Predictors -------------------------------------------------------------
 
 class LowRank:
-    """score = second (first LN0(x)) + bias"""
+    """score = (LN0(x) first^T) second + bias"""
+
+    kind = property(lambda self: f"low rank {len(self.first)}")
 
     def __init__(self, first, second, bias):
         self.first, self.second, self.bias = first, second, bias
 
     def scores(self, x):
         """[tokens, units]"""
-        return layer_norm(x) @ self.first.T @ self.second.T + self.bias
+        return layer_norm(x) @ self.first.T @ self.second + self.bias
 
 
 class SignBit:
     """score_i = features - 2 popcount(signs_i xor sign(LN0(x))) + bias_i,
-    which is a product of signs."""
+    which is a product of signs. Column i of `signs` has those of unit i."""
+
+    kind = "sign bits"
 
     def __init__(self, signs, features, bias):
-        bits = np.unpackbits(signs, axis=1, count=features, bitorder="little")
+        bits = np.unpackbits(signs, axis=0, count=features, bitorder="little")
         self.signs, self.bias = signs_of(bits), bias
 
     def scores(self, x):
         """[tokens, units]"""
-        return signs_of(layer_norm(x) < 0) @ self.signs.T + self.bias
+        return signs_of(layer_norm(x) < 0) @ self.signs + self.bias
 
 
 class Magnitude:
     """score = |x|, of what thresholds are compared with"""
+
+    kind = "magnitude"
 
     def scores(self, x):
         """[tokens, units]"""
@@ -84,13 +90,15 @@ def load_predictor(entry, units, features, tensors):
     if entry["kind"] == "magnitude":
         return Magnitude()
     tensors = tensors()
-    bias = tensors.get(entry["bias"], (units,))
+    bias = tensors.get(entry["bias"], (units,)) if entry.get("bias") \
+        else np.zeros(units, np.float32)
+    # An executable has the units in columns.
     if entry["kind"] == "sign_bit":
-        signs = tensors.get(entry["signs"], (units, -(-features // 8)))
+        signs = tensors.get(entry["signs"], (-(-features // 8), units))
         return SignBit(signs, features, bias)
     rank = tensors.entries.get(entry["first"], {}).get("shape", [0])[0]
     return LowRank(tensors.get(entry["first"], (rank, features)),
-                   tensors.get(entry["second"], (units, rank)), bias)
+                   tensors.get(entry["second"], (rank, units)), bias)
 
 
 # --- Measurements -----------------------------------------------------------

@@ -127,7 +127,7 @@ def perplexity(points, references):
         axes.plot(x, y, "o", markersize=9 if own else 7, color=MAIN if own
                   else PAPER, markeredgecolor=MAIN if own else MUTED,
                   markeredgewidth=1.5, clip_on=False)
-    axes.set_xlabel("density of MLPs: neurons that are read, of all")
+    axes.set_xlabel("density of MLPs: neurons that are chosen, of all")
     axes.set_ylabel("perplexity")
     axes.xaxis.set_major_formatter(PERCENT)
     axes.yaxis.set_major_locator(round_ticks())
@@ -262,7 +262,7 @@ def histograms(layers):
     axes.spines["left"].set_visible(False)
     axes.xaxis.set_major_formatter(PERCENT)
     axes.set_ylabel("layer")
-    axes.set_xlabel("density of a token: neurons that are read, of all")
+    axes.set_xlabel("density of a token: neurons that are chosen, of all")
     return drawn
 
 

@@ -108,9 +108,11 @@ def perplexity_section(subject, compared):
          f" {count(subject.context())} tokens that each begin with an empty"
          " cache. Every token went through the program that generates text,"
          " one at a time.",
-         "Density is the share of the neurons whose weights were read: the"
-         " mean over tokens and over all layers, dense ones included, as"
-         " generated code counted it."], svg)
+         "Density is the share of the neurons that were chosen: the mean over"
+         " tokens and over all layers, as generated code counted it. A dense"
+         " MLP has them all. Bytes need not follow it: an exact MLP reads the"
+         " weights that decide in full, and of the others those of the chosen"
+         " neurons; predictors are read, too."], svg)
 
 
 # --- Recall and density -----------------------------------------------------
@@ -120,14 +122,12 @@ def attribute(parts, name):
     return [getattr(part, name, None) for part in parts]
 
 
-def describe(entry):
+def describe(entry, part):
     """`low rank 32 \u2265 -0.25`."""
     if entry is None:
         return "none"
-    text = {"low_rank": "low rank", "sign_bit": "sign bits",
-            "magnitude": "magnitude"}[entry["kind"]]
-    if "rank" in entry:
-        text += f" {entry['rank']}"
+    text = part.predictor.kind if hasattr(part, "predictor") \
+        else entry["kind"].replace("_", " ")
     return text + (f" \u2265 {entry['threshold']:.3g}"
                    if entry["select"] == "threshold" else f", top {entry['k']}")
 
@@ -153,8 +153,9 @@ def recall_section(subject, measured):
     chosen = attribute(measured.neurons, "density")
     predicted = known(recall)
     notes = [
-        "Read: the share of the neurons whose weights were read, counted by"
-        " generated code while it decoded the tokens. A dense MLP reads all.",
+        "Chosen: the share of the neurons that the program chose, counted by"
+        " generated code while it decoded the tokens. A dense MLP has them"
+        " all.",
         "Active: the share whose activation is not zero, on the dense stream:"
         " over a prompt (@prefill) MLPs are computed in full, so what flows"
         " through the layers there is the dense model's."]
@@ -172,8 +173,8 @@ def recall_section(subject, measured):
                " activations at its site and from its tensors.")
             + " Decoding follows a stream that the layers before have made a"
             " little different.",
-            "Chosen: the share of all neurons that this choice has, on the"
-            " dense stream. Calibrated: what calibration found on its own"
+            "Chosen, dense stream: the share of the neurons that the choice"
+            " made here has. Calibrated: what calibration found on its own"
             " text.",
             "Energy kept: the share of the sum of squared activations that"
             " the chosen neurons have. It says more than recall where hardly"
@@ -182,21 +183,22 @@ def recall_section(subject, measured):
         lead = ("Recall was not measured: this executable does not name the"
                 " sites of what predictors read, or of the activations.")
     elif subject.sparsity == "exact":
-        lead = ("Recall was not measured: exact sparsity reads the neurons"
-                " that are active, so there is nothing to predict.")
+        lead = ("Recall was not measured: exact sparsity chooses the"
+                " neurons that are active, so there is nothing to predict.")
     elif subject.sparsity == "threshold":
         lead = ("Recall was not measured: this executable does not name its"
                 " thresholds.")
     else:
         lead = "Recall was not measured: this program has no predictors."
-    lead += f" Neurons that are read: {extremes(counted)}."
+    lead += f" Neurons that are chosen: {extremes(counted)}."
     svg = plot(
         plots.by_layer, "recall", "Recall and density of neurons, by layer",
-        f"Recall: {extremes(recall)}. Neurons that are read:"
+        f"Recall: {extremes(recall)}. Neurons that are chosen:"
         f" {extremes(counted)}. Active neurons: {extremes(active)}.",
         [("recall", True, [("recall", recall)]),
-         ("density", False, [("read", counted), ("active", active)])])
-    rows = [[str(layer), subject.mlp_sparsity(layer), describe(entries[layer]),
+         ("density", False, [("chosen", counted), ("active", active)])])
+    rows = [[str(layer), subject.mlp_sparsity(layer), 
+             describe(entries[layer], measured.neurons[layer]),
              percent(recall[layer]), or_dash(energy[layer]),
              percent(counted[layer]), or_dash(chosen[layer]),
              percent(active[layer]), calibrated(entries[layer], "recall"),
@@ -205,7 +207,8 @@ def recall_section(subject, measured):
         "recall", "Recall and density of neurons", lead,
         [Table("Neurons, by layer",
                ["Layer", "MLP", "Predictor", "Recall", "Energy kept",
-                "Read", "Chosen", "Active", "Recall, calibrated",
+                "Chosen", "Chosen, dense stream", "Active",
+                "Recall, calibrated",
                 "Density, calibrated"], rows)],
         notes, svg)
 
@@ -221,24 +224,27 @@ def heads_recall_section(subject, measured):
     counted = [subject.layer_result(layer, "head_density") for layer in layers]
     svg = plot(
         plots.by_layer, "heads", "Recall and density of heads, by layer",
-        f"Energy kept: {extremes(energy)}. Heads that are read:"
+        f"Energy kept: {extremes(energy)}. Heads that are chosen:"
         f" {extremes(counted)}.",
         [("energy kept", True, [("energy kept", energy)]),
-         ("heads that are read", False, [("read", counted)])])
-    rows = [[str(layer), describe(entries[layer]), percent(energy[layer]),
+         ("heads that are chosen", False, [("chosen", counted)])])
+    rows = [[str(layer), describe(entries[layer], measured.groups[layer]),
+             percent(energy[layer]),
              percent(counted[layer]), or_dash(chosen[layer]),
              calibrated(entries[layer], "recall"),
              calibrated(entries[layer], "density")] for layer in layers]
     lead = (f"The heads that are chosen keep {percent(mean(energy))} of what"
-            f" attention puts out. Heads that are read: {extremes(counted)}.")
+            f" attention puts out. Heads that are chosen:"
+            f" {extremes(counted)}.")
     if not known(energy):
-        lead = ("What chosen heads keep was not measured. Heads that are read:"
+        lead = ("What chosen heads keep was not measured. Heads that are"
+                " chosen:"
                 f" {extremes(counted)}.")
     return [Section(
         "heads", "Recall and density of heads", lead,
         [Table("Heads, by layer",
-               ["Layer", "Predictor", "Energy kept", "Read", "Chosen",
-                "Recall, calibrated", "Density, calibrated"], rows)],
+               ["Layer", "Predictor", "Energy kept", "Chosen",
+                "Chosen, dense stream", "Recall, calibrated", "Density, calibrated"], rows)],
         ["A unit is a key and value head with the query heads that read it.",
          "Energy kept: of the squared norm of what the heads put out, before"
          " the output projection, the share that the chosen ones have; on the"
@@ -317,7 +323,7 @@ def histogram_section(subject):
              if (counts := subject.layer_result(layer, "density_histogram"))
              and any(counts)]
     if not found:
-        return Section("tokens", title, "Not measured: every token reads all"
+        return Section("tokens", title, "Not measured: every token takes all"
                        " neurons." if subject.sparsity == "dense" else
                        "Not measured: this executable counts no single"
                        " tokens.", [], [])
@@ -334,11 +340,11 @@ def histogram_section(subject):
                *(count(counts[i]) for _, counts in found)]
               for i in range(used)]
     widest = max(found, key=lambda item: quantile(item[1], 0.9))
-    lead = (f"Of ten tokens, nine read at most"
-            f" {percent(quantile(widest[1], 0.9))} of the neurons in layer"
-            f" {widest[0]}, where the most are read.")
+    lead = (f"For nine of ten tokens, at most"
+            f" {percent(quantile(widest[1], 0.9))} of the neurons are chosen"
+            f" in layer {widest[0]}, where the most are.")
     svg = plot(plots.histograms, "tokens", title + ", by layer",
-               "Histograms, one for each layer. Nine of ten tokens read at"
+               "Histograms, one for each layer. For nine of ten tokens, at"
                " most: " + "; ".join(
                    f"layer {layer}: {percent(quantile(counts, 0.9))}"
                    for layer, counts in found) + ".",
