@@ -13,7 +13,6 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
-import safetensors.numpy
 
 import dejavu.cli
 import dejavu.executable
@@ -23,6 +22,7 @@ from dejavu.report import measure, plots
 from dejavu.report.svg import style, to_svg
 from dejavu.report.tensors import Tensors
 from dejavu.report.words import extremes, number, percent, printable, size
+from predictor_files import PredictorFile, pack_signs
 
 DEJAVU = ROOT / ".venv/bin/dejavu"
 TOKENS = MODELS / DOCS / "tokens.npy"
@@ -944,53 +944,30 @@ def test_real_program(compiled, tmp_path):
             assert 0.1 < share(cell) <= 1
 
 
-def save_predictors(path, model, entries, arrays):
-    """As `dejavu calibrate` does."""
-    metadata = {"format": "dejavu-predictors-1", "model_name": model["name"],
-                "model_digest": model["digest"], "sparsity": "predicted",
-                "look_ahead": "full", "predictors": json.dumps(entries),
-                "calibration": "{}"}
-    safetensors.numpy.save_file(arrays, path, metadata)
-
-
 @pytest.mark.parametrize("kind", ("low_rank", "sign_bit"))
 def test_real_predictors(compiled, tmp_path, kind):
     """What is recomputed here is what generated code does: layer 1 is the first
     that is not exact, so until there both streams are the same."""
-    info = compiled(DOCS, "--sparsity", "exact").info()
-    rng = np.random.default_rng(6)
-    arrays = {
-        "layers.1.neuron.first": rng.standard_normal((8, 256)) / 16,
-        "layers.1.neuron.second": rng.standard_normal((1024, 8)) / 3,
-        "layers.1.neuron.bias": rng.standard_normal(1024),
-        "layers.3.neuron.bias": np.zeros(1024),
-        "layers.4.kv_group.first": rng.standard_normal((3, 256)),
-        "layers.4.kv_group.second": rng.standard_normal((8, 3)),
-        "layers.4.kv_group.bias": np.zeros(8)}
-    arrays = {name: array.astype(np.float32 if name.endswith("bias") else
-                                 np.float16) for name, array in arrays.items()}
-    if kind == "sign_bit":
-        arrays["layers.3.neuron.signs"] = rng.integers(0, 256, (1024, 32),
-                                                       np.uint8)
-    else:
-        for part in ("first", "second"):
-            arrays[f"layers.3.neuron.{part}"] = arrays[
-                f"layers.1.neuron.{part}"]
-    profile = {"density": 0.1, "active": 0.05, "recall": 0.5, "loss": 0.1,
-               "curve": [[0.0, 0.1, 0.5, 0.1]]}
-    neuron = {"unit": "neuron", "units": 1024, "features": 256, **profile}
-    entries = [{"layer": layer, "unit": "neuron", "dense": "of this test"}
-               for layer in (0, 2, 4, 5)]
-    entries += [{"layer": 1, **neuron, "kind": "low_rank", "rank": 8,
-                 "select": "threshold", "threshold": 1.25},
-                {"layer": 3, **neuron, "kind": kind, "select": "top_k",
-                 "k": 128, **({"rank": 8} if kind == "low_rank" else {})},
-                {"layer": 4, **neuron, "unit": "kv_group", "units": 8,
-                 "kind": "low_rank", "rank": 3, "select": "top_k", "k": 4}]
-    save_predictors(tmp_path / "p.safetensors", info["model"], entries, arrays)
+    file = PredictorFile(compiled(DOCS, "--sparsity", "exact").info())
+    random = np.random.default_rng(6)
+
+    def normal(*shape):
+        return random.standard_normal(shape).astype(np.float16)
+
+    for layer in (0, 2, 4, 5):
+        file.dense(layer)
+    first, second = normal(8, 256) / np.float16(16), normal(1024, 8)
+    profile = {"density": 0.1, "active": 0.05, "recall": 0.5, "loss": 0.1}
+    file.add(1, first=first, second=second / np.float16(3),
+             bias=normal(1024), threshold=1.25, **profile)
+    file.add(3, select="top_k", k=128, **profile, **(
+        {"first": first, "second": second} if kind == "low_rank" else
+        {"signs": pack_signs(normal(1024, 256))}))
+    file.add(4, "kv_group", first=normal(3, 256), second=normal(8, 3),
+             select="top_k", k=4, **profile)
     made = tmp_path / "out"
     succeed(tool("dejavu-compile"), MODELS / DOCS, "--predictors",
-            tmp_path / "p.safetensors", "-o", made)
+            file.write(tmp_path / "p.safetensors"), "-o", made)
     page = tmp_path / "page.html"
     succeed(DEJAVU, "report", made, "--tokens", TOKENS, "--first", 600,
             "--limit", LIMIT, "-o", page)

@@ -238,13 +238,13 @@ def heads_recall_section(subject, measured):
             f" {extremes(counted)}.")
     if not known(energy):
         lead = ("What chosen heads keep was not measured. Heads that are"
-                " chosen:"
-                f" {extremes(counted)}.")
+                f" chosen: {extremes(counted)}.")
     return [Section(
         "heads", "Recall and density of heads", lead,
         [Table("Heads, by layer",
                ["Layer", "Predictor", "Energy kept", "Chosen",
-                "Chosen, dense stream", "Recall, calibrated", "Density, calibrated"], rows)],
+                "Chosen, dense stream", "Recall, calibrated",
+                "Density, calibrated"], rows)],
         ["A unit is a key and value head with the query heads that read it.",
          "Energy kept: of the squared norm of what the heads put out, before"
          " the output projection, the share that the chosen ones have; on the"
