@@ -95,7 +95,7 @@ def tiles(subject, measured):
         ("Read per token", size(read), f"{percent(read / dense)} of dense"),
         ("Recall", percent(recall) if recall is not None else "\u2013",
          "of active neurons, mean of layers" if recall is not None
-         else "not measured: no predictor"),
+         else "not measured"),
     ]
 
 

@@ -62,14 +62,14 @@ def in_points(axes, places):
             for place in places]
 
 
-def label_ends(axes, labels, above=0):
+def label_ends(axes, labels):
     """Labels of things that are below each other: (x, y, text, colour) in data
-    coordinates, written to the right, so many points above, and pushed apart
-    where they would touch."""
+    coordinates, written to the right, and pushed apart where they would
+    touch."""
     where = in_points(axes, [(x, y) for x, y, _, _ in labels])
     apart = spread([y for _, y in where], LINE)
     for (x, y, text, colour), (_, own), moved in zip(labels, where, apart):
-        axes.annotate(text, (x, y), (9, above + moved - own),
+        axes.annotate(text, (x, y), (9, moved - own),
                       textcoords="offset points", va="center_baseline",
                       color=colour, annotation_clip=False)
 
@@ -132,7 +132,8 @@ def perplexity(points, references):
     axes.xaxis.set_major_formatter(PERCENT)
     axes.yaxis.set_major_locator(round_ticks())
     axes.grid(axis="y")
-    label_ends(axes, [(0, y, name, MUTED) for name, y in references], above=8)
+    label_ends(axes, [(axes.get_xlim()[1], y, name, MUTED)
+                      for name, y in references])
     label_points(axes, [(x, y, name, MAIN if own else INK)
                         for name, x, y, own in points])
     return drawn
