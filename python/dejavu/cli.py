@@ -1,6 +1,6 @@
 # Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""The `dejavu` command: generate, eval, bench, diff."""
+"""The `dejavu` command: generate, eval, bench, diff, report."""
 
 import argparse
 import os
@@ -144,6 +144,20 @@ def run_diff(args):
                 args.rtol, args.atol)
 
 
+def run_report(args):
+    """A page about what an executable reads, and what that costs."""
+    executable = open_decoder(args)
+    others = [Executable(other) for other in args.compare]
+    for other in others:
+        other.require_decoder("dejavu report")
+    if not os.path.isfile(args.tokens):
+        raise DejavuError(f"{args.tokens}: no such file")
+    from dejavu.report import Text, report
+
+    return report(executable, others, args.output,
+                  Text(args.tokens, args.first, args.limit), args.threads)
+
+
 def run_later(args):
     """A command that the design has and this version has not."""
     raise DejavuError(f"dejavu {args.name}: not available yet")
@@ -214,8 +228,22 @@ def build_parser():
     made.add_argument("--rtol", type=non_negative, default=1e-4)
     made.add_argument("--atol", type=non_negative, default=1e-4)
 
-    for name, summary in [("calibrate", "train predictors (not available yet)"),
-                          ("report", "plots (not available yet)")]:
+    made = on_executable("report", run_report, "a page of plots: perplexity,"
+                         " density, recall and bytes")
+    made.add_argument("--tokens", required=True, metavar="F.npy")
+    made.add_argument("-o", "--output", required=True, metavar="R.html",
+                      help="the page, one file that needs no other")
+    made.add_argument("--compare", action="append", default=[], metavar="OUT2",
+                      help="another executable of the same model, such as the"
+                      " dense one; may be repeated")
+    made.add_argument("--first", type=whole, metavar="N",
+                      help="skip the first N tokens, such as those of the"
+                      " calibration")
+    made.add_argument("--limit", type=natural, metavar="N",
+                      help="use N tokens at most")
+
+    for name, summary in [("calibrate",
+                           "train predictors (not available yet)")]:
         command(name, run_later, summary)
     return parser
 
