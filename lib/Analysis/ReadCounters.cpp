@@ -80,12 +80,17 @@ struct CounterFinder {
 
 void CounterFinder::visit(SelectOp op) {
   int64_t units = op.getType().getExtent(), bytes = 0, layer = 0;
-  for (Operation *user : op.getResult().getUsers()) {
+  auto findLayer = [&](Operation *user) {
     auto known = layers.find(user);
     if (known != layers.end())
       layer = known->second;
+  };
+  for (Operation *user : op.getResult().getUsers()) {
+    findLayer(user);
     if (auto gather = dyn_cast<GatherLinearOp>(user)) {
       bytes += getBytes({gather.getWeightAttr(), gather.getBiasAttr()}, units);
+      // The rest of the MLP may have a set of its own.
+      llvm::for_each(gather->getUsers(), findLayer);
     } else if (auto linear = dyn_cast<SparseLinearOp>(user)) {
       bytes += getBytes(linear.getWeightAttr(), units);
     } else if (auto ffn = dyn_cast<SparseFFNOp>(user)) {
@@ -103,15 +108,6 @@ void CounterFinder::visit(SelectOp op) {
   }
   // A set that is chosen among those of another set is no choice for a block.
   bool isSecond = op.getScores().getDefiningOp<GatherLinearOp>() != nullptr;
-  // The layer of a set that only a gather uses is that of what reads it.
-  for (Operation *user : op.getResult().getUsers())
-    if (isa<GatherLinearOp>(user) && user->hasOneUse() &&
-        !layers.contains(user))
-      for (Operation *next : user->getUsers())
-        if (auto select = dyn_cast<SelectOp>(next))
-          for (Operation *last : select.getResult().getUsers())
-            if (layers.contains(last))
-              layer = layers.lookup(last);
   counters.push_back(
       {op, layer, op.getType().getUnit(), units, bytes, !isSecond,
        getShare(op.getResult(), /*isActive=*/false)});

@@ -263,8 +263,10 @@ LogicalResult Compiler::chooseContext() {
     return success();
   }
   int64_t limit = getPositionLimit(*module);
+  int64_t trained = findTrainedContext(*module);
   maxContext = options.maxContext ? options.maxContext
                : limit > 0        ? limit
+               : trained > 0      ? std::min(trained, kDefault)
                                   : kDefault;
   if (limit > 0 && maxContext > limit)
     return fail(options.modelPath + ": --max-context " + Twine(maxContext) +

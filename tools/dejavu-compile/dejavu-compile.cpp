@@ -75,7 +75,7 @@ static cl::opt<WeightType>
 static cl::opt<int64_t> maxContext(
     "max-context",
     cl::desc("Tokens that a sequence may have (default: as many as the model "
-             "has positions, or 2048)"),
+             "has positions, or config.json says, up to 2048)"),
     cl::value_desc("N"), cl::init(0), cl::cat(category));
 
 static cl::opt<int64_t>

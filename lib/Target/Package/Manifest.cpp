@@ -170,6 +170,27 @@ FailureOr<std::vector<int64_t>> dejavu::findEosIds(ModuleOp module) {
   return std::vector<int64_t>();
 }
 
+int64_t dejavu::findTrainedContext(ModuleOp module) {
+  SmallString<128> folder = getModelFolder(module);
+  for (StringRef place : {StringRef(folder), path::parent_path(folder)}) {
+    SmallString<128> file(place);
+    path::append(file, "config.json");
+    auto buffer = llvm::MemoryBuffer::getFile(file, /*IsText=*/true);
+    if (!buffer)
+      continue;
+    llvm::Expected<json::Value> parsed = json::parse((*buffer)->getBuffer());
+    if (!parsed) { // an error where the file is needed: findEosIds
+      llvm::consumeError(parsed.takeError());
+      continue;
+    }
+    if (const json::Object *object = parsed->getAsObject())
+      if (auto length = object->getInteger("max_position_embeddings");
+          length && *length > 0)
+        return *length;
+  }
+  return 0;
+}
+
 //===----------------------------------------------------------------------===//
 // The manifest
 //===----------------------------------------------------------------------===//

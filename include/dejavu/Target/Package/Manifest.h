@@ -32,6 +32,11 @@ int64_t getPositionLimit(ModuleOp module);
 /// fails if such a file is not valid.
 FailureOr<std::vector<int64_t>> findEosIds(ModuleOp module);
 
+/// The `max_position_embeddings` of config.json, beside the model or in its
+/// parent folder: how many tokens the model was trained for. 0 if there is no
+/// such file or field.
+int64_t findTrainedContext(ModuleOp module);
+
 /// The manifest (docs/Internals.md, section 4) of a lowered module.
 FailureOr<std::string> makeManifest(ModuleOp module,
                                     const ManifestConfig &config);
