@@ -171,7 +171,8 @@ void Summarizer::visitAttention(OpTy op) {
   AttentionSummary attention{heads, cache.getHeads(), cache.getHeadDim()};
   if (isa<SparseAttentionOp>(op))
     attention.sparsity = BlockSparsity::predicted;
-  if (auto append = op.getCache().template getDefiningOp<KVAppendDeferredOp>()) {
+  if (auto append =
+          op.getCache().template getDefiningOp<KVAppendDeferredOp>()) {
     attention.ring = static_cast<int64_t>(append.getRing());
     attention.keptWidth =
         getFeatures(append.getInput().getType()) +
@@ -384,7 +385,8 @@ DictionaryAttr dejavu::getManifestAttr(MLIRContext *context,
   }
   for (const ReadCounter &counter : summary.counters)
     selects.push_back(b.getDictionaryAttr(
-        {number("layer", counter.layer), text("unit", stringifyUnit(counter.unit)),
+        {number("layer", counter.layer),
+         text("unit", stringifyUnit(counter.unit)),
          number("bytes_per_unit", counter.bytesPerUnit),
          number("units", counter.units),
          b.getNamedAttr("density", b.getBoolAttr(counter.isDensity))}));
@@ -408,17 +410,17 @@ DictionaryAttr dejavu::getManifestAttr(MLIRContext *context,
     all.push_back(number("bytes_per_run", summary.getDenseBytes()));
     return b.getDictionaryAttr(all);
   }
-  all.append({number("vocab", summary.vocab), number("hidden", summary.hidden),
-              number("position_min", summary.positionMin),
-              number("position_limit", summary.positionLimit),
-              b.getNamedAttr(
-                  "bytes_per_token",
-                  b.getDictionaryAttr(
-                      {number("dense", summary.getDenseBytes()),
-                       number("always", summary.getAlwaysBytes()),
-                       b.getNamedAttr("parts", getParts(summary.alwaysParts)),
-                       b.getNamedAttr("dense_parts",
-                                      getParts(summary.denseParts)),
-                       b.getNamedAttr("selects", b.getArrayAttr(selects))}))});
+  all.append(
+      {number("vocab", summary.vocab), number("hidden", summary.hidden),
+       number("position_min", summary.positionMin),
+       number("position_limit", summary.positionLimit),
+       b.getNamedAttr(
+           "bytes_per_token",
+           b.getDictionaryAttr(
+               {number("dense", summary.getDenseBytes()),
+                number("always", summary.getAlwaysBytes()),
+                b.getNamedAttr("parts", getParts(summary.alwaysParts)),
+                b.getNamedAttr("dense_parts", getParts(summary.denseParts)),
+                b.getNamedAttr("selects", b.getArrayAttr(selects))}))});
   return b.getDictionaryAttr(all);
 }

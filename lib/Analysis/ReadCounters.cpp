@@ -66,8 +66,8 @@ struct CounterFinder {
   int64_t getBytes(ArrayRef<FlatSymbolRefAttr> names, int64_t units) {
     int64_t bytes = 0;
     for (FlatSymbolRefAttr name : names)
-      if (auto weight = name ? symbols.lookup<WeightOp>(name.getAttr())
-                             : WeightOp())
+      if (auto weight =
+              name ? symbols.lookup<WeightOp>(name.getAttr()) : WeightOp())
         bytes += getAllBytes(weight.getTensorType()) / units;
     return bytes;
   }
@@ -94,7 +94,8 @@ void CounterFinder::visit(SelectOp op) {
     } else if (auto linear = dyn_cast<SparseLinearOp>(user)) {
       bytes += getBytes(linear.getWeightAttr(), units);
     } else if (auto ffn = dyn_cast<SparseFFNOp>(user)) {
-      SmallVector<FlatSymbolRefAttr> first{ffn.getUpAttr(), ffn.getUpBiasAttr()};
+      SmallVector<FlatSymbolRefAttr> first{ffn.getUpAttr(),
+                                           ffn.getUpBiasAttr()};
       SmallVector<FlatSymbolRefAttr> rest{ffn.getDownAttr()};
       if (ffn.getGate()) {
         rest.append(first);
@@ -108,9 +109,8 @@ void CounterFinder::visit(SelectOp op) {
   }
   // A set that is chosen among those of another set is no choice for a block.
   bool isSecond = op.getScores().getDefiningOp<GatherLinearOp>() != nullptr;
-  counters.push_back(
-      {op, layer, op.getType().getUnit(), units, bytes, !isSecond,
-       getShare(op.getResult(), /*isActive=*/false)});
+  counters.push_back({op, layer, op.getType().getUnit(), units, bytes,
+                      !isSecond, getShare(op.getResult(), /*isActive=*/false)});
 }
 
 void CounterFinder::visit(SparseFFNOp op) {

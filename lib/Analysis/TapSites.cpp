@@ -126,8 +126,8 @@ dejavu::matchTapSites(func::FuncOp function, ArrayRef<TapSite> reference) {
     if (next >= matched.size())
       return function.emitError()
              << "expected the tap sites of @prefill, of which there are "
-             << static_cast<int64_t>(reference.size()) << ", found '"
-             << site.op << "' of layer " << site.layer << " besides";
+             << static_cast<int64_t>(reference.size()) << ", found '" << site.op
+             << "' of layer " << site.layer << " besides";
     matched[next++].value = site.value;
   }
   return matched;

@@ -191,9 +191,8 @@ void dejavu::registerDejavuPipelines() {
   PassPipelineRegistration<SparsifyPipelineOptions> sparsify(
       "dejavu-sparsify", "Choose element types and sparsity of a raised module",
       [](OpPassManager &manager, const SparsifyPipelineOptions &options) {
-        buildSparsifyPipeline(manager,
-                              {options.sparsity, options.weights,
-                               options.predictors, options.kv});
+        buildSparsifyPipeline(manager, {options.sparsity, options.weights,
+                                        options.predictors, options.kv});
       });
   PassPipelineRegistration<LowerCPUPipelineOptions> lower(
       "dejavu-lower-cpu", "Lower a raised module to the llvm dialect",

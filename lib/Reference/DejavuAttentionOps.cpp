@@ -67,10 +67,9 @@ FailureOr<Cache> mlir::dejavu::reference::appendToCache(Frame &frame,
 }
 
 static LogicalResult evaluateKVAppend(KVAppendOp op, Frame &frame) {
-  FailureOr<Cache> cache =
-      appendToCache(frame, frame.cache(op.getCache()),
-                    frame.tensor(op.getKey()), frame.tensor(op.getValue()),
-                    op.getType());
+  FailureOr<Cache> cache = appendToCache(
+      frame, frame.cache(op.getCache()), frame.tensor(op.getKey()),
+      frame.tensor(op.getValue()), op.getType());
   if (failed(cache))
     return failure();
   return frame.set(0, std::move(*cache));
@@ -252,8 +251,7 @@ static LogicalResult evaluateRopeTable(RopeTableOp op, Frame &frame) {
   return frame.set(0, std::move(*result));
 }
 
-FailureOr<Tensor> mlir::dejavu::reference::rotate(Frame &frame,
-                                                  const Tensor &x,
+FailureOr<Tensor> mlir::dejavu::reference::rotate(Frame &frame, const Tensor &x,
                                                   const Tensor &table,
                                                   int64_t heads,
                                                   bool isInterleaved) {

@@ -48,8 +48,10 @@ double mlir::dejavu::reference::softcap(double x, double cap) {
 // Helpers
 //===----------------------------------------------------------------------===//
 
-FailureOr<Tensor> mlir::dejavu::reference::readMatrix(Frame &frame, FlatSymbolRefAttr symbol,
-                                    int64_t rows, int64_t columns) {
+FailureOr<Tensor> mlir::dejavu::reference::readMatrix(Frame &frame,
+                                                      FlatSymbolRefAttr symbol,
+                                                      int64_t rows,
+                                                      int64_t columns) {
   FailureOr<Tensor> matrix = frame.weight(symbol);
   if (failed(matrix))
     return failure();
@@ -88,8 +90,9 @@ static FailureOr<Tensor> multiply(Frame &frame, const Tensor &x,
   return result;
 }
 
-FailureOr<Tensor> mlir::dejavu::reference::multiplyElements(Frame &frame, const Tensor &lhs,
-                                          const Tensor &rhs) {
+FailureOr<Tensor> mlir::dejavu::reference::multiplyElements(Frame &frame,
+                                                            const Tensor &lhs,
+                                                            const Tensor &rhs) {
   if (lhs.getShape() != rhs.getShape())
     return frame.fail("expected factors of one shape, found " + lhs.describe() +
                       " and " + rhs.describe());
@@ -99,10 +102,9 @@ FailureOr<Tensor> mlir::dejavu::reference::multiplyElements(Frame &frame, const 
   return result;
 }
 
-FailureOr<Tensor>
-mlir::dejavu::reference::multiplyNeurons(Frame &frame, const Tensor &x, FlatSymbolRefAttr weightName,
-                FlatSymbolRefAttr biasName,
-                function_ref<bool(int64_t, int64_t)> reads) {
+FailureOr<Tensor> mlir::dejavu::reference::multiplyNeurons(
+    Frame &frame, const Tensor &x, FlatSymbolRefAttr weightName,
+    FlatSymbolRefAttr biasName, function_ref<bool(int64_t, int64_t)> reads) {
   int64_t in = x.getShape().back();
   FailureOr<Tensor> weight = readMatrix(frame, weightName, in, -1);
   if (failed(weight))

@@ -62,8 +62,7 @@ static LogicalResult evaluatePredict(PredictOp op, Frame &frame) {
   const Tensor &x = frame.tensor(op.getInput());
   int64_t in = x.getDim(2), units = getFeatures(op.getType());
   FailureOr<Tensor> bias = readVector(frame, op.getBiasAttr(), units);
-  FailureOr<Tensor> result =
-      frame.allocate({x.getDim(0), x.getDim(1), units});
+  FailureOr<Tensor> result = frame.allocate({x.getDim(0), x.getDim(1), units});
   if (failed(bias) || failed(result))
     return failure();
   std::vector<double> n = normalize(x, op.getEpsilon().convertToFloat());
@@ -81,9 +80,8 @@ static LogicalResult evaluatePredict(PredictOp op, Frame &frame) {
           bool sign = signs->getInt(k / 8 * units + i) >> (k % 8) & 1;
           differ += isNegative != sign;
         }
-        result->setFloat(row * units + i,
-                         static_cast<double>(in - 2 * differ) +
-                             bias->getFloat(i));
+        result->setFloat(row * units + i, static_cast<double>(in - 2 * differ) +
+                                              bias->getFloat(i));
       }
     return frame.result(std::move(result));
   }
@@ -91,8 +89,7 @@ static LogicalResult evaluatePredict(PredictOp op, Frame &frame) {
   if (failed(first))
     return failure();
   int64_t rank = first->getDim(0);
-  FailureOr<Tensor> second =
-      readMatrix(frame, op.getSecondAttr(), rank, units);
+  FailureOr<Tensor> second = readMatrix(frame, op.getSecondAttr(), rank, units);
   if (failed(second))
     return failure();
   std::vector<double> inner(rank), scores(units);
@@ -139,7 +136,8 @@ static LogicalResult evaluateSelect(SelectOp op, Frame &frame) {
     return failure();
   ActiveSet active;
   active.rows.resize(extent ? scores.size() / extent : 0);
-  double threshold = op.getThreshold() ? op.getThreshold()->convertToFloat() : 0;
+  double threshold =
+      op.getThreshold() ? op.getThreshold()->convertToFloat() : 0;
   // Comparisons are written so that a NaN is selected.
   auto isSelected = [&](double score) {
     switch (op.getKind()) {
@@ -157,8 +155,8 @@ static LogicalResult evaluateSelect(SelectOp op, Frame &frame) {
   for (auto [row, set] : llvm::enumerate(active.rows)) {
     int64_t first = static_cast<int64_t>(row) * extent;
     if (op.getKind() == SelectKind::top_k) {
-      set = findGreatest(scores, first, extent,
-                         static_cast<int64_t>(*op.getK()));
+      set =
+          findGreatest(scores, first, extent, static_cast<int64_t>(*op.getK()));
       continue;
     }
     for (int64_t i = 0; i < extent; ++i)
@@ -174,10 +172,11 @@ static LogicalResult evaluateSelect(SelectOp op, Frame &frame) {
 
 /// `activation(x * weight^T + bias)` of the features of the units of a set, 0
 /// for the others.
-static FailureOr<Tensor>
-gather(Frame &frame, const Tensor &x, const ActiveSet &active, int64_t extent,
-       int64_t out, FlatSymbolRefAttr weightName, FlatSymbolRefAttr biasName,
-       std::optional<Activation> activation = {}) {
+static FailureOr<Tensor> gather(Frame &frame, const Tensor &x,
+                                const ActiveSet &active, int64_t extent,
+                                int64_t out, FlatSymbolRefAttr weightName,
+                                FlatSymbolRefAttr biasName,
+                                std::optional<Activation> activation = {}) {
   int64_t in = x.getDim(2), block = out / extent;
   if (failed(checkActive(frame, active, x, extent)))
     return failure();
@@ -211,9 +210,9 @@ static LogicalResult evaluateGatherLinear(GatherLinearOp op, Frame &frame) {
   if (failed(result) || !factor)
     return frame.result(std::move(result));
   // What is not in the set stays 0, whatever the factor is.
-  int64_t out = result->getDim(2), extent = op.getActive().getType().getExtent();
-  for (auto [row, set] :
-       llvm::enumerate(frame.active(op.getActive()).rows))
+  int64_t out = result->getDim(2),
+          extent = op.getActive().getType().getExtent();
+  for (auto [row, set] : llvm::enumerate(frame.active(op.getActive()).rows))
     for (int64_t unit : set)
       for (int64_t i = 0, block = out / extent; i < block; ++i) {
         int64_t at = static_cast<int64_t>(row) * out + unit * block + i;
@@ -264,11 +263,11 @@ static LogicalResult evaluateSparseFFN(SparseFFNOp op, Frame &frame) {
     if (failed(hidden))
       return failure();
   }
-  return frame.result(multiplyNeurons(
-      frame, *hidden, op.getDownAttr(), op.getDownBiasAttr(),
-      [&](int64_t row, int64_t i) {
-        return llvm::binary_search(used.rows[row], i);
-      }));
+  return frame.result(
+      multiplyNeurons(frame, *hidden, op.getDownAttr(), op.getDownBiasAttr(),
+                      [&](int64_t row, int64_t i) {
+                        return llvm::binary_search(used.rows[row], i);
+                      }));
 }
 
 //===----------------------------------------------------------------------===//

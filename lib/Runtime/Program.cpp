@@ -157,9 +157,9 @@ static Status runEval(const LoadedModel &model, const CommandLine &options,
     };
   std::optional<AtomicFile> logits;
   if (options.evalLogits) {
-    ErrorOr<AtomicFile> file = createLogitsFile(
-        *options.evalLogits, evalOptions.count(tokens->size()),
-        model.manifest.vocab);
+    ErrorOr<AtomicFile> file =
+        createLogitsFile(*options.evalLogits, evalOptions.count(tokens->size()),
+                         model.manifest.vocab);
     if (file.failed())
       return file.status();
     logits = std::move(*file);

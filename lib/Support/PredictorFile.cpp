@@ -186,8 +186,8 @@ LogicalResult Reader::readMetadata(const json::Object &metadata) {
   if (use != "predicted" && use != "threshold")
     return fail() << "expected 'sparsity' to be predicted or threshold, found '"
                   << use << "'";
-  file.use = use == "predicted" ? PredictorUse::predicted
-                                : PredictorUse::threshold;
+  file.use =
+      use == "predicted" ? PredictorUse::predicted : PredictorUse::threshold;
   StringRef ahead = get("look_ahead");
   const auto *found = llvm::find(kLookAheads, ahead);
   if (found == std::end(kLookAheads)) {
@@ -319,11 +319,10 @@ LogicalResult Reader::readTensors(size_t number, const json::Object &object,
   if (failed(take(entry, "bias", {entry.units}, entry.bias)))
     return failure();
   if (*kind == PredictorKind::sign_bit)
-    return take(
-        entry, "signs",
-        {entry.units,
-         static_cast<int64_t>(llvm::divideCeil(entry.features, 8))},
-        entry.first);
+    return take(entry, "signs",
+                {entry.units,
+                 static_cast<int64_t>(llvm::divideCeil(entry.features, 8))},
+                entry.first);
   int64_t rank = object.getInteger("rank").value_or(0);
   if (rank < 1 || rank > kMost)
     return failEntry(number) << "expected a positive 'rank'";
@@ -331,9 +330,9 @@ LogicalResult Reader::readTensors(size_t number, const json::Object &object,
       failed(take(entry, "second", {entry.units, rank}, entry.second)))
     return failure();
   if (entry.first.type.getElementType() != entry.second.type.getElementType())
-    return failEntry(number) << "expected both factors to have one type, found "
-                             << entry.first.type << " and "
-                             << entry.second.type;
+    return failEntry(number)
+           << "expected both factors to have one type, found "
+           << entry.first.type << " and " << entry.second.type;
   return success();
 }
 
@@ -355,7 +354,9 @@ LogicalResult Reader::take(const PredictorEntry &entry, StringRef part,
     InFlightDiagnostic diag = fail() << "expected '" << name << "' to have [";
     llvm::interleaveComma(shape, diag);
     return diag << "] elements of "
-                << (isSigns ? "U8" : isBias ? "F32" : "F32, F16 or BF16")
+                << (isSigns  ? "U8"
+                    : isBias ? "F32"
+                             : "F32, F16 or BF16")
                 << ", found " << tensor.type;
   }
   return isSigns ? success() : checkFinite(name, tensor);

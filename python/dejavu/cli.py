@@ -158,9 +158,47 @@ def run_report(args):
                   Text(args.tokens, args.first, args.limit), args.threads)
 
 
-def run_later(args):
-    """A command that the design has and this version has not."""
-    raise DejavuError(f"dejavu {args.name}: not available yet")
+def share(text):
+    """`1%` or `0.01`."""
+    number = text.strip()
+    value = float(number[:-1]) / 100 if number.endswith("%") \
+        else float(number)
+    if not 0 < value < 10:
+        raise argparse.ArgumentTypeError(
+            f"expected a share like 1%, found {text}")
+    return value
+
+
+def density(text):
+    """A share of units, in (0, 1]."""
+    value = share(text)
+    if value > 1:
+        raise argparse.ArgumentTypeError(
+            f"expected a share of at most 1, found {text}")
+    return value
+
+
+def run_calibrate(args):
+    """Predictors and thresholds from a text."""
+    from dejavu.calibration.command import Options, calibrate
+
+    options = Options(
+        look_ahead=args.look_ahead, sparsity=args.sparsity, rank=args.rank,
+        kind=args.kind, trainer=args.trainer, select=args.select,
+        units=args.units, quality_loss=args.quality_loss,
+        densities=args.density and [args.density],
+        head_densities=args.head_density and [args.head_density])
+    found = calibrate(args.model, args.output, options, tokens=args.tokens,
+                      text=args.text, limit=args.limit,
+                      max_context=args.max_context, keep=args.keep)
+    print(f"quality loss: {100 * found['quality_loss']:.3g} % on"
+          f" {found['held_out']} held-out tokens (perplexity"
+          f" {found['perplexity']:.6g}, dense {found['perplexity_dense']:.6g})")
+    print(f"mlp density: {found['mlp_density']:.4g}")
+    print(f"head density: {found['head_density']:.4g}")
+    print(f"bytes/token: {found['bytes_per_token']:.0f} of"
+          f" {found['bytes_per_token_dense']} dense")
+    return 0
 
 
 def build_parser():
@@ -242,9 +280,49 @@ def build_parser():
     made.add_argument("--limit", type=natural, metavar="N",
                       help="use N tokens at most")
 
-    for name, summary in [("calibrate",
-                           "train predictors (not available yet)")]:
-        command(name, run_later, summary)
+    made = command("calibrate", run_calibrate, "train predictors, and choose"
+                   " thresholds, from a text")
+    made.add_argument("model", metavar="M",
+                      help="model.onnx or a folder that holds it")
+    made.add_argument("-o", "--output", required=True,
+                      metavar="P.safetensors")
+    text = made.add_mutually_exclusive_group(required=True)
+    text.add_argument("--tokens", metavar="F.npy", help="ids of the text")
+    text.add_argument("--text", metavar="F.txt",
+                      help="the text; needs the model's tokenizer.json")
+    made.add_argument("--limit", type=natural, metavar="N",
+                      help="use only the first N tokens")
+    made.add_argument("--look-ahead", choices=["same", "half", "full"],
+                      default="full", help="how much earlier predictors look"
+                      " (default: full, one layer)")
+    made.add_argument("--rank", type=natural, metavar="R",
+                      help="of the predictors; chosen by quality and bytes"
+                      " unless given")
+    made.add_argument("--quality-loss", type=share, default=0.01,
+                      metavar="1%", help="how much perplexity may grow"
+                      " (default: 1%%)")
+    made.add_argument("--sparsity", choices=["predicted", "threshold"],
+                      help="what the file is for; by the activation unless"
+                      " given")
+    made.add_argument("--kind", choices=["auto", "low_rank", "sign_bit"],
+                      default="auto", help="of the predictors (default: auto,"
+                      " what is best for each block)")
+    made.add_argument("--trainer", choices=["logistic", "closed-form"],
+                      default="logistic", help="closed-form is faster; with"
+                      " --kind sign_bit it trains nothing at all")
+    made.add_argument("--select", choices=["threshold", "top_k"],
+                      default="threshold")
+    made.add_argument("--units", choices=["all", "neurons", "heads"],
+                      default="all", help="what may be left out")
+    made.add_argument("--density", type=density, metavar="D",
+                      help="of the MLPs from layer 1 on; no search then")
+    made.add_argument("--head-density", type=density, metavar="D",
+                      help="of the heads; no search then")
+    made.add_argument("--max-context", type=natural, metavar="N",
+                      help="tokens of a window (default: as dejavu-compile"
+                      " has it)")
+    made.add_argument("--keep", action="store_true",
+                      help="keep the work folder P.safetensors.partial")
     return parser
 
 
@@ -253,9 +331,8 @@ def main(argv=None):
     argv = sys.argv[1:] if argv is None else argv
     try:
         parser = build_parser()
-        # Commands that don't exist yet say so whatever follows their name.
         args, rest = parser.parse_known_args(argv)
-        if rest and args.run is not run_later:
+        if rest:
             parser.error(f"unknown argument '{rest[0]}'")
         return args.run(args)
     except DejavuError as error:

@@ -62,9 +62,7 @@ def test_wrong_phases(tmp_path):
 
 
 @pytest.mark.parametrize("flags", [
-    ("--sparsity", "threshold"), ("--sparsity", "predicted"),
-    ("--predictors", "p.safetensors"), ("--target", "cuda"),
-    ("--target", "cuda:sm_90"), ("--tensor-parallel", "2")])
+    ("--target", "cuda"), ("--target", "cuda:sm_90"), ("--tensor-parallel", "2")])
 def test_not_available(flags, tmp_path):
     error = fail(tool("dejavu-compile"), SMALL, "-o", tmp_path / "out", *flags)
     assert "not available yet" in error

@@ -367,7 +367,8 @@ def test_sites_are_the_same_dense_and_exact(gated, tmp_path):
     dense, exact = (info["bytes_per_token"] for info in infos)
     assert dense["dense"] == dense["always"] == exact["dense"]
     assert [s["bytes_per_unit"] for s in exact["selects"]] == [
-        shape.features * 4 * (2 if gated else 1)] * shape.layers
+        # With an up row goes its bias.
+        shape.features * 4 * (2 if gated else 1) + 4 * gated] * shape.layers
     assert exact["dense"] - exact["always"] == sum(
         s["bytes_per_unit"] * shape.neurons for s in exact["selects"])
     assert all(layer["mlp"]["gated"] == gated for info in infos

@@ -369,8 +369,8 @@ void Compiler::printSummary() {
   for (const LayerSummary &layer : summary->layers) {
     if (layer.mlp)
       ++kinds[layer.mlp->sparsity];
-    sparseHeads += layer.attention &&
-                   layer.attention->sparsity != BlockSparsity::dense;
+    sparseHeads +=
+        layer.attention && layer.attention->sparsity != BlockSparsity::dense;
   }
   int64_t sparse = mlps - kinds[BlockSparsity::dense];
   kinds.erase(BlockSparsity::dense);

@@ -51,7 +51,8 @@ static cl::opt<std::string> predictors(
 
 static cl::opt<KVPolicy> kv(
     "kv",
-    cl::desc("Keys and values of heads that a token leaves out (default: auto)"),
+    cl::desc(
+        "Keys and values of heads that a token leaves out (default: auto)"),
     cl::init(KVPolicy::automatic),
     cl::values(clEnumValN(KVPolicy::automatic, "auto",
                           "deferred, but eager where heads share them"),
@@ -117,8 +118,8 @@ static LogicalResult readFlags(CompileOptions &options) {
   SparsityKind wanted = sparsity;
   if (!predictors.empty() && !sparsity.getNumOccurrences())
     wanted = SparsityKind::predicted;
-  bool needsFile = wanted == SparsityKind::threshold ||
-                   wanted == SparsityKind::predicted;
+  bool needsFile =
+      wanted == SparsityKind::threshold || wanted == SparsityKind::predicted;
   if (needsFile && predictors.empty())
     return refuse("--sparsity threshold and predicted: expected --predictors "
                   "with a file that `dejavu calibrate` has written");

@@ -42,8 +42,8 @@ std::vector<TapSite> findTapSites(func::FuncOp function);
 /// which is the same program before some of its values were left out: those
 /// have a null value. Emits an error and fails if it has a site that the
 /// reference has not.
-FailureOr<std::vector<TapSite>>
-matchTapSites(func::FuncOp function, ArrayRef<TapSite> reference);
+FailureOr<std::vector<TapSite>> matchTapSites(func::FuncOp function,
+                                              ArrayRef<TapSite> reference);
 
 /// The hidden layer of an MLP, which calibration watches in `@prefill`. The
 /// numbers follow those of the tap sites.

@@ -385,12 +385,12 @@ static std::string getName(const AttentionSpec &spec) {
   int64_t heads = spec.cache.getHeads(), headDim = spec.cache.getHeadDim();
   int64_t group = spec.getGroup();
   return ("attention_" + Twine(heads * group) + "of" + Twine(heads) + "x" +
-       Twine(headDim) + "_scale" + nameNumber(spec.scale) +
-       (spec.softcap.isZero() ? "" : "_cap" + nameNumber(spec.softcap)) +
-       (spec.window ? "_window" + std::to_string(*spec.window) : "") +
-       (spec.hasSlopes ? "_alibi" : "") + "_" +
-       stringifyMaskedRows(spec.maskedRows))
-          .str();
+          Twine(headDim) + "_scale" + nameNumber(spec.scale) +
+          (spec.softcap.isZero() ? "" : "_cap" + nameNumber(spec.softcap)) +
+          (spec.window ? "_window" + std::to_string(*spec.window) : "") +
+          (spec.hasSlopes ? "_alibi" : "") + "_" +
+          stringifyMaskedRows(spec.maskedRows))
+      .str();
 }
 
 /// Arguments of an attention kernel.
@@ -403,8 +403,8 @@ static SmallVector<Type> getArgumentTypes(MLIRContext *context,
   SmallVector<Type> types{rowsType, memory, memory, starts,
                           rowsType, index,  index,  index};
   if (spec.hasSlopes)
-    types.push_back(
-        MemRefType::get({spec.cache.getHeads() * spec.getGroup()}, Float32Type::get(context)));
+    types.push_back(MemRefType::get({spec.cache.getHeads() * spec.getGroup()},
+                                    Float32Type::get(context)));
   return types;
 }
 
@@ -486,8 +486,8 @@ func::FuncOp cpu::getAttentionKernel(KernelLibrary &library,
       [&](KernelBuilder &b, ValueRange args) {
         // Neighbouring iterations share a head of a sequence, and so a thread
         // finds its keys in its cache.
-        Value count = arith::MulIOp::create(b, args[7],
-                                            b.index(spec.cache.getHeads()));
+        Value count =
+            arith::MulIOp::create(b, args[7], b.index(spec.cache.getHeads()));
         shareWork(b, head, args, count, countWork(b, spec, args, count));
       });
 }
@@ -527,8 +527,7 @@ func::FuncOp cpu::getSparseAttentionKernel(KernelLibrary &library,
         func::CallOp::create(b, head, arguments);
       });
   return library.get(
-      "sparse_" + getName(spec), types,
-      [&](KernelBuilder &b, ValueRange args) {
+      "sparse_" + getName(spec), types, [&](KernelBuilder &b, ValueRange args) {
         Value result = args[4], rows = args[7];
         Value most = b.fold(
             b.index(0), rows, 1, b.index(0),

@@ -294,25 +294,21 @@ func::FuncOp cpu::getGatherLinearKernel(KernelLibrary &library,
                      (spec.fills ? "" : "_only");
   return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
     Value rows = args.back(), result = args[args.size() - 2];
-    DotGenerator dots{b,
-                      args[0],
-                      args[3],
-                      epilogue.hasBias ? args[4] : Value(),
-                      result,
-                      in,
-                      epilogue,
-                      spec.hasFactor ? args[args.size() - 3] : Value()};
-    SmallVector<Value> most =
-        b.fold(b.index(0), rows, 1, b.index(0),
-               [&](Value row, ValueRange carried) {
-                 if (spec.fills)
-                   b.forEachVector(out, [&](Value column, int64_t active) {
-                     b.storeVector(b.splat(0, b.getLanes()), result,
-                                   {row, column}, active);
-                   });
-                 return SmallVector<Value>{arith::MaxUIOp::create(
-                     b, carried.front(), loadIndex(b, args[2], row))};
-               });
+    DotGenerator dots{
+        b,        args[0],
+        args[3],  epilogue.hasBias ? args[4] : Value(),
+        result,   in,
+        epilogue, spec.hasFactor ? args[args.size() - 3] : Value()};
+    SmallVector<Value> most = b.fold(
+        b.index(0), rows, 1, b.index(0), [&](Value row, ValueRange carried) {
+          if (spec.fills)
+            b.forEachVector(out, [&](Value column, int64_t active) {
+              b.storeVector(b.splat(0, b.getLanes()), result, {row, column},
+                            active);
+            });
+          return SmallVector<Value>{arith::MaxUIOp::create(
+              b, carried.front(), loadIndex(b, args[2], row))};
+        });
     // Blocks of each row's set, the same numbers at once: rows have sets of
     // their own, and some have fewer blocks.
     Value blocks = arith::DivUIOp::create(b, b.offset(most.front(), kOuts - 1),

@@ -25,8 +25,8 @@ using namespace mlir::dejavu;
 using namespace mlir::dejavu::cpu;
 
 MemRefType cpu::getKeptType(MLIRContext *context, const DeferredSpec &spec) {
-  return MemRefType::get(
-      {ShapedType::kDynamic, spec.getWidth()}, Float32Type::get(context));
+  return MemRefType::get({ShapedType::kDynamic, spec.getWidth()},
+                         Float32Type::get(context));
 }
 
 MemRefType cpu::getStepsType(MLIRContext *context, const DeferredSpec &spec) {
@@ -35,12 +35,12 @@ MemRefType cpu::getStepsType(MLIRContext *context, const DeferredSpec &spec) {
 }
 
 std::string DeferredSpec::getName() const {
-  std::string name = ("deferred_" + Twine(cache.getHeads()) + "x" +
-                      Twine(cache.getHeadDim()) + "_of" + Twine(in) + "_ring" +
-                      Twine(ring))
-                         .str();
-  for (auto [type, hasBias] : {std::pair{key, hasKeyBias},
-                               std::pair{value, hasValueBias}})
+  std::string name =
+      ("deferred_" + Twine(cache.getHeads()) + "x" + Twine(cache.getHeadDim()) +
+       "_of" + Twine(in) + "_ring" + Twine(ring))
+          .str();
+  for (auto [type, hasBias] :
+       {std::pair{key, hasKeyBias}, std::pair{value, hasValueBias}})
     name += "_" + nameElement(type.getElementType()) + (hasBias ? "bias" : "");
   if (rotated > 0)
     name += ("_rope" + Twine(rotated) + (isInterleaved ? "i" : "")).str();
@@ -52,10 +52,10 @@ namespace {
 struct DeferredGenerator {
   KernelBuilder &b;
   const DeferredSpec &spec;
-  Value past;          ///< the present step
-  Value kept;          ///< [rows * ring, width]
-  Value first;         ///< [rows, heads]: where what is computed now begins
-  Value keys, values;  ///< the cache
+  Value past;         ///< the present step
+  Value kept;         ///< [rows * ring, width]
+  Value first;        ///< [rows, heads]: where what is computed now begins
+  Value keys, values; ///< the cache
 
   /// The row of the ring that has step `step` of sequence `row`.
   Value getPlace(Value row, Value step) {
@@ -68,12 +68,13 @@ struct DeferredGenerator {
     return arith::IndexCastOp::create(b, b.getIndexType(), loaded);
   }
   void storeStep(Value step, Value memref, Value row, Value head) {
-    memref::StoreOp::create(
-        b, arith::IndexCastOp::create(b, b.getI64Type(), step), memref,
-        ValueRange{row, head});
+    memref::StoreOp::create(b,
+                            arith::IndexCastOp::create(b, b.getI64Type(), step),
+                            memref, ValueRange{row, head});
   }
   /// Calls `body` with each step that `head` of `row` computes now.
-  void forEachStep(Value row, Value head, llvm::function_ref<void(Value)> body) {
+  void forEachStep(Value row, Value head,
+                   llvm::function_ref<void(Value)> body) {
     b.loop(loadStep(first, row, head), b.offset(past, 1), 1, body);
   }
 
@@ -111,8 +112,8 @@ Value DeferredGenerator::plan(Value row, Value indices, Value counts,
                               Value complete, Value flush) {
   int64_t heads = spec.cache.getHeads();
   Value next = b.offset(past, 1);
-  Value mustAll = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, flush,
-                                        b.index(0));
+  Value mustAll =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ne, flush, b.index(0));
   b.loop(b.index(0), b.index(heads), 1, [&](Value head) {
     Value done = loadStep(complete, row, head);
     Value owed = arith::SubIOp::create(b, next, done);
@@ -228,8 +229,8 @@ func::FuncOp cpu::getDeferredKernel(KernelLibrary &library,
         auto take = [&](bool hasBias) {
           Value weight = args[next++];
           Value bias = hasBias ? args[next++] : Value();
-          return DotGenerator{b,       args[3],    weight,     bias,
-                              Value(), spec.in,    Epilogue(), Value()};
+          return DotGenerator{b,       args[3], weight,     bias,
+                              Value(), spec.in, Epilogue(), Value()};
         };
         DotGenerator key = take(spec.hasKeyBias);
         DotGenerator value = take(spec.hasValueBias);
@@ -252,32 +253,34 @@ func::FuncOp cpu::getDeferredKernel(KernelLibrary &library,
         int64_t perHead = blocks + rest;
         // Neighbours are of different heads, so that threads get equal shares
         // whichever heads are computed.
-        b.forAll(b.index(heads * perHead), isWorthThreads(spec.key),
-                 [&](Value at) {
-          Value head = arith::RemUIOp::create(b, at, b.index(heads));
-          Value block = arith::DivUIOp::create(b, at, b.index(heads));
-          auto generate = [&](Value feature, int64_t size) {
-            generator.multiply(key, generator.keys, head, feature, size, rows);
-            generator.multiply(value, generator.values, head, feature, size,
-                               rows);
-          };
-          if (rest == 0)
-            return generate(
-                arith::MulIOp::create(b, block, b.index(kFeatures)),
-                kFeatures);
-          // What is left of a head goes one by one.
-          Value isFull = arith::CmpIOp::create(b, arith::CmpIPredicate::ult,
-                                               block, b.index(blocks));
-          auto branch = scf::IfOp::create(b, isFull, /*withElseRegion=*/true);
-          OpBuilder::InsertionGuard guard(b);
-          b.setInsertionPointToStart(branch.thenBlock());
-          if (blocks > 0)
-            generate(arith::MulIOp::create(b, block, b.index(kFeatures)),
-                     kFeatures);
-          b.setInsertionPointToStart(branch.elseBlock());
-          Value single = arith::SubIOp::create(b, block, b.index(blocks));
-          generate(b.offset(single, blocks * kFeatures), 1);
-        });
+        b.forAll(
+            b.index(heads * perHead), isWorthThreads(spec.key), [&](Value at) {
+              Value head = arith::RemUIOp::create(b, at, b.index(heads));
+              Value block = arith::DivUIOp::create(b, at, b.index(heads));
+              auto generate = [&](Value feature, int64_t size) {
+                generator.multiply(key, generator.keys, head, feature, size,
+                                   rows);
+                generator.multiply(value, generator.values, head, feature, size,
+                                   rows);
+              };
+              if (rest == 0)
+                return generate(
+                    arith::MulIOp::create(b, block, b.index(kFeatures)),
+                    kFeatures);
+              // What is left of a head goes one by one.
+              Value isFull = arith::CmpIOp::create(b, arith::CmpIPredicate::ult,
+                                                   block, b.index(blocks));
+              auto branch =
+                  scf::IfOp::create(b, isFull, /*withElseRegion=*/true);
+              OpBuilder::InsertionGuard guard(b);
+              b.setInsertionPointToStart(branch.thenBlock());
+              if (blocks > 0)
+                generate(arith::MulIOp::create(b, block, b.index(kFeatures)),
+                         kFeatures);
+              b.setInsertionPointToStart(branch.elseBlock());
+              Value single = arith::SubIOp::create(b, block, b.index(blocks));
+              generate(b.offset(single, blocks * kFeatures), 1);
+            });
         if (spec.rotated > 0)
           b.loop(b.index(0), rows, 1, [&](Value row) {
             b.loop(b.index(0), b.index(heads), 1,

@@ -158,8 +158,8 @@ struct ConvertDejavuToCPU
     NamedAttrList manifest(getManifestAttr(&getContext(), *summary));
     if (!forward) {
       sites.values = findTapSites(prefill);
-      sites.hidden = findHiddenSites(
-          prefill, static_cast<int64_t>(sites.values.size()));
+      sites.hidden =
+          findHiddenSites(prefill, static_cast<int64_t>(sites.values.size()));
       FailureOr<std::vector<TapSite>> matched =
           matchTapSites(decode, sites.values);
       if (failed(matched))

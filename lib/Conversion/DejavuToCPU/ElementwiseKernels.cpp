@@ -257,8 +257,8 @@ func::FuncOp cpu::getGateKernel(KernelLibrary &library, int64_t features,
         Value x = b.loadVector(args[0], {row, column}, active);
         Value factor = b.loadVector(args[1], {row, column}, active);
         if (hasFactorBias)
-          factor = arith::AddFOp::create(
-              b, factor, b.loadVector(args[2], column, active));
+          factor = arith::AddFOp::create(b, factor,
+                                         b.loadVector(args[2], column, active));
         b.storeVector(arith::MulFOp::create(b, x, factor), args[0],
                       {row, column}, active);
       });

@@ -358,8 +358,7 @@ LogicalResult EntryLowering::run() {
   findLastUses();
   bool isForward = entry == Entry::forward;
   if (!isForward)
-    for (auto [number, counter] :
-         llvm::enumerate(findReadCounters(function)))
+    for (auto [number, counter] : llvm::enumerate(findReadCounters(function)))
       counters[counter.op] = static_cast<int64_t>(number);
   if (isPrefill)
     for (auto weight : module.getOps<WeightOp>())

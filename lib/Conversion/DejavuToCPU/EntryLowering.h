@@ -239,9 +239,9 @@ private:
   int64_t bytesFixed = 0;
   /// In @forward the scratch of products.
   Value fixedScratch;
-  llvm::DenseMap<Operation *, int64_t> counters;    ///< op -> its counter
+  llvm::DenseMap<Operation *, int64_t> counters;       ///< op -> its counter
   llvm::DenseMap<Operation *, HiddenSite> hiddenSites; ///< of the MLPs
-  llvm::DenseMap<Value, Value> memory;  ///< activation -> rows
+  llvm::DenseMap<Value, Value> memory;                 ///< activation -> rows
   llvm::DenseMap<Value, Value> tensors; ///< value -> memref of its shape
   llvm::DenseMap<Value, Extent> extents;
   llvm::DenseMap<Value, ActiveSet> activeSets;

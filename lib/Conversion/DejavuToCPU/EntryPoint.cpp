@@ -20,10 +20,10 @@ using namespace mlir::dejavu::cpu;
 /// The fields of a struct of the ABI, in their order.
 static ArrayRef<Field> getFields(Entry entry) {
   static constexpr Field kStep[] = {
-      Field::batch,      Field::tokens,    Field::past,   Field::capacity,
-      Field::logitsFrom, Field::taps,      Field::flush,  Field::ids,
-      Field::positions,  Field::starts,    Field::keys,   Field::values,
-      Field::kept,       Field::complete,  Field::weights, Field::logits,
+      Field::batch,      Field::tokens,   Field::past,    Field::capacity,
+      Field::logitsFrom, Field::taps,     Field::flush,   Field::ids,
+      Field::positions,  Field::starts,   Field::keys,    Field::values,
+      Field::kept,       Field::complete, Field::weights, Field::logits,
       Field::workspace,  Field::session};
   static constexpr Field kCall[] = {Field::inputs, Field::outputs,
                                     Field::weights, Field::session};
@@ -172,9 +172,8 @@ void EntryPoint::loopChecked(Value count,
 void EntryPoint::countActive(int64_t counter, Value counts, Value indices) {
   Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
   Type i64 = builder.getI64Type();
-  func::FuncOp callee = library.declare("dejavu_rt_count_active",
-                                        {pointer, i64, pointer, pointer, i64},
-                                        {});
+  func::FuncOp callee = library.declare(
+      "dejavu_rt_count_active", {pointer, i64, pointer, pointer, i64}, {});
   Value number =
       arith::ConstantOp::create(builder, builder.getI64IntegerAttr(counter));
   Value count = arith::IndexCastOp::create(builder, i64, rows);

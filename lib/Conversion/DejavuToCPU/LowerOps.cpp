@@ -150,9 +150,12 @@ AttentionSpec EntryLowering::getAttentionSpec(OpTy op) {
   std::optional<int64_t> window;
   if (op.getWindow())
     window = static_cast<int64_t>(*op.getWindow());
-  return {op.getCache().getType(), getFeatures(op.getQuery().getType()),
-          op.getScale(),           op.getSoftcap(),
-          op.getMaskedRows(),      window,
+  return {op.getCache().getType(),
+          getFeatures(op.getQuery().getType()),
+          op.getScale(),
+          op.getSoftcap(),
+          op.getMaskedRows(),
+          window,
           op.getAlibi().has_value()};
 }
 

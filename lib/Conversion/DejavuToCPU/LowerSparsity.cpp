@@ -40,9 +40,9 @@ ActiveSet EntryLowering::expand(Value active, int64_t features) {
   Extent rows = getExtent(Value());
   // As long as the set itself: others may want it.
   ActiveSet expanded = allocateSet(features, nullptr, active, rows);
-  point.call(getExpandKernel(library, units, features / units),
-             {set.indices, set.counts, expanded.indices, expanded.counts,
-              rows.rows});
+  point.call(
+      getExpandKernel(library, units, features / units),
+      {set.indices, set.counts, expanded.indices, expanded.counts, rows.rows});
   return expandedSets[{active, features / units}] = expanded;
 }
 
@@ -61,8 +61,7 @@ LogicalResult EntryLowering::lower(SelectOp op) {
   SmallVector<Value> arguments{memory.lookup(op.getScores()), set.indices,
                                set.counts, rows.rows};
   if (op.getThreshold())
-    arguments.push_back(
-        arith::ConstantOp::create(b, op.getThresholdAttr()));
+    arguments.push_back(arith::ConstantOp::create(b, op.getThresholdAttr()));
   if (op.getK())
     arguments.push_back(b.index(static_cast<int64_t>(*op.getK())));
   point.call(getSelectKernel(library, op.getKind(), extent), arguments);
@@ -76,10 +75,11 @@ LogicalResult EntryLowering::lower(PredictOp op) {
   int64_t units = getFeatures(op.getType());
   FlatSymbolRefAttr bias = op.getBiasAttr();
   Value normalized = allocateScratch(in, op, op.getInput());
-  NormSpec norm{NormKind::layer,   in,
+  NormSpec norm{NormKind::layer,    in,
                 /*hasScale=*/false, /*hasBias=*/false,
-                op.getEpsilon(),   APFloat(0.0f)};
-  point.call(getNormKernel(library, norm, isPrefill), {input, normalized, rows});
+                op.getEpsilon(),    APFloat(0.0f)};
+  point.call(getNormKernel(library, norm, isPrefill),
+             {input, normalized, rows});
   Value weights = normalized;
   func::FuncOp last;
   if (op.getKind() == PredictorKind::low_rank) {
@@ -87,8 +87,8 @@ LogicalResult EntryLowering::lower(PredictOp op) {
     weights = allocateScratch(first.getDimSize(0), op, op.getInput());
     lowerLinear(normalized, op.getFirstAttr(), FlatSymbolRefAttr(), Epilogue(),
                 weights, rows);
-    last = getRowSumKernel(library, getType(op.getSecondAttr()),
-                           bias != nullptr);
+    last =
+        getRowSumKernel(library, getType(op.getSecondAttr()), bias != nullptr);
   } else {
     last = getSignBitKernel(library, in, units, bias != nullptr);
   }
@@ -117,10 +117,10 @@ void EntryLowering::gather(Value input, const ActiveSet &set,
   if (options.factor)
     arguments.push_back(options.factor);
   arguments.append({result, rows});
-  GatherSpec spec{{getType(weight), Epilogue{bias != nullptr,
-                                             options.activation}},
-                  options.factor != nullptr,
-                  options.fills};
+  GatherSpec spec{
+      {getType(weight), Epilogue{bias != nullptr, options.activation}},
+      options.factor != nullptr,
+      options.fills};
   point.call(getGatherLinearKernel(library, spec), arguments);
 }
 
@@ -147,8 +147,7 @@ LogicalResult EntryLowering::lower(GatherLinearOp op) {
 }
 
 LogicalResult EntryLowering::lower(SparseLinearOp op) {
-  ActiveSet set =
-      expand(op.getActive(), getFeatures(op.getInput().getType()));
+  ActiveSet set = expand(op.getActive(), getFeatures(op.getInput().getType()));
   sumRows(memory.lookup(op.getInput()), set, op.getWeightAttr(),
           op.getBiasAttr(), allocateResult(op), getRows(op.getInput()));
   return success();
@@ -168,10 +167,11 @@ LogicalResult EntryLowering::lower(SparseFFNOp op) {
          isGated ? op.getGateBiasAttr() : op.getUpBiasAttr(), options, hidden,
          rows);
   if (isExactlySparse(op.getActivation())) {
-    ActiveSet used = allocateSet(neurons, op, Value(), getExtent(op.getInput()));
-    point.call(getFilterKernel(library, neurons),
-               {hidden, set.indices, set.counts, used.indices, used.counts,
-                rows});
+    ActiveSet used =
+        allocateSet(neurons, op, Value(), getExtent(op.getInput()));
+    point.call(
+        getFilterKernel(library, neurons),
+        {hidden, set.indices, set.counts, used.indices, used.counts, rows});
     set = used;
     count(op, set);
   }
@@ -212,9 +212,8 @@ LogicalResult EntryLowering::lower(KVAppendDeferredOp op) {
   Value keptRows = arith::MulIOp::create(b, rows, b.index(spec.ring));
   MemRefType stepsType = getStepsType(context, spec);
   Extent extent = getExtent(Value());
-  Value first =
-      allocateBytes(cache.getHeads() * sizeof(int64_t), stepsType, rows, op,
-                    Value(), extent);
+  Value first = allocateBytes(cache.getHeads() * sizeof(int64_t), stepsType,
+                              rows, op, Value(), extent);
   ActiveSet computed;
   computed.counts = allocateBytes(sizeof(int32_t), getCountsType(context), rows,
                                   op, Value(), extent);

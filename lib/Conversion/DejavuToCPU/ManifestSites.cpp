@@ -183,11 +183,12 @@ void cpu::addSitesToManifest(NamedAttrList &manifest, func::FuncOp prefill,
   std::vector<SmallVector<Attribute>> predictors(layers.size());
   for (const ReadCounter &counter : findReadCounters(decode)) {
     auto select = dyn_cast<SelectOp>(counter.op);
-    auto predict = select ? select.getScores().getDefiningOp<PredictOp>()
-                          : PredictOp();
+    auto predict =
+        select ? select.getScores().getDefiningOp<PredictOp>() : PredictOp();
     bool isThreshold = select && counter.isDensity &&
                        select.getKind() == SelectKind::magnitude;
-    if ((predict || isThreshold) && counter.layer < static_cast<int64_t>(layers.size()))
+    if ((predict || isThreshold) &&
+        counter.layer < static_cast<int64_t>(layers.size()))
       predictors[counter.layer].push_back(
           getPredictor(select, predict, decodeSites));
   }

@@ -120,21 +120,19 @@ static void selectTopK(KernelBuilder &b, ValueRange args, int64_t extent,
   KeyBuilder keys{b};
   Value k = toI32(b, args[4]), zero = keys.constant(0, b.getI32Type());
   // The key of the k-th greatest, bit by bit.
-  Value pivot =
-      b.fold(b.index(0), b.index(32), 1, zero,
-             [&](Value at, ValueRange carried) {
-               Value shift = toI32(
-                   b, arith::SubIOp::create(b, b.index(31), at));
-               Value bit = arith::ShLIOp::create(
-                   b, keys.constant(1, b.getI32Type()), shift);
-               Value tried = arith::OrIOp::create(b, carried.front(), bit);
-               Value found = keys.count(scores, row, extent, tried,
-                                        arith::CmpIPredicate::uge);
-               Value enough = arith::CmpIOp::create(
-                   b, arith::CmpIPredicate::uge, found, k);
-               return SmallVector<Value>{arith::SelectOp::create(
-                   b, enough, tried, carried.front())};
-             })[0];
+  Value pivot = b.fold(
+      b.index(0), b.index(32), 1, zero, [&](Value at, ValueRange carried) {
+        Value shift = toI32(b, arith::SubIOp::create(b, b.index(31), at));
+        Value bit =
+            arith::ShLIOp::create(b, keys.constant(1, b.getI32Type()), shift);
+        Value tried = arith::OrIOp::create(b, carried.front(), bit);
+        Value found =
+            keys.count(scores, row, extent, tried, arith::CmpIPredicate::uge);
+        Value enough =
+            arith::CmpIOp::create(b, arith::CmpIPredicate::uge, found, k);
+        return SmallVector<Value>{
+            arith::SelectOp::create(b, enough, tried, carried.front())};
+      })[0];
   Value greater =
       keys.count(scores, row, extent, pivot, arith::CmpIPredicate::ugt);
   // Of those that are equal to it the first ones.
@@ -142,8 +140,8 @@ static void selectTopK(KernelBuilder &b, ValueRange args, int64_t extent,
   SmallVector<Value> state = b.fold(
       b.index(0), b.index(extent), 1, {b.index(0), ties},
       [&](Value at, ValueRange carried) {
-        Value key = keys.getKey(
-            memref::LoadOp::create(b, scores, ValueRange{row, at}));
+        Value key =
+            keys.getKey(memref::LoadOp::create(b, scores, ValueRange{row, at}));
         auto compare = [&](arith::CmpIPredicate predicate, Value lhs,
                            Value rhs) -> Value {
           return arith::CmpIOp::create(b, predicate, lhs, rhs);
@@ -156,8 +154,7 @@ static void selectTopK(KernelBuilder &b, ValueRange args, int64_t extent,
         Value left = arith::SubIOp::create(
             b, carried[1], arith::ExtUIOp::create(b, b.getI32Type(), isTie));
         // No place is left when all k are there.
-        Value last = arith::MinUIOp::create(b, carried[0],
-                                            b.index(extent - 1));
+        Value last = arith::MinUIOp::create(b, carried[0], b.index(extent - 1));
         Value next = append(b, args[1], row, last, at, counts);
         Value full = compare(arith::CmpIPredicate::eq, last, carried[0]);
         next = arith::SelectOp::create(b, full, next, carried[0]);
@@ -187,22 +184,22 @@ func::FuncOp cpu::getSelectKernel(KernelLibrary &library, SelectKind kind,
       if (kind == SelectKind::top_k)
         return selectTopK(b, args, extent, row);
       Value threshold = kind == SelectKind::exact ? b.f32(0) : args[4];
-      Value count = b.fold(
-          b.index(0), b.index(extent), 1, b.index(0),
-          [&](Value at, ValueRange carried) {
-            Value score =
-                memref::LoadOp::create(b, args[0], ValueRange{row, at});
-            if (kind == SelectKind::magnitude)
-              score = math::AbsFOp::create(b, score);
-            // Unordered: a NaN is selected.
-            Value counts = arith::CmpFOp::create(
-                b,
-                kind == SelectKind::exact ? arith::CmpFPredicate::UNE
-                                          : arith::CmpFPredicate::UGE,
-                score, threshold);
-            return SmallVector<Value>{
-                append(b, args[1], row, carried.front(), at, counts)};
-          })[0];
+      Value count =
+          b.fold(b.index(0), b.index(extent), 1, b.index(0),
+                 [&](Value at, ValueRange carried) {
+                   Value score =
+                       memref::LoadOp::create(b, args[0], ValueRange{row, at});
+                   if (kind == SelectKind::magnitude)
+                     score = math::AbsFOp::create(b, score);
+                   // Unordered: a NaN is selected.
+                   Value counts = arith::CmpFOp::create(
+                       b,
+                       kind == SelectKind::exact ? arith::CmpFPredicate::UNE
+                                                 : arith::CmpFPredicate::UGE,
+                       score, threshold);
+                   return SmallVector<Value>{
+                       append(b, args[1], row, carried.front(), at, counts)};
+                 })[0];
       storeCount(b, count, args[2], row);
     });
   });
@@ -268,14 +265,14 @@ static void packSigns(KernelBuilder &b, Value input, Value row, int64_t in,
   auto pack = [&](Value first, int64_t size) -> Value {
     Value byte = arith::ConstantOp::create(b, b.getIntegerAttr(i8, 0));
     for (int64_t j = 0; j < size; ++j) {
-      Value x = memref::LoadOp::create(b, input,
-                                       ValueRange{row, b.offset(first, j)});
-      Value isNegative = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x,
-                                               b.f32(0));
+      Value x =
+          memref::LoadOp::create(b, input, ValueRange{row, b.offset(first, j)});
+      Value isNegative =
+          arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x, b.f32(0));
       Value bit = arith::ExtUIOp::create(b, i8, isNegative);
       Value shift = arith::ConstantOp::create(b, b.getIntegerAttr(i8, j));
-      byte = arith::OrIOp::create(b, byte,
-                                  arith::ShLIOp::create(b, bit, shift));
+      byte =
+          arith::OrIOp::create(b, byte, arith::ShLIOp::create(b, bit, shift));
     }
     return byte;
   };
@@ -299,15 +296,14 @@ func::FuncOp cpu::getSignBitKernel(KernelLibrary &library, int64_t in,
   if (hasBias)
     types.push_back(MemRefType::get({units}, Float32Type::get(context)));
   types.append({getRowsType(context, units), IndexType::get(context)});
-  std::string name = ("sign_bit_" + Twine(in) + "x" + Twine(units) +
-                      (hasBias ? "_bias" : ""))
-                         .str();
+  std::string name =
+      ("sign_bit_" + Twine(in) + "x" + Twine(units) + (hasBias ? "_bias" : ""))
+          .str();
   return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
     int64_t lanes = b.getLanes();
     auto bytesType = VectorType::get({lanes}, i8);
     auto sumType = VectorType::get({lanes}, b.getI32Type());
-    Value bytes =
-        memref::AllocaOp::create(b, MemRefType::get({numBytes}, i8));
+    Value bytes = memref::AllocaOp::create(b, MemRefType::get({numBytes}, i8));
     Value result = args[args.size() - 2];
     b.loop(b.index(0), args.back(), 1, [&](Value row) {
       packSigns(b, args[0], row, in, bytes);
@@ -325,9 +321,9 @@ func::FuncOp cpu::getSignBitKernel(KernelLibrary &library, int64_t in,
                 Value mask = vector::ConstantMaskOp::create(
                     b, VectorType::get({lanes}, b.getI1Type()),
                     b.getDenseI64ArrayAttr({active}));
-                signs = vector::MaskedLoadOp::create(
-                    b, bytesType, args[1], ValueRange{at, column}, mask,
-                    padding);
+                signs = vector::MaskedLoadOp::create(b, bytesType, args[1],
+                                                     ValueRange{at, column},
+                                                     mask, padding);
               }
               Value mine = b.broadcast(
                   memref::LoadOp::create(b, bytes, ValueRange{at}), lanes);

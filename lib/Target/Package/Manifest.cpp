@@ -14,10 +14,10 @@
 
 #include "dejavu/Conversion/DejavuToCPU/Passes.h"
 #include "dejavu/Dialect/Dejavu/IR/Dejavu.h"
+#include "dejavu/Support/ModelDigest.h"
 #include "dejavu/Support/ToolOutput.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/TypeSwitch.h"
-#include "dejavu/Support/ModelDigest.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -39,9 +39,8 @@ static json::Value toJSON(Attribute attribute) {
   return llvm::TypeSwitch<Attribute, json::Value>(attribute)
       .Case([](BoolAttr value) { return json::Value(value.getValue()); })
       .Case([](IntegerAttr value) { return json::Value(value.getInt()); })
-      .Case([](FloatAttr value) {
-        return json::Value(value.getValueAsDouble());
-      })
+      .Case(
+          [](FloatAttr value) { return json::Value(value.getValueAsDouble()); })
       .Case([](StringAttr value) {
         return json::Value(toText(value.getValue()));
       })

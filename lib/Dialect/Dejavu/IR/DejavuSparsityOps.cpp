@@ -25,7 +25,7 @@ LogicalResult PredictOp::verify() {
   if ((getKind() == PredictorKind::low_rank) != getSecond().has_value())
     return emitOpError() << "expected a second factor for low_rank, and none "
                             "for sign_bit"; // C1, C2
-  if (getEpsilon().isNegative()) // C5
+  if (getEpsilon().isNegative())            // C5
     return emitOpError() << "expected an epsilon that is not negative";
   return verifySameRows(*this, getInput().getType(), getType()); // C4
 }

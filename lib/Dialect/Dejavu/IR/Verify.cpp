@@ -13,8 +13,8 @@ using namespace mlir;
 using namespace mlir::dejavu;
 
 LogicalResult dejavu::verifyWeight(Operation *op, SymbolTableCollection &tables,
-                                  FlatSymbolRefAttr symbol, StringRef role,
-                                  ArrayRef<int64_t> expected) {
+                                   FlatSymbolRefAttr symbol, StringRef role,
+                                   ArrayRef<int64_t> expected) {
   auto weight = tables.lookupNearestSymbolFrom<WeightOp>(op, symbol);
   if (!weight)
     return op->emitOpError()
@@ -39,17 +39,18 @@ LogicalResult dejavu::verifyWeight(Operation *op, SymbolTableCollection &tables,
 }
 
 LogicalResult dejavu::verifyOptionalWeight(Operation *op,
-                                          SymbolTableCollection &tables,
-                                          FlatSymbolRefAttr symbol,
-                                          StringRef role,
-                                          ArrayRef<int64_t> expected) {
+                                           SymbolTableCollection &tables,
+                                           FlatSymbolRefAttr symbol,
+                                           StringRef role,
+                                           ArrayRef<int64_t> expected) {
   return symbol ? verifyWeight(op, tables, symbol, role, expected) : success();
 }
 
-LogicalResult dejavu::verifyProduct(Operation *op, SymbolTableCollection &tables,
-                                   FlatSymbolRefAttr weight,
-                                   FlatSymbolRefAttr bias, int64_t rows,
-                                   int64_t columns, int64_t results) {
+LogicalResult dejavu::verifyProduct(Operation *op,
+                                    SymbolTableCollection &tables,
+                                    FlatSymbolRefAttr weight,
+                                    FlatSymbolRefAttr bias, int64_t rows,
+                                    int64_t columns, int64_t results) {
   if (failed(verifyWeight(op, tables, weight, "weight", {rows, columns}))) // C1
     return failure();
   return verifyOptionalWeight(op, tables, bias, "bias", {results}); // C2

@@ -50,8 +50,7 @@ struct ChooseDensity : dejavu::impl::ChooseDensityPassBase<ChooseDensity> {
     });
     decode.walk([&](AttentionOp attention) {
       if (attention.getPredicted())
-        choose(attention, weigh(attention, getProfile(attention)),
-               "attention");
+        choose(attention, weigh(attention, getProfile(attention)), "attention");
     });
   }
 
@@ -60,8 +59,8 @@ private:
   double getBytes(ArrayRef<FlatSymbolRefAttr> names) {
     double bytes = 0;
     for (FlatSymbolRefAttr name : names)
-      if (auto weight = name ? symbols->lookup<WeightOp>(name.getAttr())
-                             : WeightOp())
+      if (auto weight =
+              name ? symbols->lookup<WeightOp>(name.getAttr()) : WeightOp())
         bytes += static_cast<double>(getAllBytes(weight.getTensorType()));
     return bytes;
   }
@@ -76,8 +75,9 @@ private:
   template <typename OpTy>
   double getPredictorBytes(OpTy block) {
     auto select = block.getPredicted().template getDefiningOp<SelectOp>();
-    auto predict = select ? select.getScores().template getDefiningOp<PredictOp>()
-                          : PredictOp();
+    auto predict = select
+                       ? select.getScores().template getDefiningOp<PredictOp>()
+                       : PredictOp();
     if (!predict)
       return 0;
     return getBytes({predict.getFirstAttr(), predict.getSecondAttr(),
@@ -105,9 +105,8 @@ private:
   Choice weigh(AttentionOp attention, ProfileAttr profile) {
     double density = profile ? profile.getDensity().convertToDouble() : 1;
     LinearOp query = findProjection(attention.getQuery());
-    double saved = query ? getBytes({query.getWeightAttr(),
-                                     query.getBiasAttr()})
-                         : 0;
+    double saved =
+        query ? getBytes({query.getWeightAttr(), query.getBiasAttr()}) : 0;
     for (Operation *user : attention.getResult().getUsers())
       if (auto output = dyn_cast<LinearOp>(user))
         saved += getBytes({output.getWeightAttr()});

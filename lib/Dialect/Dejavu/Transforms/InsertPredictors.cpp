@@ -85,10 +85,9 @@ LogicalResult InsertPredictors::checkFile(const PredictorFile &predictors) {
       {LookAheadChoice::full, LookAhead::full}};
   for (auto [choice, wanted] : kChoices)
     if (lookAhead == choice && predictors.lookAhead != wanted)
-      return failFile(predictors)
-             << "expected predictors with the look-ahead "
-             << stringifyLookAhead(wanted) << ", found "
-             << stringifyLookAhead(predictors.lookAhead);
+      return failFile(predictors) << "expected predictors with the look-ahead "
+                                  << stringifyLookAhead(wanted) << ", found "
+                                  << stringifyLookAhead(predictors.lookAhead);
   return checkModel ? checkPredictorModel(getOperation(), predictors)
                     : success();
 }
@@ -98,14 +97,13 @@ FlatSymbolRefAttr InsertPredictors::makeWeight(const PredictorFile &predictors,
                                                StringRef part,
                                                const PredictorTensor &tensor,
                                                bool isTransposed) {
-  std::string name =
-      ("predictors.layers." + Twine(entry.layer) + "." +
-       stringifyUnit(entry.unit) + "." + part)
-          .str();
+  std::string name = ("predictors.layers." + Twine(entry.layer) + "." +
+                      stringifyUnit(entry.unit) + "." + part)
+                         .str();
   OpBuilder builder(&getContext());
-  auto source = SourceAttr::get(
-      &getContext(), llvm::sys::path::filename(predictors.path), tensor.offset,
-      tensor.length, SourceRoot::predictors);
+  auto source =
+      SourceAttr::get(&getContext(), llvm::sys::path::filename(predictors.path),
+                      tensor.offset, tensor.length, SourceRoot::predictors);
   auto weight = WeightOp::create(
       builder, getFileLocation(&getContext(), predictors.path), name,
       tensor.type, source, /*source_type=*/TypeAttr(), /*recipe=*/ArrayAttr());
@@ -216,11 +214,10 @@ void InsertPredictors::runOnOperation() {
   std::vector<DecoderLayer> layers = findDecoderLayers(decode);
   for (const PredictorEntry &entry : predictors->entries)
     if (entry.layer >= static_cast<int64_t>(layers.size())) {
-      InFlightDiagnostic diag = failFile(*predictors)
-                                << "expected predictors for "
-                                << static_cast<int64_t>(layers.size())
-                                << " layers, found one for layer "
-                                << entry.layer;
+      InFlightDiagnostic diag =
+          failFile(*predictors)
+          << "expected predictors for " << static_cast<int64_t>(layers.size())
+          << " layers, found one for layer " << entry.layer;
       diag.attachNote(decode.getLoc()) << "the layers are here";
       return signalPassFailure();
     }
@@ -242,8 +239,7 @@ void InsertPredictors::runOnOperation() {
                         up.getTensorType().getDimSize(0))))
         return signalPassFailure();
     }
-    if (const PredictorEntry *entry =
-            predictors->find(index, Unit::kv_group))
+    if (const PredictorEntry *entry = predictors->find(index, Unit::kv_group))
       if (failed(insert(*predictors, layers, *entry, layer.attention,
                         layer.attention.getCache().getType().getHeads())))
         return signalPassFailure();

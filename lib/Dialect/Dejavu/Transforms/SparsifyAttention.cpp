@@ -35,8 +35,8 @@ KVPolicy dejavu::choosePolicy(AttentionOp attention, KVPolicy wanted) {
   if (wanted != KVPolicy::automatic)
     return wanted;
   KVCacheType cache = attention.getCache().getType();
-  int64_t heads = getFeatures(attention.getQuery().getType()) /
-                  cache.getHeadDim();
+  int64_t heads =
+      getFeatures(attention.getQuery().getType()) / cache.getHeadDim();
   return heads == cache.getHeads() ? KVPolicy::deferred : KVPolicy::eager;
 }
 
@@ -47,8 +47,8 @@ struct SparsifyAttention
 
   void runOnOperation() override {
     if (ring < 1) {
-      getOperation().emitError() << "expected a positive ring, found "
-                                 << ring.getValue();
+      getOperation().emitError()
+          << "expected a positive ring, found " << ring.getValue();
       return signalPassFailure();
     }
     auto decode = getOperation().lookupSymbol<func::FuncOp>("decode");
@@ -109,8 +109,8 @@ std::string SparsifyAttention::sparsifyOutput(IRRewriter &rewriter,
   if (!output.getInMajor()) {
     auto weight = SymbolTable::lookupNearestSymbolFrom<WeightOp>(
         output, output.getWeightAttr());
-    auto uses = SymbolTable::getSymbolUses(weight.getSymNameAttr(),
-                                           getOperation());
+    auto uses =
+        SymbolTable::getSymbolUses(weight.getSymNameAttr(), getOperation());
     SmallVector<LinearOp> users;
     if (uses)
       for (const SymbolTable::SymbolUse &use : *uses)
@@ -135,8 +135,8 @@ std::string SparsifyAttention::defer(IRRewriter &rewriter,
   if (!append)
     return "the cache is not appended to just before";
   auto rope = append.getKey().getDefiningOp<RopeOp>();
-  auto key = (rope ? rope.getInput() : append.getKey())
-                 .getDefiningOp<LinearOp>();
+  auto key =
+      (rope ? rope.getInput() : append.getKey()).getDefiningOp<LinearOp>();
   auto value = append.getValue().getDefiningOp<LinearOp>();
   auto isPlain = [](LinearOp linear) {
     return linear && !linear.getInMajor() && !linear.getActivation();
@@ -157,8 +157,8 @@ std::string SparsifyAttention::defer(IRRewriter &rewriter,
       rope ? rope.getTable() : Value(),
       rope ? rope.getInterleavedAttr() : UnitAttr(),
       rewriter.getI64IntegerAttr(ring));
-  for (Operation *op : {rope.getOperation(), key.getOperation(),
-                        value.getOperation()})
+  for (Operation *op :
+       {rope.getOperation(), key.getOperation(), value.getOperation()})
     if (op && op->use_empty())
       rewriter.eraseOp(op);
   return "";

@@ -95,12 +95,11 @@ struct ThresholdFFN : dejavu::impl::ThresholdFFNPassBase<ThresholdFFN> {
       auto up = symbols.lookup<WeightOp>(layer.ffn.getUp());
       int64_t neurons = up ? up.getTensorType().getDimSize(0) : 0;
       if (!entry || (entry->dense.empty() && entry->units != neurons)) {
-        InFlightDiagnostic diag = emitError(place)
-                                  << "expected a threshold for the " << neurons
-                                  << " neurons of layer "
-                                  << static_cast<int64_t>(number) << ", found "
-                                  << (entry ? "one for another number"
-                                            : "none");
+        InFlightDiagnostic diag =
+            emitError(place)
+            << "expected a threshold for the " << neurons
+            << " neurons of layer " << static_cast<int64_t>(number)
+            << ", found " << (entry ? "one for another number" : "none");
         diag.attachNote(layer.ffn.getLoc()) << "the MLP of that layer is here";
         return signalPassFailure();
       }
