@@ -239,7 +239,8 @@ void Session::tap(int64_t site, const float *data, int64_t numRows,
 }
 
 extern "C" void dejavu_rt_count_active(void *session, int64_t select_index,
-                                       const int32_t *counts, int64_t rows) {
+                                       const int32_t *counts, const int32_t *,
+                                       int64_t rows) {
   static_cast<Session *>(session)->countActive(select_index, counts, rows);
 }
 

@@ -20,10 +20,11 @@ using namespace mlir::dejavu::cpu;
 /// The fields of a struct of the ABI, in their order.
 static ArrayRef<Field> getFields(Entry entry) {
   static constexpr Field kStep[] = {
-      Field::batch,      Field::tokens,    Field::past,   Field::capacity,
-      Field::logitsFrom, Field::taps,      Field::ids,    Field::positions,
-      Field::starts,     Field::keys,      Field::values, Field::weights,
-      Field::logits,     Field::workspace, Field::session};
+      Field::batch,      Field::tokens,   Field::past,    Field::capacity,
+      Field::logitsFrom, Field::taps,     Field::flush,   Field::ids,
+      Field::positions,  Field::starts,   Field::keys,    Field::values,
+      Field::kept,       Field::complete, Field::weights, Field::logits,
+      Field::workspace,  Field::session};
   static constexpr Field kCall[] = {Field::inputs, Field::outputs,
                                     Field::weights, Field::session};
   if (entry == Entry::forward)
@@ -32,7 +33,7 @@ static ArrayRef<Field> getFields(Entry entry) {
 }
 
 /// Whether a field is a number.
-static bool isNumber(Field field) { return field <= Field::taps; }
+static bool isNumber(Field field) { return field <= Field::flush; }
 
 /// Words of a dejavu_tensor: the pointer and the dimensions.
 static constexpr int64_t kTensorWords = 1 + kMaxRank;
@@ -171,13 +172,14 @@ void EntryPoint::loopChecked(Value count,
 void EntryPoint::countActive(int64_t select, Value counts) {
   Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
   Type i64 = builder.getI64Type();
-  func::FuncOp callee = library.declare("dejavu_rt_count_active",
-                                        {pointer, i64, pointer, i64}, {});
+  func::FuncOp callee = library.declare(
+      "dejavu_rt_count_active", {pointer, i64, pointer, pointer, i64}, {});
   Value number =
       arith::ConstantOp::create(builder, builder.getI64IntegerAttr(select));
   Value count = arith::IndexCastOp::create(builder, i64, rows);
+  Value indices = LLVM::ZeroOp::create(builder, pointer);
   call(callee, {getPointer(Field::session), number, getAddress(builder, counts),
-                count});
+                indices, count});
 }
 
 void EntryPoint::tap(int64_t site, Value values, Value rows) {

@@ -70,7 +70,8 @@ static int32_t runFake(dejavu_step *step, bool isDecode) {
   if (isDecode) {
     // Of ten neurons, as many are active as the id says (at most ten).
     std::vector<int32_t> counts(step->ids, step->ids + step->batch);
-    dejavu_rt_count_active(step->session, 0, counts.data(), step->batch);
+    dejavu_rt_count_active(step->session, 0, counts.data(), nullptr,
+                           step->batch);
   }
   return 0;
 }

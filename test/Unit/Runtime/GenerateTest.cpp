@@ -155,14 +155,14 @@ TEST_F(GenerateTest, ReportsOfGeneratedCodeAreChecked) {
   auto session = std::move(*Session::create(*model, 1, 4));
   model->entryPoints.decode = [](dejavu_step *step) -> int32_t {
     int32_t counts[] = {1};
-    dejavu_rt_count_active(step->session, 7, counts, 1);
+    dejavu_rt_count_active(step->session, 7, counts, nullptr, 1);
     return 0;
   };
   int64_t id = 1;
   EXPECT_EQ(session->decode(&id).message(), "select 7 is not in the manifest");
   model->entryPoints.decode = [](dejavu_step *step) -> int32_t {
     int32_t counts[] = {11};
-    dejavu_rt_count_active(step->session, 0, counts, 1);
+    dejavu_rt_count_active(step->session, 0, counts, nullptr, 1);
     return 0;
   };
   EXPECT_EQ(session->decode(&id).message(),
