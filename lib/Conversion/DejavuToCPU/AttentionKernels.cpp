@@ -32,6 +32,22 @@ MemRefType cpu::getCacheType(KVCacheType cache) {
                          Float32Type::get(cache.getContext()));
 }
 
+/// Writes head `head` of row `row` of keys and values behind the past.
+static void appendHead(KernelBuilder &b, ValueRange args, Value row, Value head,
+                       int64_t headDim) {
+  Value past = args[4], tokens = args[5];
+  Value batch = arith::DivUIOp::create(b, row, tokens);
+  Value token = arith::RemUIOp::create(b, row, tokens);
+  Value time = arith::AddIOp::create(b, past, token);
+  Value first = arith::MulIOp::create(b, head, b.index(headDim));
+  for (int64_t which = 0; which < 2; ++which)
+    b.forEachVector(headDim, [&](Value at, int64_t active) {
+      Value column = arith::AddIOp::create(b, first, at);
+      Value value = b.loadVector(args[which], {row, column}, active);
+      b.storeVector(value, args[2 + which], {batch, head, time, at}, active);
+    });
+}
+
 func::FuncOp cpu::getKVAppendKernel(KernelLibrary &library, KVCacheType cache,
                                     bool parallel) {
   MLIRContext *context = library.getContext();
@@ -41,24 +57,21 @@ func::FuncOp cpu::getKVAppendKernel(KernelLibrary &library, KVCacheType cache,
                          .str();
   Type rows = getRowsType(context, heads * headDim);
   Type memory = getCacheType(cache), index = IndexType::get(context);
-  return library.get(
-      name, {rows, rows, memory, memory, index, index, index},
-      [&](KernelBuilder &b, ValueRange args) {
-        Value past = args[4], tokens = args[5];
-        b.forAll(args[6], parallel, [&](Value row) {
-          Value batch = arith::DivUIOp::create(b, row, tokens);
-          Value token = arith::RemUIOp::create(b, row, tokens);
-          Value time = arith::AddIOp::create(b, past, token);
-          for (int64_t which = 0; which < 2; ++which)
-            b.loop(b.index(0), b.index(heads), 1, [&](Value head) {
-              Value first = arith::MulIOp::create(b, head, b.index(headDim));
-              b.forEachVector(headDim, [&](Value at, int64_t active) {
-                Value column = arith::AddIOp::create(b, first, at);
-                Value value = b.loadVector(args[which], {row, column}, active);
-                b.storeVector(value, args[2 + which], {batch, head, time, at},
-                              active);
-              });
-            });
+  Type types[] = {rows, rows, memory, memory, index, index, index};
+  if (parallel)
+    return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
+      b.forAll(args[6], parallel, [&](Value row) {
+        b.loop(b.index(0), b.index(heads), 1,
+               [&](Value head) { appendHead(b, args, row, head, headDim); });
+      });
+    });
+  return library.getShared(
+      name, types, [&](KernelBuilder &b, ValueRange args, const Team &team) {
+        Value count = arith::MulIOp::create(b, args[6], b.index(heads));
+        b.forShare(count, team, [&](Value at) {
+          Value row = arith::DivUIOp::create(b, at, b.index(heads));
+          Value head = arith::RemUIOp::create(b, at, b.index(heads));
+          appendHead(b, args, row, head, headDim);
         });
       });
 }
@@ -382,7 +395,7 @@ static Value addSlope(KernelBuilder &b, Value scores, Value slope, Value first,
 }
 
 func::FuncOp cpu::getAttentionKernel(KernelLibrary &library,
-                                     const AttentionSpec &spec) {
+                                     const AttentionSpec &spec, bool parallel) {
   MLIRContext *context = library.getContext();
   int64_t heads = spec.cache.getHeads(), headDim = spec.cache.getHeadDim();
   int64_t group = spec.features / (heads * headDim);
@@ -457,6 +470,17 @@ func::FuncOp cpu::getAttentionKernel(KernelLibrary &library,
           generator.giveUp(member, spec.maskedRows, steps);
         });
       });
+  if (!parallel)
+    return library.getShared(
+        name + "_decode", types,
+        [&](KernelBuilder &b, ValueRange args, const Team &team) {
+          Value count = arith::MulIOp::create(b, args[7], b.index(heads));
+          b.forShare(count, team, [&](Value at) {
+            SmallVector<Value> all(args);
+            all.push_back(at);
+            func::CallOp::create(b, head, all);
+          });
+        });
   return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
     // Neighbouring iterations share a head of a sequence, and so a thread
     // finds its keys in its cache.

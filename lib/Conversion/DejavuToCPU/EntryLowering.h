@@ -190,6 +190,7 @@ private:
   KernelLibrary &library;
   SymbolTable symbols;
   const llvm::DenseMap<StringAttr, int64_t> &weightNumbers;
+  Sharing sharing;
   EntryPoint point;
 
   WorkspaceLayout layout;

@@ -10,6 +10,11 @@
 // says whether rows are shared among threads: in prefill they are, in decode
 // there are too few.
 //
+// Kernels that are called shared have two arguments more, the thread and how
+// many there are (Team): each thread calls them and does its part. What is in
+// no part is done by nobody, so a kernel writes nothing outside of its
+// thread's.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef DEJAVU_LIB_CONVERSION_DEJAVUTOCPU_KERNELS_H
@@ -89,36 +94,44 @@ struct LinearSpec {
   RankedTensorType weight; ///< [out, in]
   Epilogue epilogue;
 };
-/// (input, {weight, [bias], result}..., rows): rows of the weights as dot
-/// products with the same input, all in one parallel loop.
+/// Whether a weight is large enough to be shared among threads.
+bool isWorthThreads(RankedTensorType weight);
+/// Shared. (input, {weight, [bias], result}..., rows): rows of the weights as
+/// dot products with the same input.
 func::FuncOp getLinearKernel(KernelLibrary &library,
                              ArrayRef<LinearSpec> specs);
-/// (input, gate, [bias], up, [bias], result, rows): epilogue(input * gate^T)
-/// times input * up^T, where the up projection has a bias at most.
+/// Shared. (input, gate, [bias], up, [bias], result, rows):
+/// epilogue(input * gate^T) times input * up^T, where the up projection has a
+/// bias at most.
 func::FuncOp getGatedLinearKernel(KernelLibrary &library,
                                   const LinearSpec &gate, const LinearSpec &up);
-/// (input, indices, counts, weight [out, in], [bias], factor, result, rows):
-/// for the features of an active set input * weight^T + bias, times the factor;
-/// 0 for the others.
+/// Shared. (input, indices, counts, weight [out, in], [bias], factor, result,
+/// rows): for the features of an active set input * weight^T + bias, times the
+/// factor; 0 for the others.
 func::FuncOp getGatherLinearKernel(KernelLibrary &library,
-                                   RankedTensorType weight, bool hasBias);
-/// (input, weight [in, out], [bias], result, rows): rows of the weight scaled
-/// and summed.
-func::FuncOp getRowSumKernel(KernelLibrary &library, RankedTensorType weight,
-                             bool hasBias);
-/// (input, indices, counts, weight [in, out], [bias], result, rows): the same
-/// for the rows of an active set.
-func::FuncOp getSparseRowSumKernel(KernelLibrary &library,
                                    RankedTensorType weight, bool hasBias);
 /// (scores, indices : memref<? x extent x i32>, counts : memref<? x i32>, rows)
 func::FuncOp getSelectKernel(KernelLibrary &library, int64_t extent);
+
+//===--- RowSumKernels.cpp
+//-------------------------------------------------===//
+
+/// Shared. (input, weight [in, out], [bias], result, rows): rows of the weight
+/// scaled and summed.
+func::FuncOp getRowSumKernel(KernelLibrary &library, RankedTensorType weight,
+                             bool hasBias);
+/// Shared. (input, indices, counts, weight [in, out], [bias], result, rows):
+/// the same for the rows of an active set.
+func::FuncOp getSparseRowSumKernel(KernelLibrary &library,
+                                   RankedTensorType weight, bool hasBias);
 
 //===--- AttentionKernels.cpp
 //----------------------------------------------===//
 
 /// memref<? x heads x ? x headDim x f32>: a cache of keys or values.
 MemRefType getCacheType(KVCacheType cache);
-/// (key, value, keys, values, past, tokens, rows)
+/// (key, value, keys, values, past, tokens, rows). Shared unless `parallel`: a
+/// thread writes the heads that it attends to in the attention kernel.
 func::FuncOp getKVAppendKernel(KernelLibrary &library, KVCacheType cache,
                                bool parallel);
 /// What an attention kernel depends on.
@@ -131,9 +144,9 @@ struct AttentionSpec {
   bool hasSlopes;
 };
 /// (query, keys, values, starts : memref<? x i64>, result, past, tokens, rows,
-/// [slopes : memref<heads x f32>])
+/// [slopes : memref<heads x f32>]). Shared unless `parallel`.
 func::FuncOp getAttentionKernel(KernelLibrary &library,
-                                const AttentionSpec &spec);
+                                const AttentionSpec &spec, bool parallel);
 
 /// What an attention kernel without a cache depends on.
 struct SDPASpec {

@@ -136,11 +136,18 @@ LogicalResult EntryLowering::lower(RopeOp op) {
 
 LogicalResult EntryLowering::lower(KVAppendOp op) {
   KVCacheType cache = op.getCache().getType();
-  point.call(getKVAppendKernel(library, cache, isPrefill),
-             {memory.lookup(op.getKey()), memory.lookup(op.getValue()),
-              getCache(Field::keys, op.getCache()),
-              getCache(Field::values, op.getCache()), point.get(Field::past),
-              point.get(Field::tokens), point.getRows()});
+  func::FuncOp kernel = getKVAppendKernel(library, cache, isPrefill);
+  Value arguments[] = {memory.lookup(op.getKey()),
+                       memory.lookup(op.getValue()),
+                       getCache(Field::keys, op.getCache()),
+                       getCache(Field::values, op.getCache()),
+                       point.get(Field::past),
+                       point.get(Field::tokens),
+                       point.getRows()};
+  if (isPrefill)
+    point.call(kernel, arguments);
+  else
+    point.share(kernel, arguments);
   cacheNumbers[op.getResult()] = cacheNumbers.lookup(op.getCache());
   return success();
 }
@@ -173,7 +180,12 @@ LogicalResult EntryLowering::lower(AttentionOp op) {
                                point.getRows()};
   if (std::optional<ArrayRef<float>> slopes = op.getAlibi())
     arguments.push_back(getConstants(*slopes));
-  point.call(getAttentionKernel(library, spec), arguments);
+  func::FuncOp kernel = getAttentionKernel(library, spec, isPrefill);
+  if (isPrefill)
+    point.call(kernel, arguments);
+  else // each thread has appended the heads that it attends to
+    point.share(kernel, arguments, /*worth=*/true,
+                getKVAppendKernel(library, cache, isPrefill));
   cacheNumbers[op.getNewCache()] = cacheNumbers.lookup(op.getCache());
   return success();
 }
