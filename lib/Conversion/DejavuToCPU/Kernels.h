@@ -144,7 +144,8 @@ struct AttentionSpec {
   bool hasSlopes;
 };
 /// (query, keys, values, starts : memref<? x i64>, result, past, tokens, rows,
-/// [slopes : memref<heads x f32>]). Shared unless `parallel`.
+/// [slopes : memref<heads x f32>]). Shared, or if it is `parallel`, with a
+/// region of its own.
 func::FuncOp getAttentionKernel(KernelLibrary &library,
                                 const AttentionSpec &spec, bool parallel);
 

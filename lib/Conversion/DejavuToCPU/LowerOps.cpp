@@ -147,7 +147,7 @@ LogicalResult EntryLowering::lower(KVAppendOp op) {
   if (isPrefill)
     point.call(kernel, arguments);
   else
-    point.share(kernel, arguments);
+    point.share(kernel, arguments, /*worth=*/sharing == Sharing::step);
   cacheNumbers[op.getResult()] = cacheNumbers.lookup(op.getCache());
   return success();
 }
@@ -180,8 +180,9 @@ LogicalResult EntryLowering::lower(AttentionOp op) {
                                point.getRows()};
   if (std::optional<ArrayRef<float>> slopes = op.getAlibi())
     arguments.push_back(getConstants(*slopes));
-  func::FuncOp kernel = getAttentionKernel(library, spec, isPrefill);
-  if (isPrefill)
+  bool isParallel = sharing != Sharing::step;
+  func::FuncOp kernel = getAttentionKernel(library, spec, isParallel);
+  if (isParallel)
     point.call(kernel, arguments);
   else // each thread has appended the heads that it attends to
     point.share(kernel, arguments, /*worth=*/true,
