@@ -351,9 +351,12 @@ func::FuncOp cpu::getGatherLinearKernel(KernelLibrary &library,
           auto [first, last] = active.getShare(team, kOuts);
           auto [from, to] = active.getUnits(first, last, team, out);
           clearColumns(b, result, row, from, to);
-          active.forGroups(first, last, kOuts, [&](ArrayRef<Value> outs) {
-            dots.gather(outs, row);
-          });
+          active.forGroups(first, last, kOuts,
+                           [&](ArrayRef<Value> outs, ArrayRef<Value> next) {
+                             for (Value out : next)
+                               prefetchRow(b, args[3], out, b.index(0));
+                             dots.gather(outs, row);
+                           });
         });
       });
 }

@@ -15,6 +15,26 @@ using namespace mlir;
 using namespace mlir::dejavu;
 using namespace mlir::dejavu::cpu;
 
+bool cpu::hasShortRows(MemRefType weight) {
+  constexpr int64_t kShortBytes = 2048;
+  return weight.getDimSize(1) * weight.getElementTypeBitWidth() / 8 <
+         kShortBytes;
+}
+
+/// What is prefetched of a row, and the lines of a cache.
+static constexpr int64_t kPrefetchBytes = 256, kLineBytes = 64;
+
+void cpu::prefetchRow(KernelBuilder &b, Value weight, Value row, Value column) {
+  auto type = cast<MemRefType>(weight.getType());
+  if (hasShortRows(type))
+    return;
+  int64_t perLine = kLineBytes * 8 / type.getElementTypeBitWidth();
+  for (int64_t at = 0; at < kPrefetchBytes / kLineBytes; ++at)
+    memref::PrefetchOp::create(
+        b, weight, ValueRange{row, b.offset(column, at * perLine)},
+        /*isWrite=*/false, /*localityHint=*/3, /*isDataCache=*/true);
+}
+
 void cpu::forGroups(KernelBuilder &b, Value first, Value last, int64_t size,
                     llvm::function_ref<void(ArrayRef<Value>)> body) {
   Value width = b.index(size);
@@ -76,12 +96,19 @@ std::pair<Value, Value> ActiveRow::getUnits(Value first, Value last,
           arith::SelectOp::create(b, isLast, end, getUnit(last))};
 }
 
-void ActiveRow::forGroups(Value first, Value last, int64_t size,
-                          llvm::function_ref<void(ArrayRef<Value>)> body) {
+void ActiveRow::forGroups(
+    Value first, Value last, int64_t size,
+    llvm::function_ref<void(ArrayRef<Value>, ArrayRef<Value>)> body) {
   cpu::forGroups(b, first, last, size, [&](ArrayRef<Value> places) {
-    SmallVector<Value> units;
+    SmallVector<Value> units, next;
     for (Value place : places)
       units.push_back(getIndex(place));
-    body(units);
+    if (places.size() > 1) {
+      Value end = arith::SubIOp::create(b, last, b.index(1));
+      for (Value place : places)
+        next.push_back(
+            getIndex(arith::MinUIOp::create(b, b.offset(place, size), end)));
+    }
+    body(units, next);
   });
 }

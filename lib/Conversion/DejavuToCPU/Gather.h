@@ -5,10 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// What is not read one row behind the other is read several rows at a time:
-// that keeps as many misses in flight as a core can have, and the hardware
-// follows each row by itself. Prefetching the next rows in software has been
-// measured on top of that, and brings nothing.
+// What is not read one row behind the other is read four rows at a time: that
+// keeps about as many misses in flight as a core can have, and the hardware
+// follows each row once it has seen its first lines. Of the next four rows
+// these are prefetched while four are read: a fifth more from memory for sets
+// of 5 to 10 %. Fetching more of a row ahead, or taking eight, makes it slower.
 //
 //===----------------------------------------------------------------------===//
 
@@ -18,6 +19,14 @@
 #include "KernelBuilder.h"
 
 namespace mlir::dejavu::cpu {
+
+/// Whether rows of this type of weight are so short that a core has several of
+/// them on the way by itself. Prefetching is a waste then.
+bool hasShortRows(MemRefType weight);
+
+/// Prefetches the first lines of row `row` of a weight from `column` on, unless
+/// rows are short.
+void prefetchRow(KernelBuilder &b, Value weight, Value row, Value column);
 
 /// Calls `body` with `size` numbers of [first, last) at a time, then with the
 /// rest, one by one.
@@ -41,9 +50,12 @@ struct ActiveRow {
   /// share, are active: those of all threads are the `extent` units.
   std::pair<Value, Value> getUnits(Value first, Value last, const Team &team,
                                    int64_t extent);
-  /// Calls `body` with the units at places [first, last), `size` at a time.
-  void forGroups(Value first, Value last, int64_t size,
-                 llvm::function_ref<void(ArrayRef<Value>)> body);
+  /// Calls `body` with the units at places [first, last), `size` at a time, and
+  /// with the units after those, to be prefetched. What is left comes one by
+  /// one, with none.
+  void
+  forGroups(Value first, Value last, int64_t size,
+            llvm::function_ref<void(ArrayRef<Value>, ArrayRef<Value>)> body);
 };
 
 } // namespace mlir::dejavu::cpu

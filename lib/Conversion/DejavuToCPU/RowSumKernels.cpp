@@ -8,12 +8,12 @@
 // [in, out] weights, such as neuron-major down projections: the result is the
 // sum of rows of the weight, each times an element of the input.
 //
-// A thread has columns of its own and goes over all rows, eight at a time: it
-// reads eight streams as wide as its columns, and adds to sums that stay in the
-// first cache. A tile of columns in registers would read a few cache lines of
-// one row after the other, which no prefetcher follows: half as fast from
+// A thread has columns of its own and goes over all rows, a few at a time: it
+// reads as many streams as wide as its columns, and adds to sums that stay in
+// the first cache. A tile of columns in registers would read a few cache lines
+// of one row after the other, which no prefetcher follows: half as fast from
 // memory. The sum of a column takes the rows in their order, however many
-// threads there are and wherever groups of eight begin. An active set only
+// threads there are and wherever groups begin. An active set only
 // changes which rows go by.
 //
 //===----------------------------------------------------------------------===//
@@ -29,8 +29,10 @@ using namespace mlir;
 using namespace mlir::dejavu;
 using namespace mlir::dejavu::cpu;
 
-/// Rows of the weight that are read at once.
-static constexpr int64_t kRowsAtOnce = 8;
+/// Rows of the weight that are read at once: more of short ones.
+static int64_t getRowsAtOnce(RankedTensorType weight) {
+  return hasShortRows(getWeightType(weight)) ? 8 : 4;
+}
 
 namespace {
 /// Generates the sums of one thread's columns.
@@ -46,8 +48,8 @@ struct RowSumGenerator {
                   Value result, int64_t out, const Team &team);
   /// Starts the sums of a row: with the bias.
   void start(Value row);
-  /// Adds the rows `neurons` of the weight.
-  void add(Value row, ArrayRef<Value> neurons);
+  /// Adds the rows `neurons` of the weight; `next` are those that come next.
+  void add(Value row, ArrayRef<Value> neurons, ArrayRef<Value> next = {});
 
 private:
   /// Calls `body` with the start of each vector and with its lanes in use.
@@ -87,7 +89,10 @@ void RowSumGenerator::start(Value row) {
   });
 }
 
-void RowSumGenerator::add(Value row, ArrayRef<Value> neurons) {
+void RowSumGenerator::add(Value row, ArrayRef<Value> neurons,
+                          ArrayRef<Value> next) {
+  for (Value neuron : next)
+    prefetchRow(b, weight, neuron, first);
   SmallVector<Value> factors;
   for (Value neuron : neurons) {
     Value x = memref::LoadOp::create(b, input, ValueRange{row, neuron});
@@ -129,7 +134,7 @@ func::FuncOp cpu::getRowSumKernel(KernelLibrary &library,
         forRows([&](Value row) { sums.start(row); });
         // What is read for the first row of the batch the others find in a
         // cache.
-        forGroups(b, b.index(0), b.index(in), kRowsAtOnce,
+        forGroups(b, b.index(0), b.index(in), getRowsAtOnce(weight),
                   [&](ArrayRef<Value> neurons) {
                     forRows([&](Value row) { sums.add(row, neurons); });
                   });
@@ -156,9 +161,10 @@ func::FuncOp cpu::getSparseRowSumKernel(KernelLibrary &library,
         b.loop(b.index(0), args.back(), 1, [&](Value row) {
           ActiveRow active{b, args[1], args[2], row};
           sums.start(row);
-          active.forGroups(
-              b.index(0), active.getCount(), kRowsAtOnce,
-              [&](ArrayRef<Value> neurons) { sums.add(row, neurons); });
+          active.forGroups(b.index(0), active.getCount(), getRowsAtOnce(weight),
+                           [&](ArrayRef<Value> neurons, ArrayRef<Value> next) {
+                             sums.add(row, neurons, next);
+                           });
         });
       });
 }
