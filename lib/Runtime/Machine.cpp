@@ -234,7 +234,8 @@ static void useCpu(int64_t number) {
 /// The best of several passes.
 static ErrorOr<double> measureWith(int64_t threads) {
   static constexpr int kPasses = 8;
-  uint64_t bytes = std::max<uint64_t>(256 << 20, 4 * lastLevelCacheBytes());
+  // Threads may have more than one such cache.
+  uint64_t bytes = std::max<uint64_t>(512 << 20, 4 * lastLevelCacheBytes());
   ErrorOr<Buffer> buffer =
       Buffer::allocate(bytes, "measurement of the read bandwidth");
   if (buffer.failed())
