@@ -7,6 +7,7 @@
 #   make check              all tests
 #   make install PREFIX=/usr/local
 #   make fuzz               fuzz the importer; SECONDS=N for each target
+#   make bench-cpu          decode against ONNX Runtime and the read bandwidth
 #   make docs | fmt | tidy | bench | clean
 #
 # JOBS=N limits the parallel jobs; the default is one for each core.
@@ -18,7 +19,7 @@ SECONDS ?= 600
 SCRIPTS = tools/scripts
 export JOBS PREFIX DESTDIR
 
-.PHONY: build demo check install docs fmt tidy bench fuzz clean help
+.PHONY: build demo check install docs fmt tidy bench bench-cpu fuzz clean help
 
 build:
 	@$(SCRIPTS)/build.sh
@@ -44,6 +45,9 @@ tidy: build
 
 bench: build
 	@.venv/bin/python $(SCRIPTS)/bench.py
+
+bench-cpu: build
+	@.venv/bin/python $(SCRIPTS)/bench_cpu.py
 
 fuzz: build
 	@/usr/bin/python3 $(SCRIPTS)/fuzz.py --seconds "$(SECONDS)"

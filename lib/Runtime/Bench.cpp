@@ -56,6 +56,9 @@ ErrorOr<BenchResult> dejavu::rt::bench(const LoadedModel &model,
           checkPrompts(manifest, {options.prompt}, options.newTokens);
       status.failed())
     return status;
+  ErrorOr<double> bandwidth = measureReadBandwidth(getThreads());
+  if (bandwidth.failed())
+    return bandwidth.status();
   int64_t length = options.prompt.size();
   ErrorOr<std::unique_ptr<Session>> created =
       Session::create(model, /*batch=*/1, length + options.newTokens);
@@ -94,9 +97,6 @@ ErrorOr<BenchResult> dejavu::rt::bench(const LoadedModel &model,
                                        options.repeats * options.newTokens);
   if (traffic.failed())
     return traffic.status();
-  ErrorOr<double> bandwidth = measureReadBandwidth(getThreads());
-  if (bandwidth.failed())
-    return bandwidth.status();
   BenchResult result;
   result.promptLength = length;
   result.newTokens = options.newTokens;

@@ -10,6 +10,7 @@
 #include "Files.h"
 
 #include <algorithm>
+#include <barrier>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -17,6 +18,7 @@
 #include <fstream>
 #include <optional>
 #include <sched.h>
+#include <sys/mman.h>
 #include <thread>
 #include <unistd.h>
 
@@ -212,13 +214,34 @@ typedef uint64_t Vector32 __attribute__((vector_size(32)));
 }
 #endif
 
-ErrorOr<double> dejavu::rt::measureReadBandwidth(int64_t threads) {
-  static constexpr int kPasses = 5;
-  uint64_t bytes = std::max<uint64_t>(256 << 20, 4 * lastLevelCacheBytes());
+/// Ties this thread to a CPU, to another one for each `number` as long as there
+/// are any. A thread that was started by one that is tied is tied like it.
+static void useCpu(int64_t number) {
+  cpu_set_t all, one;
+  if (cpusBeforeBinding)
+    all = *cpusBeforeBinding;
+  else if (::sched_getaffinity(0, sizeof(all), &all) != 0)
+    return;
+  int64_t skip = number % CPU_COUNT(&all);
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+    if (CPU_ISSET(cpu, &all) && skip-- == 0) {
+      CPU_ZERO(&one);
+      CPU_SET(cpu, &one);
+      (void)::sched_setaffinity(0, sizeof(one), &one);
+    }
+}
+
+/// The best of several passes.
+static ErrorOr<double> measureWith(int64_t threads) {
+  static constexpr int kPasses = 8;
+  // Threads may have more than one such cache.
+  uint64_t bytes = std::max<uint64_t>(512 << 20, 4 * lastLevelCacheBytes());
   ErrorOr<Buffer> buffer =
       Buffer::allocate(bytes, "measurement of the read bandwidth");
   if (buffer.failed())
     return buffer.status();
+  // What is measured is the memory, not the tables of its pages.
+  (void)::madvise(buffer->data(), bytes, MADV_HUGEPAGE);
   auto sum = sumBaseline;
 #if defined(__x86_64__)
   __builtin_cpu_init();
@@ -226,37 +249,48 @@ ErrorOr<double> dejavu::rt::measureReadBandwidth(int64_t threads) {
     sum = sumAvx2;
 #endif
 
-  // Each thread writes its part first, so that the pages are near it.
+  // Each thread writes its part first, so that the pages are near it. All begin
+  // a pass together, and it ends with the last of them.
+  using Clock = std::chrono::steady_clock;
   size_t words = bytes / sizeof(uint64_t) / threads / 64 * 64;
-  auto forEachPart = [&](auto &&body) {
-    std::vector<std::thread> workers;
-    for (int64_t i = 0; i < threads; ++i)
-      workers.emplace_back([&, i] {
-        // A new thread inherits where the one that starts it is bound.
-        if (cpusBeforeBinding)
-          (void)::sched_setaffinity(0, sizeof(*cpusBeforeBinding),
-                                    &*cpusBeforeBinding);
-        body(i, buffer->as<uint64_t>() + i * words);
-      });
-    for (std::thread &worker : workers)
-      worker.join();
-  };
-  forEachPart([&](int64_t i, uint64_t *part) {
-    std::memset(part, static_cast<int>(i + 1), words * sizeof(uint64_t));
-  });
   std::vector<uint64_t> sums(threads);
+  Clock::time_point begin;
   double best = 0.0;
-  for (int pass = 0; pass < kPasses; ++pass) {
-    auto begin = std::chrono::steady_clock::now();
-    forEachPart([&](int64_t i, uint64_t *part) { sums[i] = sum(part, words); });
-    std::chrono::duration<double> seconds =
-        std::chrono::steady_clock::now() - begin;
+  std::barrier starting(threads, [&]() noexcept { begin = Clock::now(); });
+  std::barrier ending(threads, [&]() noexcept {
+    std::chrono::duration<double> seconds = Clock::now() - begin;
     best = std::max(best, static_cast<double>(words) * sizeof(uint64_t) *
                               threads / seconds.count());
-  }
+  });
+  std::vector<std::thread> workers;
+  for (int64_t i = 0; i < threads; ++i)
+    workers.emplace_back([&, i] {
+      useCpu(i);
+      uint64_t *part = buffer->as<uint64_t>() + i * words;
+      std::memset(part, static_cast<int>(i + 1), words * sizeof(uint64_t));
+      for (int pass = 0; pass < kPasses; ++pass) {
+        starting.arrive_and_wait();
+        sums[i] += sum(part, words);
+        ending.arrive_and_wait();
+      }
+    });
+  for (std::thread &worker : workers)
+    worker.join();
   // Using the sums keeps the compiler from dropping the reads.
   volatile uint64_t sink = 0;
   for (uint64_t value : sums)
     sink = sink + value;
+  return best;
+}
+
+ErrorOr<double> dejavu::rt::measureReadBandwidth(int64_t threads) {
+  double best = 0.0;
+  // More threads do not always read more.
+  for (int64_t count = threads; count > 0; count /= 2) {
+    ErrorOr<double> measured = measureWith(count);
+    if (measured.failed())
+      return measured;
+    best = std::max(best, *measured);
+  }
   return best;
 }

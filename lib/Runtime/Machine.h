@@ -46,9 +46,10 @@ std::string cpuName();
 /// `2026-01-31T12:00:00Z`
 std::string utcDate();
 
-/// Bytes per second that `threads` threads read from memory together: the
-/// best of several passes over an array of at least 256 MiB and four times
-/// the last-level cache.
+/// Bytes per second that up to `threads` threads read from memory together: the
+/// best of several passes and numbers of threads over an array of at least 512
+/// MiB and four times the last-level cache. Threads of OpenMP that have nothing
+/// to do keep their CPUs busy for a while: measure before there are any.
 ErrorOr<double> measureReadBandwidth(int64_t threads);
 
 } // namespace dejavu::rt

@@ -51,6 +51,14 @@ SHAPES = {
                            rope="half", rotated=32),
 }
 
+THREADED = {
+    # Columns of the down projection: less than a vector, and no whole vectors.
+    "narrow": Shape(vocab=17, features=7, heads=1, kv_heads=1, head_dim=7,
+                    neurons=5003, layers=1, gated=True),
+    "wide": Shape(vocab=17, features=1037, heads=4, kv_heads=2, head_dim=16,
+                  neurons=67, layers=1),
+}
+
 # batch, tokens, past, starts: decode if there is one token and a past.
 CASES = [
     (1, 1, 5, None), (2, 1, 3, [0, 2]), (3, 1, 33, [0, 7, 33]),
@@ -67,14 +75,14 @@ class Program:
         self.path = path
         self.command = command or (path,)
 
-    def run(self, inputs):
+    def run(self, inputs, *flags):
         """All outputs, by name."""
         folder = self.path.parent
         safetensors.numpy.save_file(
             {f"in.{k}": np.ascontiguousarray(v) for k, v in inputs.items()},
             folder / "case.safetensors")
         succeed(*self.command, "--run-case", folder / "case.safetensors",
-                "--output", folder / "out.safetensors")
+                "--output", folder / "out.safetensors", *flags)
         return {k.removeprefix("out."): v for k, v in
                 safetensors.numpy.load_file(folder /
                                             "out.safetensors").items()}
@@ -103,6 +111,17 @@ def assert_close(got, want, case, tolerance=2e-5):
                                    atol=tolerance, err_msg=f"{case} {name}")
 
 
+def assert_any_threads(program, toy, case):
+    """The same bits for any number of threads."""
+    inputs = toy.inputs(*case)
+    want = program.run(inputs, "--threads", 1)
+    for threads in (2, 3, 7):
+        got = program.run(inputs, "--threads", threads)
+        for name, value in want.items():
+            np.testing.assert_array_equal(
+                got[name], value, err_msg=f"{case} {name} {threads} threads")
+
+
 def compare(program, toy, case, rounding=lambda x: x):
     """The program's outputs and numpy's for one of CASES."""
     inputs = toy.inputs(*case)
@@ -116,6 +135,21 @@ def test_shapes(name, sparsity, tmp_path):
     program = compile_toy(toy, tmp_path, "--sparsity", sparsity)
     for case in CASES:
         compare(program, toy, case)
+
+
+# Of the decode cases one row and several, and sets of neurons that differ.
+@pytest.mark.parametrize("dtype", ("f32", "f16"))
+@pytest.mark.parametrize("sparsity", ("dense", "exact"))
+@pytest.mark.parametrize("name", ("threads", "gated threads", "wide", "narrow",
+                                  "more than a tile"))
+def test_any_number_of_threads(name, sparsity, dtype, tmp_path):
+    """Threads share kernels, never a sum; more threads than there is work for
+    do no harm. Shapes that are worth threads."""
+    toy = Toy(THREADED.get(name) or SHAPES[name])
+    program = compile_toy(toy, tmp_path, "--sparsity", sparsity, "--weights",
+                          dtype)
+    for case in ((1, 1, 5, None), (5, 1, 17, [17, 3, 0, 1, 16])):
+        assert_any_threads(program, toy, case)
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -249,6 +283,7 @@ def symbols(file, which):
 
 
 # What generated code may call, besides the runtime's callbacks.
+OPENMP = ("__kmpc_", "omp_get_")
 ALLOWED = {"dnnl_sgemm", "memcpy", "memset", "memmove"}
 
 
@@ -262,7 +297,7 @@ def test_calls_of_generated_code(activation, dtype, tmp_path):
                 tmp_path / "code")
     needed = symbols(tmp_path / "code/model.o", "--undefined-only")
     other = {s for s in needed
-             if not s.startswith(("__kmpc_", "dejavu_rt_"))} - ALLOWED
+             if not s.startswith(OPENMP + ("dejavu_rt_",))} - ALLOWED
     assert not other and "dnnl_sgemm" in needed
 
 
@@ -272,7 +307,7 @@ def test_calls_for_angles(tmp_path):
                 tmp_path / "code")
     needed = symbols(tmp_path / "code/model.o", "--undefined-only")
     other = {s for s in needed
-             if not s.startswith(("__kmpc_", "dejavu_rt_"))} - ALLOWED
+             if not s.startswith(OPENMP + ("dejavu_rt_",))} - ALLOWED
     assert other <= {"cosf", "sinf", "sincosf"}
 
 

@@ -1,13 +1,18 @@
 #!/usr/bin/env python3
-"""Writes OPT-175B's graph, or another size, with weights that are all zero.
+"""Writes OPT-175B's graph, or another size, with weights that are all zero or
+random.
 
     large_opt.py FOLDER [--layers 96] [--hidden 12288] [--heads 96] ...
 
-The graph is what torch's exporter makes of OPT, in float16. The weights are a
-hole in a sparse file: it says to have 350 GB and takes none. For measuring how
-the compiler copes with large models:
+The graph is what torch's exporter makes of OPT, in float16 (or float32). The
+weights are a hole in a sparse file: it says to have 350 GB and takes none. For
+measuring how the compiler copes with large models:
 
     /usr/bin/time -v dejavu-import-onnx FOLDER -o /dev/null
+
+With --random SEED matrices and biases are drawn from N(0, 0.02), norms are
+neutral: activations stay sane, and about half of the neurons are active for any
+one token. For measuring how fast a model of that size decodes.
 """
 import argparse
 import pathlib
@@ -16,18 +21,24 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-HALF, INT64, BOOL = TensorProto.FLOAT16, TensorProto.INT64, TensorProto.BOOL
+INT64, BOOL = TensorProto.INT64, TensorProto.BOOL
+DTYPES = {"f16": (TensorProto.FLOAT16, np.float16),
+          "f32": (TensorProto.FLOAT, np.float32)}
+SPREAD = 0.02  # standard deviation of random weights
+PIECE = 1 << 22  # elements that are drawn at once
 
 
 class Builder:
     def __init__(self, options):
         self.options = options
         self.nodes, self.tensors, self.offset = [], [], 0
+        self.type, self.dtype = DTYPES[options.dtype]
 
     def weight(self, name, *dims):
-        tensor = TensorProto(name=name, data_type=HALF, dims=dims,
+        tensor = TensorProto(name=name, data_type=self.type, dims=dims,
                              data_location=TensorProto.EXTERNAL)
-        length = 2 * int(np.prod(dims, dtype=np.int64))
+        length = (np.dtype(self.dtype).itemsize
+                  * int(np.prod(dims, dtype=np.int64)))
         for key, text in (("location", "model.onnx.data"),
                           ("offset", str(self.offset)),
                           ("length", str(length))):
@@ -69,8 +80,8 @@ class Builder:
         for name, values in (("a0", [0]), ("a1", [1]), ("a2", [2]), ("a3", [3]),
                              ("am1", [-1]), ("a01", [0, 1]), ("a12", [1, 2])):
             self.constant(name, values)
-        self.constant("zero", 0, np.float16)
-        self.constant("least", -65504, np.float16)
+        self.constant("zero", 0, self.dtype)
+        self.constant("least", np.finfo(self.dtype).min, self.dtype)
         op = self.op
         op("Shape", ["input_ids"], "shape")
         op("Slice", ["shape", "a0", "a1"], "batch1")
@@ -110,7 +121,7 @@ class Builder:
         hidden, heads = options.hidden, options.heads
         size = hidden // heads
         if index == 0:
-            self.constant("scale", size ** -0.5, np.float16)
+            self.constant("scale", size ** -0.5, self.dtype)
             self.constant("heads1", [heads])
             self.constant("size1", [size])
             self.op("Concat", ["batch1", "am1", "heads1", "size1"],
@@ -161,11 +172,13 @@ class Builder:
         inputs = [info("input_ids", INT64, ["batch", "tokens"]),
                   info("attention_mask", INT64, ["batch", "past + tokens"]),
                   info("position_ids", INT64, ["batch", "tokens"])]
-        outputs = [info("logits", HALF, ["batch", "tokens", options.vocab])]
+        outputs = [info("logits", self.type,
+                        ["batch", "tokens", options.vocab])]
         for i in range(options.layers):
             for kind in ("key", "value"):
-                inputs.append(info(f"past_key_values.{i}.{kind}", HALF, cache))
-                outputs.append(info(f"present.{i}.{kind}", HALF, present))
+                inputs.append(info(f"past_key_values.{i}.{kind}", self.type,
+                                   cache))
+                outputs.append(info(f"present.{i}.{kind}", self.type, present))
         self.shared()
         table = self.weight("embed_tokens.weight", options.vocab, hidden)
         places = self.weight("embed_positions.weight", options.context + 2,
@@ -188,18 +201,41 @@ class Builder:
         return result
 
 
+def fill(data, tensors, dtype, seed):
+    """Writes random weights to their places, in bounded memory."""
+    random = np.random.default_rng(seed)
+    for tensor in tensors:
+        if tensor.data_location != TensorProto.EXTERNAL:
+            continue
+        data.seek(int({e.key: e.value for e in tensor.external_data}["offset"]))
+        left = int(np.prod(tensor.dims, dtype=np.int64))
+        if "norm" in tensor.name:
+            value = 1 if tensor.name.endswith("weight") else 0
+            data.write(np.full(left, value, dtype).tobytes())
+            continue
+        while left > 0:
+            piece = random.standard_normal(min(left, PIECE), np.float32)
+            data.write((piece * np.float32(SPREAD)).astype(dtype).tobytes())
+            left -= piece.size
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=pathlib.Path)
     for name, default in (("layers", 96), ("hidden", 12288), ("heads", 96),
                           ("vocab", 50272), ("context", 2048)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--dtype", choices=DTYPES, default="f16")
+    parser.add_argument("--random", type=int, metavar="SEED",
+                        help="random weights instead of zeros")
     options = parser.parse_args()
     builder = Builder(options)
     result = builder.build()
     options.folder.mkdir(parents=True, exist_ok=True)
     onnx.save(result, str(options.folder / "model.onnx"))
     with open(options.folder / "model.onnx.data", "wb") as data:
+        if options.random is not None:
+            fill(data, builder.tensors, builder.dtype, options.random)
         data.truncate(builder.offset)
     print(f"{len(builder.nodes)} nodes, {builder.offset / 1e9:.1f} GB of weights")
 

@@ -12,6 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Gather.h"
 #include "Kernels.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -32,6 +33,22 @@ MemRefType cpu::getCacheType(KVCacheType cache) {
                          Float32Type::get(cache.getContext()));
 }
 
+/// Writes head `head` of row `row` of keys and values behind the past.
+static void appendHead(KernelBuilder &b, ValueRange args, Value row, Value head,
+                       int64_t headDim) {
+  Value past = args[4], tokens = args[5];
+  Value batch = arith::DivUIOp::create(b, row, tokens);
+  Value token = arith::RemUIOp::create(b, row, tokens);
+  Value time = arith::AddIOp::create(b, past, token);
+  Value first = arith::MulIOp::create(b, head, b.index(headDim));
+  for (int64_t which = 0; which < 2; ++which)
+    b.forEachVector(headDim, [&](Value at, int64_t active) {
+      Value column = arith::AddIOp::create(b, first, at);
+      Value value = b.loadVector(args[which], {row, column}, active);
+      b.storeVector(value, args[2 + which], {batch, head, time, at}, active);
+    });
+}
+
 func::FuncOp cpu::getKVAppendKernel(KernelLibrary &library, KVCacheType cache,
                                     bool parallel) {
   MLIRContext *context = library.getContext();
@@ -41,24 +58,21 @@ func::FuncOp cpu::getKVAppendKernel(KernelLibrary &library, KVCacheType cache,
                          .str();
   Type rows = getRowsType(context, heads * headDim);
   Type memory = getCacheType(cache), index = IndexType::get(context);
-  return library.get(
-      name, {rows, rows, memory, memory, index, index, index},
-      [&](KernelBuilder &b, ValueRange args) {
-        Value past = args[4], tokens = args[5];
-        b.forAll(args[6], parallel, [&](Value row) {
-          Value batch = arith::DivUIOp::create(b, row, tokens);
-          Value token = arith::RemUIOp::create(b, row, tokens);
-          Value time = arith::AddIOp::create(b, past, token);
-          for (int64_t which = 0; which < 2; ++which)
-            b.loop(b.index(0), b.index(heads), 1, [&](Value head) {
-              Value first = arith::MulIOp::create(b, head, b.index(headDim));
-              b.forEachVector(headDim, [&](Value at, int64_t active) {
-                Value column = arith::AddIOp::create(b, first, at);
-                Value value = b.loadVector(args[which], {row, column}, active);
-                b.storeVector(value, args[2 + which], {batch, head, time, at},
-                              active);
-              });
-            });
+  Type types[] = {rows, rows, memory, memory, index, index, index};
+  if (parallel)
+    return library.get(name, types, [&](KernelBuilder &b, ValueRange args) {
+      b.forAll(args[6], parallel, [&](Value row) {
+        b.loop(b.index(0), b.index(heads), 1,
+               [&](Value head) { appendHead(b, args, row, head, headDim); });
+      });
+    });
+  return library.getShared(
+      name, types, [&](KernelBuilder &b, ValueRange args, const Team &team) {
+        Value count = arith::MulIOp::create(b, args[6], b.index(heads));
+        b.forShare(count, team, [&](Value at) {
+          Value row = arith::DivUIOp::create(b, at, b.index(heads));
+          Value head = arith::RemUIOp::create(b, at, b.index(heads));
+          appendHead(b, args, row, head, headDim);
         });
       });
 }
@@ -469,26 +483,33 @@ static func::FuncOp getHeadFunction(KernelLibrary &library,
       });
 }
 
-/// Products of elements (of keys) in all heads of rows.
-static Value countWork(KernelBuilder &b, const AttentionSpec &spec,
-                       ValueRange args, Value count) {
-  Value steps = arith::AddIOp::create(b, args[5], args[6]);
-  return arith::MulIOp::create(
-      b, arith::MulIOp::create(b, count, steps),
-      b.index(spec.getGroup() * spec.cache.getHeadDim()));
-}
-
 func::FuncOp cpu::getAttentionKernel(KernelLibrary &library,
-                                     const AttentionSpec &spec) {
+                                     const AttentionSpec &spec, bool parallel) {
   func::FuncOp head = getHeadFunction(library, spec);
+  SmallVector<Type> types = getArgumentTypes(library.getContext(), spec);
+  if (!parallel)
+    return library.getShared(
+        getName(spec) + "_decode", types,
+        [&](KernelBuilder &b, ValueRange args, const Team &team) {
+          Value count = arith::MulIOp::create(b, args[7],
+                                              b.index(spec.cache.getHeads()));
+          b.forShare(count, team, [&](Value at) {
+            SmallVector<Value> all(args);
+            all.push_back(at);
+            func::CallOp::create(b, head, all);
+          });
+        });
   return library.get(
-      getName(spec), getArgumentTypes(library.getContext(), spec),
-      [&](KernelBuilder &b, ValueRange args) {
+      getName(spec), types, [&](KernelBuilder &b, ValueRange args) {
         // Neighbouring iterations share a head of a sequence, and so a thread
         // finds its keys in its cache.
         Value count =
             arith::MulIOp::create(b, args[7], b.index(spec.cache.getHeads()));
-        shareWork(b, head, args, count, countWork(b, spec, args, count));
+        Value steps = arith::AddIOp::create(b, args[5], args[6]);
+        Value work = arith::MulIOp::create(
+            b, arith::MulIOp::create(b, count, steps),
+            b.index(spec.getGroup() * spec.cache.getHeadDim()));
+        shareWork(b, head, args, count, work);
       });
 }
 
@@ -496,51 +517,35 @@ func::FuncOp cpu::getSparseAttentionKernel(KernelLibrary &library,
                                            const AttentionSpec &spec) {
   MLIRContext *context = library.getContext();
   int64_t heads = spec.cache.getHeads();
+  int64_t width = spec.getGroup() * spec.cache.getHeadDim();
   func::FuncOp head = getHeadFunction(library, spec);
   SmallVector<Type> types = getArgumentTypes(context, spec);
   size_t numDense = types.size();
   types.append({getIndicesType(context, heads), getCountsType(context)});
-  SmallVector<Type> placeTypes(types);
-  placeTypes.push_back(IndexType::get(context));
-  // Place `at / rows` of the set of row `at % rows`, if it has so many.
-  func::FuncOp place = library.get(
-      "sparse_" + getName(spec) + "_place", placeTypes,
-      [&](KernelBuilder &b, ValueRange args) {
-        Value tokens = args[6], rows = args[7], at = args.back();
-        Value row = arith::RemUIOp::create(b, at, rows);
-        Value i = arith::DivUIOp::create(b, at, rows);
-        Value isThere =
-            arith::CmpIOp::create(b, arith::CmpIPredicate::ult, i,
-                                  loadIndex(b, args[numDense + 1], row));
-        auto branch = scf::IfOp::create(b, isThere, /*withElseRegion=*/false);
-        OpBuilder::InsertionGuard guard(b);
-        b.setInsertionPointToStart(branch.thenBlock());
-        Value which = loadIndex(b, args[numDense], {row, i});
-        Value batch = arith::DivUIOp::create(b, row, tokens);
-        Value token = arith::RemUIOp::create(b, row, tokens);
-        Value number = arith::AddIOp::create(
-            b, arith::MulIOp::create(b, batch, b.index(heads)), which);
-        number = arith::AddIOp::create(
-            b, arith::MulIOp::create(b, number, tokens), token);
-        SmallVector<Value> arguments(args.take_front(numDense));
-        arguments.push_back(number);
-        func::CallOp::create(b, head, arguments);
-      });
-  return library.get(
-      "sparse_" + getName(spec), types, [&](KernelBuilder &b, ValueRange args) {
-        Value result = args[4], rows = args[7];
-        Value most = b.fold(
-            b.index(0), rows, 1, b.index(0),
-            [&](Value row, ValueRange carried) {
-              b.forEachVector(spec.features, [&](Value column, int64_t active) {
-                b.storeVector(b.splat(0, b.getLanes()), result, {row, column},
-                              active);
-              });
-              return SmallVector<Value>{arith::MaxUIOp::create(
-                  b, carried.front(), loadIndex(b, args[numDense + 1], row))};
-            })[0];
-        Value count = arith::MulIOp::create(b, most, rows);
-        shareWork(b, place, args, count, countWork(b, spec, args, count));
+  return library.getShared(
+      "sparse_" + getName(spec), types,
+      [&](KernelBuilder &b, ValueRange args, const Team &team) {
+        Value tokens = args[6];
+        b.loop(b.index(0), args[7], 1, [&](Value row) {
+          ActiveRow active{b, args[numDense], args[numDense + 1], row};
+          auto [first, last] = active.getShare(team, 1);
+          auto [from, to] = active.getUnits(first, last, team, heads);
+          clearColumns(b, args[4], row,
+                       arith::MulIOp::create(b, from, b.index(width)),
+                       arith::MulIOp::create(b, to, b.index(width)));
+          Value batch = arith::DivUIOp::create(b, row, tokens);
+          Value token = arith::RemUIOp::create(b, row, tokens);
+          b.loop(first, last, 1, [&](Value place) {
+            Value number = arith::AddIOp::create(
+                b, arith::MulIOp::create(b, batch, b.index(heads)),
+                active.getIndex(place));
+            number = arith::AddIOp::create(
+                b, arith::MulIOp::create(b, number, tokens), token);
+            SmallVector<Value> arguments(args.take_front(numDense));
+            arguments.push_back(number);
+            func::CallOp::create(b, head, arguments);
+          });
+        });
       });
 }
 

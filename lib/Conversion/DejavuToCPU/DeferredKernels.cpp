@@ -17,7 +17,6 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
@@ -192,6 +191,39 @@ void DeferredGenerator::rotate(Value row, Value head) {
   });
 }
 
+func::FuncOp cpu::getDeferPlanKernel(KernelLibrary &library,
+                                     const DeferredSpec &spec) {
+  MLIRContext *context = library.getContext();
+  Type steps = getStepsType(context, spec), index = IndexType::get(context);
+  SmallVector<Type> types{getRowsType(context, spec.in),
+                          getIndicesType(context, spec.cache.getHeads()),
+                          getCountsType(context),
+                          getKeptType(context, spec),
+                          steps,
+                          steps,
+                          getCountsType(context),
+                          index,
+                          index,
+                          index};
+  if (spec.rotated > 0)
+    types.append({getRowsType(context, spec.rotated), index});
+  return library.get(
+      spec.getName() + "_plan", types, [&](KernelBuilder &b, ValueRange args) {
+        DeferredGenerator generator{b,       spec,    args[7], args[3],
+                                    args[5], Value(), Value()};
+        bool isRotated = spec.rotated > 0;
+        b.loop(b.index(0), args[9], 1, [&](Value row) {
+          generator.keep(row, args[0], isRotated ? args[10] : Value(),
+                         isRotated ? args[11] : Value());
+          Value number =
+              generator.plan(row, args[1], args[2], args[4], args[8]);
+          memref::StoreOp::create(
+              b, arith::IndexCastUIOp::create(b, b.getI32Type(), number),
+              args[6], ValueRange{row});
+        });
+      });
+}
+
 func::FuncOp cpu::getDeferredKernel(KernelLibrary &library,
                                     const DeferredSpec &spec) {
   MLIRContext *context = library.getContext();
@@ -199,16 +231,10 @@ func::FuncOp cpu::getDeferredKernel(KernelLibrary &library,
   Type f32 = Float32Type::get(context), index = IndexType::get(context);
   auto bias = MemRefType::get({heads * headDim}, f32);
   Type cache = getCacheType(spec.cache);
-  SmallVector<Type> types{getRowsType(context, spec.in),
-                          getIndicesType(context, heads),
-                          getCountsType(context),
-                          getKeptType(context, spec),
+  SmallVector<Type> types{getKeptType(context, spec),
                           getStepsType(context, spec),
-                          getStepsType(context, spec),
-                          getCountsType(context),
                           cache,
                           cache,
-                          index,
                           index,
                           index,
                           getWeightType(spec.key)};
@@ -217,74 +243,59 @@ func::FuncOp cpu::getDeferredKernel(KernelLibrary &library,
   types.push_back(getWeightType(spec.value));
   if (spec.hasValueBias)
     types.push_back(bias);
-  if (spec.rotated > 0)
-    types.append({getRowsType(context, spec.rotated), index});
-  return library.get(
-      spec.getName(), types, [&](KernelBuilder &b, ValueRange args) {
-        Value input = args[0], indices = args[1], counts = args[2];
-        Value complete = args[4], computed = args[6], rows = args[11];
-        DeferredGenerator generator{b,       spec,    args[9], args[3],
-                                    args[5], args[7], args[8]};
-        size_t next = 12;
+  return library.getShared(
+      spec.getName(), types,
+      [&](KernelBuilder &b, ValueRange args, const Team &team) {
+        Value rows = args[5];
+        DeferredGenerator generator{b,       spec,    args[4], args[0],
+                                    args[1], args[2], args[3]};
+        size_t next = 6;
         auto take = [&](bool hasBias) {
           Value weight = args[next++];
           Value bias = hasBias ? args[next++] : Value();
-          return DotGenerator{b,       args[3], weight,     bias,
+          return DotGenerator{b,       args[0], weight,     bias,
                               Value(), spec.in, Epilogue(), Value()};
         };
         DotGenerator key = take(spec.hasKeyBias);
         DotGenerator value = take(spec.hasValueBias);
-        Value table, tableRows;
-        if (spec.rotated > 0)
-          table = args[next], tableRows = args[next + 1];
 
-        b.loop(b.index(0), rows, 1, [&](Value row) {
-          generator.keep(row, input, table, tableRows);
-          Value number =
-              generator.plan(row, indices, counts, complete, args[10]);
-          memref::StoreOp::create(
-              b, arith::IndexCastUIOp::create(b, b.getI32Type(), number),
-              computed, ValueRange{row});
-        });
-
-        // A block is a few features of a head, of keys and of values.
-        constexpr int64_t kFeatures = 4;
-        int64_t blocks = headDim / kFeatures, rest = headDim % kFeatures;
-        int64_t perHead = blocks + rest;
         // Neighbours are of different heads, so that threads get equal shares
         // whichever heads are computed.
-        b.forAll(
-            b.index(heads * perHead), isWorthThreads(spec.key), [&](Value at) {
-              Value head = arith::RemUIOp::create(b, at, b.index(heads));
-              Value block = arith::DivUIOp::create(b, at, b.index(heads));
-              auto generate = [&](Value feature, int64_t size) {
-                generator.multiply(key, generator.keys, head, feature, size,
-                                   rows);
-                generator.multiply(value, generator.values, head, feature, size,
-                                   rows);
-              };
-              if (rest == 0)
-                return generate(
-                    arith::MulIOp::create(b, block, b.index(kFeatures)),
-                    kFeatures);
-              // What is left of a head goes one by one.
-              Value isFull = arith::CmpIOp::create(b, arith::CmpIPredicate::ult,
-                                                   block, b.index(blocks));
-              auto branch =
-                  scf::IfOp::create(b, isFull, /*withElseRegion=*/true);
-              OpBuilder::InsertionGuard guard(b);
-              b.setInsertionPointToStart(branch.thenBlock());
-              if (blocks > 0)
-                generate(arith::MulIOp::create(b, block, b.index(kFeatures)),
-                         kFeatures);
-              b.setInsertionPointToStart(branch.elseBlock());
-              Value single = arith::SubIOp::create(b, block, b.index(blocks));
-              generate(b.offset(single, blocks * kFeatures), 1);
-            });
-        if (spec.rotated > 0)
-          b.loop(b.index(0), rows, 1, [&](Value row) {
-            b.loop(b.index(0), b.index(heads), 1,
-                   [&](Value head) { generator.rotate(row, head); });
+        auto forHeads = [&](int64_t count, int64_t first, int64_t size) {
+          if (count == 0)
+            return;
+          b.forShare(b.index(heads * count), team, [&](Value at) {
+            Value head = arith::RemUIOp::create(b, at, b.index(heads));
+            Value block = arith::DivUIOp::create(b, at, b.index(heads));
+            Value feature = b.offset(
+                arith::MulIOp::create(b, block, b.index(size)), first);
+            generator.multiply(key, generator.keys, head, feature, size, rows);
+            generator.multiply(value, generator.values, head, feature, size,
+                               rows);
           });
+        };
+        // A few features of a head at a time; what is left goes one by one.
+        constexpr int64_t kFeatures = 4;
+        int64_t blocks = headDim / kFeatures, rest = headDim % kFeatures;
+        forHeads(blocks, 0, kFeatures);
+        forHeads(rest, blocks * kFeatures, 1);
+      });
+}
+
+func::FuncOp cpu::getDeferredRopeKernel(KernelLibrary &library,
+                                        const DeferredSpec &spec) {
+  MLIRContext *context = library.getContext();
+  Type index = IndexType::get(context);
+  return library.get(
+      spec.getName() + "_rope",
+      {getKeptType(context, spec), getStepsType(context, spec),
+       getCacheType(spec.cache), index, index},
+      [&](KernelBuilder &b, ValueRange args) {
+        DeferredGenerator generator{b,       spec,    args[3], args[0],
+                                    args[1], args[2], Value()};
+        b.loop(b.index(0), args[4], 1, [&](Value row) {
+          b.loop(b.index(0), b.index(spec.cache.getHeads()), 1,
+                 [&](Value head) { generator.rotate(row, head); });
+        });
       });
 }

@@ -33,6 +33,28 @@ int64_t WorkspaceLayout::allocate(int64_t bytes) {
   return at;
 }
 
+/// All threads run a decode step together unless it has calls of dense
+/// functions: then nothing but kernels is left.
+static Sharing getSharing(func::FuncOp function, Entry entry) {
+  if (entry != Entry::decode)
+    return Sharing::kernels;
+  WalkResult result = function.walk([&](Operation *op) {
+    if (auto embed = dyn_cast<EmbedOp>(op))
+      return isa<BlockArgument>(embed.getIds()) ? WalkResult::advance()
+                                                : WalkResult::interrupt();
+    if (auto table = dyn_cast<RopeTableOp>(op))
+      return isa<BlockArgument>(table.getPositions()) ? WalkResult::advance()
+                                                      : WalkResult::interrupt();
+    return isa<func::FuncOp, func::ReturnOp, ResidualAddOp, NormOp, LinearOp,
+               LMHeadOp, FFNOp, KVAppendOp, AttentionOp, RopeOp, PredictOp,
+               SelectOp, GatherLinearOp, SparseLinearOp, SparseFFNOp,
+               SparseAttentionOp, KVAppendDeferredOp>(op)
+               ? WalkResult::advance()
+               : WalkResult::interrupt();
+  });
+  return result.wasInterrupted() ? Sharing::kernels : Sharing::step;
+}
+
 EntryLowering::EntryLowering(
     ModuleOp module, func::FuncOp function, Entry entry, KernelLibrary &library,
     const llvm::DenseMap<StringAttr, int64_t> &weightNumbers,
@@ -40,7 +62,8 @@ EntryLowering::EntryLowering(
     : module(module), function(function), entry(entry),
       isPrefill(entry != Entry::decode), library(library), symbols(module),
       weightNumbers(weightNumbers),
-      point(library, module, entry, function.getLoc()) {
+      sharing(getSharing(function, entry)),
+      point(library, module, entry, sharing, function.getLoc()) {
   for (auto [number, site] : llvm::enumerate(entrySites.values))
     if (site.value)
       sites[site.value] = static_cast<int64_t>(number);
@@ -367,6 +390,7 @@ LogicalResult EntryLowering::run() {
           bytesFixed = std::max<int64_t>(bytesFixed, type.getNumElements() * 4);
   bytesFixed = llvm::alignTo(bytesFixed, kAlignment);
 
+  SmallVector<Operation *> appends;
   KernelBuilder &b = point.getBuilder();
   if (isForward && bytesFixed > 0)
     fixedScratch =
@@ -387,7 +411,17 @@ LogicalResult EntryLowering::run() {
         rows = memref::DimOp::create(b, memory.lookup(result), int64_t(0));
       point.tap(site->second, memory.lookup(result), rows, kTapSites);
     }
+    // Threads may still append what others attend to: see AttentionOp.
+    if (isa<KVAppendOp>(op)) {
+      appends.push_back(&op);
+      continue;
+    }
     releaseOperands(&op);
+    if (isAttention(&op)) {
+      for (Operation *append : appends)
+        releaseOperands(append);
+      appends.clear();
+    }
   }
   return success();
 }

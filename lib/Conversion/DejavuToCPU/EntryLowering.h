@@ -233,6 +233,7 @@ private:
   KernelLibrary &library;
   SymbolTable symbols;
   const llvm::DenseMap<StringAttr, int64_t> &weightNumbers;
+  Sharing sharing;
   EntryPoint point;
 
   WorkspaceLayout layout;

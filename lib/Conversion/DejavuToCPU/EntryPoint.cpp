@@ -11,6 +11,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/OpenMP/OpenMPDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
@@ -39,29 +40,32 @@ static bool isNumber(Field field) { return field <= Field::flush; }
 static constexpr int64_t kTensorWords = 1 + kMaxRank;
 
 static func::FuncOp makeFunction(ModuleOp module, StringRef name,
+                                 TypeRange arguments, TypeRange results,
                                  Location location) {
   OpBuilder builder(module.getContext());
   builder.setInsertionPointToEnd(module.getBody());
-  Type pointer = LLVM::LLVMPointerType::get(module.getContext());
   auto function = func::FuncOp::create(
-      builder, location, name,
-      builder.getFunctionType(pointer, builder.getI32Type()));
+      builder, location, name, builder.getFunctionType(arguments, results));
   function.addEntryBlock();
   return function;
 }
 
 EntryPoint::EntryPoint(KernelLibrary &library, ModuleOp module, Entry entry,
-                       Location location)
+                       Sharing sharing, Location location)
     : library(library),
       builder(location, OpBuilder(module.getContext()), library.getTarget()) {
-  func::FuncOp function =
-      makeFunction(module, ("dejavu_" + stringifyEntry(entry)).str(), location);
-  builder.setInsertionPointToStart(&function.getBody().front());
   Type pointer = LLVM::LLVMPointerType::get(module.getContext());
+  func::FuncOp function =
+      makeFunction(module, ("dejavu_" + stringifyEntry(entry)).str(), pointer,
+                   builder.getI32Type(), location);
+  builder.setInsertionPointToStart(&function.getBody().front());
+  Value step = function.getArgument(0);
+  if (sharing == Sharing::step)
+    step = makeTeamFunction(module, function);
   fields.resize(static_cast<size_t>(Field::outputs) + 1);
   for (auto [place, field] : llvm::enumerate(getFields(entry))) {
-    Value value = load(function.getArgument(0), place,
-                       isNumber(field) ? builder.getI64Type() : pointer);
+    Value value =
+        load(step, place, isNumber(field) ? builder.getI64Type() : pointer);
     if (isNumber(field))
       value =
           arith::IndexCastOp::create(builder, builder.getIndexType(), value);
@@ -70,7 +74,11 @@ EntryPoint::EntryPoint(KernelLibrary &library, ModuleOp module, Entry entry,
   if (entry != Entry::forward)
     rows =
         arith::MulIOp::create(builder, get(Field::batch), get(Field::tokens));
-  status = arith::ConstantOp::create(builder, builder.getI32IntegerAttr(0));
+  status = makeI32(0);
+}
+
+Value EntryPoint::makeI32(int64_t value) {
+  return arith::ConstantOp::create(builder, builder.getI32IntegerAttr(value));
 }
 
 Value EntryPoint::get(Field field) {
@@ -140,18 +148,14 @@ void EntryPoint::setOutput(int64_t index, Value memref) {
 }
 
 void EntryPoint::require(Value condition) {
-  auto number = [&](int64_t value) -> Value {
-    return arith::ConstantOp::create(builder, builder.getI32IntegerAttr(value));
-  };
-  Value now = arith::SelectOp::create(builder, condition, number(0), number(1));
+  assert(!team.threads && "a shared step cannot fail");
+  Value now =
+      arith::SelectOp::create(builder, condition, makeI32(0), makeI32(1));
   status = arith::OrIOp::create(builder, status, now);
 }
 
-void EntryPoint::call(func::FuncOp kernel, ValueRange arguments) {
-  func::CallOp::create(builder, kernel, arguments);
-}
-
 void EntryPoint::callChecked(func::FuncOp kernel, ValueRange arguments) {
+  assert(!team.threads && "a shared step cannot fail");
   Value now = func::CallOp::create(builder, kernel, arguments).getResult(0);
   status = arith::OrIOp::create(builder, status, now);
 }
@@ -193,18 +197,147 @@ void EntryPoint::tap(int64_t site, Value values, Value rows, int64_t bits) {
       arith::AndIOp::create(builder, get(Field::taps), builder.index(bits));
   Value watched = arith::CmpIOp::create(builder, arith::CmpIPredicate::ne,
                                         wanted, builder.index(0));
+  if (serial)
+    watched = arith::AndIOp::create(builder, watched, serial);
   auto branch = scf::IfOp::create(builder, watched, /*withElseRegion=*/false);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(branch.thenBlock());
+  // Only who is watched meets for it.
+  Value main;
+  if (team.threads && !serial) {
+    main = gather();
+    auto alone = scf::IfOp::create(builder, main, /*withElseRegion=*/false);
+    builder.setInsertionPointToStart(alone.thenBlock());
+  }
   auto number = [&](int64_t value) -> Value {
     return arith::ConstantOp::create(builder, builder.getI64IntegerAttr(value));
   };
   Value count = arith::IndexCastOp::create(builder, i64, rows);
-  call(callee, {getPointer(Field::session), number(site),
-                getAddress(builder, values), count, number(width)});
+  func::CallOp::create(builder, callee,
+                       ValueRange{getPointer(Field::session), number(site),
+                                  getAddress(builder, values), count,
+                                  number(width)});
+  if (main) {
+    builder.setInsertionPoint(branch.thenBlock()->getTerminator());
+    release(main);
+  }
 }
 
-void EntryPoint::finish() { func::ReturnOp::create(builder, status); }
+//===----------------------------------------------------------------------===//
+// Threads
+//===----------------------------------------------------------------------===//
+
+/// Calls `body` with the number of this thread and how many there are, in a
+/// region that all threads run.
+static void makeParallel(KernelBuilder &b, KernelLibrary &library,
+                         llvm::function_ref<void(const Team &)> body) {
+  auto parallel = omp::ParallelOp::create(b, b.getLoc());
+  OpBuilder::InsertionGuard guard(b);
+  b.createBlock(&parallel.getRegion());
+  auto ask = [&](StringRef name) -> Value {
+    func::FuncOp callee = library.declare(name, {}, b.getI32Type());
+    Value number = func::CallOp::create(b, callee, ValueRange()).getResult(0);
+    return arith::IndexCastOp::create(b, b.getIndexType(), number);
+  };
+  Value thread = ask("omp_get_thread_num");
+  body({thread, ask("omp_get_num_threads")});
+  omp::TerminatorOp::create(b, b.getLoc());
+}
+
+Value EntryPoint::makeTeamFunction(ModuleOp module, func::FuncOp outer) {
+  Value step = outer.getArgument(0);
+  Type index = builder.getIndexType();
+  func::FuncOp function =
+      makeFunction(module, (outer.getName() + "_team").str(),
+                   {step.getType(), index, index}, {}, outer.getLoc());
+  function.setPrivate();
+  makeParallel(builder, library, [&](const Team &team) {
+    func::CallOp::create(builder, function,
+                         ValueRange{step, team.thread, team.threads});
+  });
+  func::ReturnOp::create(builder, makeI32(0));
+
+  builder.setInsertionPointToStart(&function.getBody().front());
+  team = {function.getArgument(1), function.getArgument(2)};
+  func::FuncOp callee = library.declare("__kmpc_global_thread_num",
+                                        step.getType(), builder.getI32Type());
+  Value location = LLVM::ZeroOp::create(builder, step.getType());
+  globalThread = func::CallOp::create(builder, callee, location).getResult(0);
+  return function.getArgument(0);
+}
+
+Value EntryPoint::gather() {
+  Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
+  Type i32 = builder.getI32Type();
+  func::FuncOp callee =
+      library.declare("__kmpc_barrier_master", {pointer, i32}, i32);
+  Value location = LLVM::ZeroOp::create(builder, pointer);
+  Value main =
+      func::CallOp::create(builder, callee, ValueRange{location, globalThread})
+          .getResult(0);
+  return arith::CmpIOp::create(builder, arith::CmpIPredicate::ne, main,
+                               makeI32(0));
+}
+
+void EntryPoint::release(Value main) {
+  Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
+  func::FuncOp callee = library.declare("__kmpc_end_barrier_master",
+                                        {pointer, builder.getI32Type()}, {});
+  auto branch = scf::IfOp::create(builder, main, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(branch.thenBlock());
+  Value location = LLVM::ZeroOp::create(builder, pointer);
+  func::CallOp::create(builder, callee, ValueRange{location, globalThread});
+}
+
+void EntryPoint::call(func::FuncOp kernel, ValueRange arguments) {
+  if (!team.threads) {
+    func::CallOp::create(builder, kernel, arguments);
+    return;
+  }
+  if (!serial)
+    serial = gather();
+  running = {};
+  auto branch = scf::IfOp::create(builder, serial, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(branch.thenBlock());
+  func::CallOp::create(builder, kernel, arguments);
+}
+
+void EntryPoint::share(func::FuncOp kernel, ValueRange arguments, bool worth,
+                       func::FuncOp own) {
+  SmallVector<Value> all(arguments);
+  auto callAs = [&](const Team &as) {
+    all.append({as.thread, as.threads});
+    func::CallOp::create(builder, kernel, all);
+  };
+  if (!worth) {
+    all.append({builder.index(0), builder.index(1)});
+    return call(kernel, all);
+  }
+  if (!team.threads)
+    return makeParallel(builder, library, callAs);
+  leaveSerial();
+  if (running && running != own)
+    omp::BarrierOp::create(builder);
+  running = kernel;
+  callAs(team);
+}
+
+void EntryPoint::leaveSerial() {
+  if (serial)
+    release(serial);
+  serial = {};
+}
+
+void EntryPoint::finish() {
+  if (!team.threads) {
+    func::ReturnOp::create(builder, status);
+    return;
+  }
+  leaveSerial();
+  func::ReturnOp::create(builder);
+}
 
 void cpu::internalizeKernels(ModuleOp module) {
   auto internal =

@@ -126,6 +126,19 @@ void KernelBuilder::forAll(Value count, bool parallel, Body body) {
   body(loop.getInductionVars().front());
 }
 
+std::pair<Value, Value> KernelBuilder::getShare(Value count, const Team &team) {
+  auto getStart = [&](Value thread) -> Value {
+    Value product = arith::MulIOp::create(*this, count, thread);
+    return arith::DivUIOp::create(*this, product, team.threads);
+  };
+  return {getStart(team.thread), getStart(offset(team.thread, 1))};
+}
+
+void KernelBuilder::forShare(Value count, const Team &team, Body body) {
+  auto [first, last] = getShare(count, team);
+  loop(first, last, 1, body);
+}
+
 void KernelBuilder::forEachVector(
     int64_t size, llvm::function_ref<void(Value, int64_t)> body) {
   foldVectors(size, {}, [&](Value at, int64_t active, ValueRange) {
@@ -254,6 +267,17 @@ func::FuncOp KernelLibrary::get(StringRef stem, TypeRange arguments,
   if (results.empty())
     func::ReturnOp::create(kernelBuilder);
   return kernel;
+}
+
+func::FuncOp KernelLibrary::getShared(
+    StringRef stem, ArrayRef<Type> arguments,
+    llvm::function_ref<void(KernelBuilder &, ValueRange, const Team &)>
+        generate) {
+  SmallVector<Type> types(arguments);
+  types.append(2, IndexType::get(getContext()));
+  return get(stem, types, [&](KernelBuilder &b, ValueRange args) {
+    generate(b, args.drop_back(2), {args[args.size() - 2], args.back()});
+  });
 }
 
 func::FuncOp KernelLibrary::declare(StringRef name, TypeRange arguments,

@@ -32,6 +32,12 @@ struct CPUTarget {
   int64_t getAccumulators() const { return lanes >= 16 ? 16 : 8; }
 };
 
+/// The threads that share a kernel, as it sees them: its last two arguments.
+struct Team {
+  Value thread;  ///< 0 is the one that called the entry point
+  Value threads; ///< how many there are
+};
+
 class KernelBuilder : public ImplicitLocOpBuilder {
 public:
   KernelBuilder(Location loc, OpBuilder base, const CPUTarget &target)
@@ -70,6 +76,11 @@ public:
                           Fold body);
   /// Iterations 0 .. count - 1, shared among the threads if `parallel`.
   void forAll(Value count, bool parallel, Body body);
+  /// The part [first, last) of 0 .. count - 1 that a thread takes: neighbours,
+  /// as many as the others have, or one more or less.
+  std::pair<Value, Value> getShare(Value count, const Team &team);
+  /// Iterations 0 .. count - 1, those of this thread.
+  void forShare(Value count, const Team &team, Body body);
   /// Calls `body` with the start of each vector of a row of `size` elements,
   /// and with the number of lanes in use: in a loop for the full vectors, then
   /// once for the rest.
@@ -109,6 +120,11 @@ public:
   /// returns through the builder if there are `results`, else nothing.
   func::FuncOp get(StringRef stem, TypeRange arguments, Generator generate,
                    TypeRange results = {});
+  /// The same for a kernel that a team shares: each of its threads calls it.
+  func::FuncOp
+  getShared(StringRef stem, ArrayRef<Type> arguments,
+            llvm::function_ref<void(KernelBuilder &, ValueRange, const Team &)>
+                generate);
   /// A function that is defined elsewhere.
   func::FuncOp declare(StringRef name, TypeRange arguments, TypeRange results);
 

@@ -10,6 +10,11 @@
 // says whether rows are shared among threads: in prefill they are, in decode
 // there are too few.
 //
+// Kernels that are called shared have two arguments more, the thread and how
+// many there are (Team): each thread calls them and does its part. What is in
+// no part is done by nobody, so a kernel writes nothing outside of its
+// thread's.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef DEJAVU_LIB_CONVERSION_DEJAVUTOCPU_KERNELS_H
@@ -88,12 +93,15 @@ struct LinearSpec {
   RankedTensorType weight; ///< [out, in]
   Epilogue epilogue;
 };
-/// (input, {weight, [bias], result}..., rows): rows of the weights as dot
-/// products with the same input, all in one parallel loop.
+/// Whether a weight is large enough to be shared among threads.
+bool isWorthThreads(RankedTensorType weight);
+/// Shared. (input, {weight, [bias], result}..., rows): rows of the weights as
+/// dot products with the same input.
 func::FuncOp getLinearKernel(KernelLibrary &library,
                              ArrayRef<LinearSpec> specs);
-/// (input, gate, [bias], up, [bias], result, rows): epilogue(input * gate^T)
-/// times input * up^T, where the up projection has a bias at most.
+/// Shared. (input, gate, [bias], up, [bias], result, rows):
+/// epilogue(input * gate^T) times input * up^T, where the up projection has a
+/// bias at most.
 func::FuncOp getGatedLinearKernel(KernelLibrary &library,
                                   const LinearSpec &gate, const LinearSpec &up);
 /// What a kernel that gathers rows depends on.
@@ -102,21 +110,11 @@ struct GatherSpec {
   bool hasFactor = false;
   bool fills = true; ///< whether the features that are not gathered become 0
 };
-/// (input, indices, counts, weight [out, in], [bias], [factor], result, rows):
-/// for the features of an active set epilogue(input * weight^T), times the
-/// factor.
+/// Shared. (input, indices, counts, weight [out, in], [bias], [factor], result,
+/// rows): for the features of an active set epilogue(input * weight^T), times
+/// the factor.
 func::FuncOp getGatherLinearKernel(KernelLibrary &library,
                                    const GatherSpec &spec);
-/// Whether a product with that weight is worth waking other threads for.
-bool isWorthThreads(RankedTensorType weight);
-/// (input, weight [in, out], [bias], result, rows): rows of the weight scaled
-/// and summed.
-func::FuncOp getRowSumKernel(KernelLibrary &library, RankedTensorType weight,
-                             bool hasBias);
-/// (input, indices, counts, weight [in, out], [bias], result, rows): the same
-/// for the rows of an active set.
-func::FuncOp getSparseRowSumKernel(KernelLibrary &library,
-                                   RankedTensorType weight, bool hasBias);
 
 //===--- SelectKernels.cpp
 //-------------------------------------------------===//
@@ -142,12 +140,25 @@ func::FuncOp getExpandKernel(KernelLibrary &library, int64_t extent,
 func::FuncOp getSignBitKernel(KernelLibrary &library, int64_t in, int64_t units,
                               bool hasBias);
 
+//===--- RowSumKernels.cpp
+//-------------------------------------------------===//
+
+/// Shared. (input, weight [in, out], [bias], result, rows): rows of the weight
+/// scaled and summed.
+func::FuncOp getRowSumKernel(KernelLibrary &library, RankedTensorType weight,
+                             bool hasBias);
+/// Shared. (input, indices, counts, weight [in, out], [bias], result, rows):
+/// the same for the rows of an active set.
+func::FuncOp getSparseRowSumKernel(KernelLibrary &library,
+                                   RankedTensorType weight, bool hasBias);
+
 //===--- AttentionKernels.cpp
 //----------------------------------------------===//
 
 /// memref<? x heads x ? x headDim x f32>: a cache of keys or values.
 MemRefType getCacheType(KVCacheType cache);
-/// (key, value, keys, values, past, tokens, rows)
+/// (key, value, keys, values, past, tokens, rows). Shared unless `parallel`: a
+/// thread writes the heads that it attends to in the attention kernel.
 func::FuncOp getKVAppendKernel(KernelLibrary &library, KVCacheType cache,
                                bool parallel);
 /// What an attention kernel depends on.
@@ -165,12 +176,13 @@ struct AttentionSpec {
   }
 };
 /// (query, keys, values, starts : memref<? x i64>, result, past, tokens, rows,
-/// [slopes : memref<heads x f32>])
+/// [slopes : memref<heads x f32>]). Shared, or if it is `parallel`, with a
+/// region of its own.
 func::FuncOp getAttentionKernel(KernelLibrary &library,
-                                const AttentionSpec &spec);
+                                const AttentionSpec &spec, bool parallel);
 
-/// (query, keys, values, starts, result, past, tokens, rows, [slopes], indices,
-/// counts): the same for the heads of active sets; 0 for the others.
+/// Shared. (query, keys, values, starts, result, past, tokens, rows, [slopes],
+/// indices, counts): the same for the heads of active sets; 0 for the others.
 func::FuncOp getSparseAttentionKernel(KernelLibrary &library,
                                       const AttentionSpec &spec);
 
@@ -194,12 +206,19 @@ struct DeferredSpec {
 MemRefType getKeptType(MLIRContext *context, const DeferredSpec &spec);
 /// memref<? x heads x i64>: steps of each head.
 MemRefType getStepsType(MLIRContext *context, const DeferredSpec &spec);
-/// (input, indices, counts, kept, complete, scratch of the same type, computed
-/// : memref<? x i32>, keys, values, past, flush, rows, key, [bias], value,
-/// [bias], [table, rows of the table]). `computed` gets the number of heads
-/// that were computed.
+/// (input, indices, counts, kept, complete, first, computed : memref<? x i32>,
+/// past, flush, rows, [table, rows of the table]): keeps the input, and decides
+/// which heads are computed now, and from which step on: `first`, of the type
+/// of `complete`. `computed` gets their number.
+func::FuncOp getDeferPlanKernel(KernelLibrary &library,
+                                const DeferredSpec &spec);
+/// Shared. (kept, first, keys, values, past, rows, key, [bias], value, [bias]):
+/// keys and values of the heads and steps that were planned.
 func::FuncOp getDeferredKernel(KernelLibrary &library,
                                const DeferredSpec &spec);
+/// (kept, first, keys, past, rows): rotates these keys.
+func::FuncOp getDeferredRopeKernel(KernelLibrary &library,
+                                   const DeferredSpec &spec);
 
 //===--- AttentionKernels.cpp
 //----------------------------------------------===//

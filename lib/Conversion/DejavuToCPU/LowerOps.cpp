@@ -136,11 +136,18 @@ LogicalResult EntryLowering::lower(RopeOp op) {
 
 LogicalResult EntryLowering::lower(KVAppendOp op) {
   KVCacheType cache = op.getCache().getType();
-  point.call(getKVAppendKernel(library, cache, isPrefill),
-             {memory.lookup(op.getKey()), memory.lookup(op.getValue()),
-              getCache(Field::keys, op.getCache()),
-              getCache(Field::values, op.getCache()), point.get(Field::past),
-              point.get(Field::tokens), point.getRows()});
+  func::FuncOp kernel = getKVAppendKernel(library, cache, isPrefill);
+  Value arguments[] = {memory.lookup(op.getKey()),
+                       memory.lookup(op.getValue()),
+                       getCache(Field::keys, op.getCache()),
+                       getCache(Field::values, op.getCache()),
+                       point.get(Field::past),
+                       point.get(Field::tokens),
+                       point.getRows()};
+  if (isPrefill)
+    point.call(kernel, arguments);
+  else
+    point.share(kernel, arguments, /*worth=*/sharing == Sharing::step);
   cacheNumbers[op.getResult()] = cacheNumbers.lookup(op.getCache());
   return success();
 }
@@ -185,7 +192,15 @@ LogicalResult EntryLowering::lower(AttentionOp op) {
   FailureOr<SmallVector<Value>> arguments = getAttentionArguments(op);
   if (failed(arguments))
     return failure();
-  point.call(getAttentionKernel(library, getAttentionSpec(op)), *arguments);
+  bool isParallel = sharing != Sharing::step;
+  func::FuncOp kernel =
+      getAttentionKernel(library, getAttentionSpec(op), isParallel);
+  if (isParallel)
+    point.call(kernel, *arguments);
+  else // each thread has appended the heads that it attends to
+    point.share(
+        kernel, *arguments, /*worth=*/true,
+        getKVAppendKernel(library, op.getCache().getType(), isPrefill));
   return success();
 }
 
@@ -195,8 +210,8 @@ LogicalResult EntryLowering::lower(SparseAttentionOp op) {
     return failure();
   ActiveSet set = activeSets.lookup(op.getActive());
   arguments->append({set.indices, set.counts});
-  point.call(getSparseAttentionKernel(library, getAttentionSpec(op)),
-             *arguments);
+  point.share(getSparseAttentionKernel(library, getAttentionSpec(op)),
+              *arguments, /*worth=*/sharing == Sharing::step);
   return success();
 }
 

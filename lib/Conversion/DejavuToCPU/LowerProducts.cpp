@@ -50,7 +50,8 @@ void EntryLowering::lowerLinear(Value input, FlatSymbolRefAttr weight,
     arguments.push_back(getWeight(bias));
   arguments.append({result, rows});
   LinearSpec spec{getType(weight), epilogue};
-  point.call(getLinearKernel(library, spec), arguments);
+  point.share(getLinearKernel(library, spec), arguments,
+              isWorthThreads(spec.weight));
 }
 
 /// `first` and the linear ops that follow it at once and read the same input:
@@ -81,9 +82,9 @@ LogicalResult EntryLowering::lowerInMajor(LinearOp op) {
   if (bias)
     arguments.push_back(getWeight(bias));
   arguments.append({result, rows});
-  point.call(
-      getRowSumKernel(library, getType(op.getWeightAttr()), bias != nullptr),
-      arguments);
+  RankedTensorType weight = getType(op.getWeightAttr());
+  point.share(getRowSumKernel(library, weight, bias != nullptr), arguments,
+              isWorthThreads(weight));
   applyEpilogue(result, FlatSymbolRefAttr(),
                 Epilogue{false, op.getActivation()}, rows);
   return success();
@@ -103,18 +104,20 @@ LogicalResult EntryLowering::lower(LinearOp op) {
   }
   // In decode the threads meet after each kernel, so fewer are better.
   SmallVector<LinearSpec> specs;
+  bool isWorth = false;
   SmallVector<Value> arguments{input};
   for (LinearOp each : getLinearGroup(op)) {
     FlatSymbolRefAttr bias = each.getBiasAttr();
     specs.push_back({getType(each.getWeightAttr()),
                      Epilogue{bias != nullptr, each.getActivation()}});
+    isWorth |= isWorthThreads(specs.back().weight);
     arguments.push_back(getWeight(each.getWeightAttr()));
     if (bias)
       arguments.push_back(getWeight(bias));
     arguments.push_back(allocateResult(each));
   }
   arguments.push_back(getRows(op));
-  point.call(getLinearKernel(library, specs), arguments);
+  point.share(getLinearKernel(library, specs), arguments, isWorth);
   return success();
 }
 
@@ -157,7 +160,8 @@ void EntryLowering::lowerHidden(FFNOp op, Value hidden, Value rows) {
   arguments.append({hidden, rows});
   LinearSpec gateSpec{getType(gate), Epilogue{gateBias != nullptr, activation}};
   LinearSpec upSpec{getType(up), Epilogue{upBias != nullptr, std::nullopt}};
-  point.call(getGatedLinearKernel(library, gateSpec, upSpec), arguments);
+  point.share(getGatedLinearKernel(library, gateSpec, upSpec), arguments,
+              isWorthThreads(gateSpec.weight));
 }
 
 LogicalResult EntryLowering::lower(FFNOp op) {
@@ -174,13 +178,13 @@ LogicalResult EntryLowering::lower(FFNOp op) {
     applyEpilogue(result, bias, Epilogue{bias != nullptr, std::nullopt}, rows);
     return success();
   }
+  RankedTensorType down = getType(op.getDownAttr());
   SmallVector<Value> arguments{hidden, getWeight(op.getDownAttr())};
   if (bias)
     arguments.push_back(getWeight(bias));
   arguments.append({result, rows});
-  point.call(
-      getRowSumKernel(library, getType(op.getDownAttr()), bias != nullptr),
-      arguments);
+  point.share(getRowSumKernel(library, down, bias != nullptr), arguments,
+              isWorthThreads(down));
   return success();
 }
 

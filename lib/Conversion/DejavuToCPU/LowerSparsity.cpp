@@ -81,16 +81,11 @@ LogicalResult EntryLowering::lower(PredictOp op) {
   point.call(getNormKernel(library, norm, isPrefill),
              {input, normalized, rows});
   Value weights = normalized;
-  func::FuncOp last;
   if (op.getKind() == PredictorKind::low_rank) {
     RankedTensorType first = getType(op.getFirstAttr());
     weights = allocateScratch(first.getDimSize(0), op, op.getInput());
     lowerLinear(normalized, op.getFirstAttr(), FlatSymbolRefAttr(), Epilogue(),
                 weights, rows);
-    last =
-        getRowSumKernel(library, getType(op.getSecondAttr()), bias != nullptr);
-  } else {
-    last = getSignBitKernel(library, in, units, bias != nullptr);
   }
   SmallVector<Value> arguments{
       weights,
@@ -98,7 +93,14 @@ LogicalResult EntryLowering::lower(PredictOp op) {
   if (bias)
     arguments.push_back(getWeight(bias));
   arguments.append({allocateResult(op), rows});
-  point.call(last, arguments);
+  if (op.getKind() == PredictorKind::sign_bit) {
+    point.call(getSignBitKernel(library, in, units, bias != nullptr),
+               arguments);
+    return success();
+  }
+  RankedTensorType second = getType(op.getSecondAttr());
+  point.share(getRowSumKernel(library, second, bias != nullptr), arguments,
+              isWorthThreads(second));
   return success();
 }
 
@@ -121,7 +123,8 @@ void EntryLowering::gather(Value input, const ActiveSet &set,
       {getType(weight), Epilogue{bias != nullptr, options.activation}},
       options.factor != nullptr,
       options.fills};
-  point.call(getGatherLinearKernel(library, spec), arguments);
+  point.share(getGatherLinearKernel(library, spec), arguments,
+              isWorthThreads(spec.linear.weight));
 }
 
 void EntryLowering::sumRows(Value input, const ActiveSet &set,
@@ -132,8 +135,8 @@ void EntryLowering::sumRows(Value input, const ActiveSet &set,
   if (bias)
     arguments.push_back(getWeight(bias));
   arguments.append({result, rows});
-  point.call(getSparseRowSumKernel(library, getType(weight), bias != nullptr),
-             arguments);
+  point.share(getSparseRowSumKernel(library, getType(weight), bias != nullptr),
+              arguments, isWorthThreads(getType(weight)));
 }
 
 LogicalResult EntryLowering::lower(GatherLinearOp op) {
@@ -218,29 +221,37 @@ LogicalResult EntryLowering::lower(KVAppendDeferredOp op) {
   computed.counts = allocateBytes(sizeof(int32_t), getCountsType(context), rows,
                                   op, Value(), extent);
   ActiveSet set = activeSets.lookup(op.getActive());
-  SmallVector<Value> arguments{
+  Value kept = point.getTableArray(Field::kept, layer,
+                                   getKeptType(context, spec), keptRows);
+  Value past = point.get(Field::past);
+  Value keys = getCache(Field::keys, op.getCache());
+  Value values = getCache(Field::values, op.getCache());
+  SmallVector<Value> plan{
       memory.lookup(op.getInput()),
       set.indices,
       set.counts,
-      point.getTableArray(Field::kept, layer, getKeptType(context, spec),
-                          keptRows),
+      kept,
       point.getTableArray(Field::complete, layer, stepsType, rows),
       first,
       computed.counts,
-      getCache(Field::keys, op.getCache()),
-      getCache(Field::values, op.getCache()),
-      point.get(Field::past),
+      past,
       point.get(Field::flush),
-      rows,
-      getWeight(op.getKeyAttr())};
-  if (spec.hasKeyBias)
-    arguments.push_back(getWeight(op.getKeyBiasAttr()));
-  arguments.push_back(getWeight(op.getValueAttr()));
-  if (spec.hasValueBias)
-    arguments.push_back(getWeight(op.getValueBiasAttr()));
+      rows};
   if (op.getTable())
-    arguments.append({memory.lookup(op.getTable()), getRows(op.getTable())});
-  point.call(getDeferredKernel(library, spec), arguments);
+    plan.append({memory.lookup(op.getTable()), getRows(op.getTable())});
+  point.call(getDeferPlanKernel(library, spec), plan);
+  SmallVector<Value> product{kept, first, keys, values,
+                             past, rows,  getWeight(op.getKeyAttr())};
+  if (spec.hasKeyBias)
+    product.push_back(getWeight(op.getKeyBiasAttr()));
+  product.push_back(getWeight(op.getValueAttr()));
+  if (spec.hasValueBias)
+    product.push_back(getWeight(op.getValueBiasAttr()));
+  point.share(getDeferredKernel(library, spec), product,
+              isWorthThreads(spec.key));
+  if (op.getTable())
+    point.call(getDeferredRopeKernel(library, spec),
+               {kept, first, keys, past, rows});
   count(op, computed);
   cacheNumbers[op.getResult()] = layer;
   return success();

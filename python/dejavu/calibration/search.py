@@ -38,7 +38,7 @@ class Measurer:
     def run(self, setting, limit=None):
         """The result of `--eval-tokens` for a setting; for the dense program
         without one."""
-        file = self.folder / "candidate.safetensors"
+        file = self.folder / "setting.safetensors"
         if setting is None:
             key, program = "dense", self.model.program.path
         else:

@@ -19,6 +19,7 @@ from dejavu.executable import exit_code
 EPSILON = 1e-5
 # Beyond this, only the first windows are kept: training needs no more.
 MOST_BYTES = 6 << 30
+MOST_HELD_OUT = 2048
 
 
 def normalize(x):
@@ -135,12 +136,16 @@ class Spool:
              for g in range(layer.kv_heads)], 1)
 
     def read(self, name, held_out=False):
-        """A column in f32, of the tokens to train on or of those held out."""
+        """A column in f32: of the tokens to train on, or of those held out, of
+        which an even choice makes the curves."""
         data = np.memmap(self.folder / f"{name}.f16", np.float16, "r",
                          shape=(self.count, self.columns[name][1]))
         part = slice(self.train_count, None) if held_out \
             else slice(0, self.train_count)
-        return data[part].astype(np.float32)
+        data = data[part]
+        if held_out:
+            data = data[::max(1, len(data) // MOST_HELD_OUT)]
+        return data.astype(np.float32)
 
     def held_out_tokens(self):
         """The ids that were held out."""

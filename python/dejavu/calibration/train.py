@@ -84,29 +84,48 @@ def batches(count, size, epochs, seed):
             yield np.sort(order[i * size:(i + 1) * size])
 
 
-def weights_of(importance):
-    """Importances as weights of a loss: a token's add up to one on average."""
-    total = importance.sum(1).mean()
-    return importance / (total if total > 0 else 1)
+class Loss:
+    """The mean over tokens of `weight * softplus(-score) + price *
+    softplus(score)`, summed over units: what is missed, weighed by its
+    importance, against how much is selected. A token's weights add up to one on
+    average. Batches go through buffers of its own: allocating them anew would
+    take longer than filling them."""
+
+    def __init__(self, importance, price, size):
+        self.importance, self.price = importance, np.float32(price)
+        total = importance.sum(1, dtype=np.float64).mean()
+        self.scale = np.float32(1 / total if total > 0 else 1)
+        self.scores = np.empty((size, importance.shape[1]), np.float32)
+        self.weights, self.sums = (np.empty_like(self.scores)
+                                   for _ in range(2))
+
+    def gradient(self, rows):
+        """By the scores of tokens `rows`, which are in `self.scores`; in the
+        same memory."""
+        p = sigmoid(self.scores)
+        np.take(self.importance, rows, axis=0, out=self.weights)
+        self.weights *= self.scale
+        np.add(self.weights, self.price, out=self.sums)
+        p *= self.sums
+        p -= self.weights
+        p /= len(rows)
+        return p
 
 
 def refine(x, importance, start, price, epochs=6, size=1024, rate=2e-3,
            seed=0):
-    """Logistic refinement of a low-rank predictor: minimises the mean of
-    `weight * softplus(-score) + price * softplus(score)`, which trades what is
-    missed against how much is selected. `start` should give scores of about
-    unit size."""
+    """Logistic refinement of a low-rank predictor: minimises `Loss`. `start`
+    should give scores of about unit size."""
     first, second, bias = (np.array(p, np.float32) for p in start)
-    weights = weights_of(importance)
-    steps = epochs * max(len(x) // min(size, len(x)), 1)
-    adam = Adam([first, second, bias], rate, steps)
-    price = np.float32(price)
+    size = min(size, len(x))
+    loss = Loss(importance, price, size)
+    adam = Adam([first, second, bias], rate, epochs * (len(x) // size))
     for rows in batches(len(x), size, epochs, seed):
-        xs, ws = x[rows], weights[rows]
+        xs = x[rows]
         inner = xs @ first.T
-        p = sigmoid(inner @ second.T + bias)
-        gradient = p * (ws + price) - ws
-        gradient /= len(rows)
+        np.matmul(inner, second.T, out=loss.scores)
+        loss.scores += bias
+        gradient = loss.gradient(rows)
         adam.step([(gradient @ second).T @ xs, gradient.T @ inner,
                    gradient.sum(0)])
     return first, second, bias
@@ -127,19 +146,19 @@ def learn_signs(x, importance, start, price, epochs=6, size=1024, rate=2e-3,
     the loss of `refine`. `start` [units, features] has the signs to begin with.
     Returns (signs of -1 and 1, bias) for scores in counts."""
     scale = np.float32(2 / np.sqrt(x.shape[1]))
+    size = min(size, len(x))
     signs = np.sign(x).astype(np.float32)
     soft = np.sign(start).astype(np.float32) * np.float32(0.02)
     bias = np.full(len(start), -3, np.float32)
-    weights = weights_of(importance)
-    price = np.float32(price)
-    steps = epochs * max(len(x) // min(size, len(x)), 1)
+    loss = Loss(importance, price, size)
+    steps = epochs * (len(x) // size)
     adam, adam_bias = Adam([soft], rate, steps), Adam([bias], 10 * rate, steps)
     for rows in batches(len(x), size, epochs, seed):
-        xs, ws = signs[rows], weights[rows]
+        xs = signs[rows]
         hard = np.where(soft < 0, -scale, scale)
-        p = sigmoid(xs @ hard.T + bias)
-        gradient = p * (ws + price) - ws
-        gradient /= len(rows)
+        np.matmul(xs, hard.T, out=loss.scores)
+        loss.scores += bias
+        gradient = loss.gradient(rows)
         adam.step([(gradient.T @ xs) * scale])
         adam_bias.step([gradient.sum(0)])
         np.clip(soft, -1, 1, out=soft)

@@ -16,7 +16,8 @@ def ConvertDejavuToCPUPass : Pass<"convert-dejavu-to-cpu", "::mlir::ModuleOp"> {
     Replaces `@prefill` and `@decode` by `@dejavu_prefill` and `@dejavu_decode`,
     which take a `dejavu_step` (include/dejavu-rt/abi.h), or `@forward` by
     `@dejavu_forward`, which takes a `dejavu_call`. Each op becomes a call of a
-    kernel. A kernel is generated once for each signature (kind, shapes,
+    kernel, and `@dejavu_decode` one parallel region, in which all threads call
+    the same kernels, each for its part. A kernel is generated once for each signature (kind, shapes,
     element type of the weight, activation) in the memref, vector, scf, arith
     and math dialects, so code grows with the distinct shapes and not with the
     layers.
@@ -52,8 +53,8 @@ def ConvertDejavuToCPUPass : Pass<"convert-dejavu-to-cpu", "::mlir::ModuleOp"> {
     "::mlir::arith::ArithDialect",
     "::mlir::bufferization::BufferizationDialect", "::mlir::func::FuncDialect",
     "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
-    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
-    "::mlir::vector::VectorDialect"];
+    "::mlir::memref::MemRefDialect", "::mlir::omp::OpenMPDialect",
+    "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
 }
 
 def LowerAllocationsPass : Pass<"dejavu-lower-allocations", "::mlir::ModuleOp"> {
