@@ -46,7 +46,8 @@ static std::vector<double> normalize(const Tensor &x, double epsilon) {
   for (int64_t first = 0; first < x.size(); first += features) {
     double mean = 0, square = 0;
     for (int64_t i = 0; i < features; ++i)
-      mean += x.getFloat(first + i) / features;
+      mean += x.getFloat(first + i);
+    mean /= static_cast<double>(features);
     for (int64_t i = 0; i < features; ++i) {
       double centred = x.getFloat(first + i) - mean;
       square += centred * centred / features;

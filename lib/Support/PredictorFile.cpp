@@ -139,6 +139,26 @@ LogicalResult Reader::readTensor(StringRef name, const json::Value &value) {
   return success();
 }
 
+/// Whether JSON is deeper than what a file of ours has: parsing takes a frame of
+/// the stack for each level.
+static bool isTooDeep(StringRef text) {
+  constexpr int64_t kDeepest = 64;
+  int64_t depth = 0;
+  bool isText = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    char c = text[i];
+    if (isText && c == '\\')
+      ++i;
+    else if (c == '"')
+      isText = !isText;
+    else if (!isText && (c == '[' || c == '{') && ++depth > kDeepest)
+      return true;
+    else if (!isText && (c == ']' || c == '}'))
+      --depth;
+  }
+  return false;
+}
+
 LogicalResult Reader::readHeader(StringRef bytes) {
   data = bytes;
   if (data.size() < 8)
@@ -150,9 +170,9 @@ LogicalResult Reader::readHeader(StringRef bytes) {
                   << " bytes, found " << data.size() - 8 << " bytes";
   dataStart = 8 + static_cast<int64_t>(length);
   StringRef text = data.substr(8, length);
-  // JSON that is too deep for the parser's stack is none of ours.
-  if (text.count('[') + text.count('{') > 1000000)
-    return fail() << "expected a header of tensors";
+  if (isTooDeep(text))
+    return fail() << "expected a header of tensors, found one that is nested "
+                     "too deeply";
   llvm::Expected<json::Value> parsed = json::parse(text);
   if (!parsed)
     return fail() << "the header is not JSON: "
@@ -202,6 +222,9 @@ LogicalResult Reader::readMetadata(const json::Object &metadata) {
 }
 
 LogicalResult Reader::readEntries(StringRef text) {
+  if (isTooDeep(text))
+    return fail() << "expected 'predictors' to be a list of layers, found one "
+                     "that is nested too deeply";
   llvm::Expected<json::Value> parsed = json::parse(text);
   if (!parsed)
     return fail() << "'predictors' is not JSON: "
@@ -285,20 +308,27 @@ LogicalResult Reader::readSelection(size_t number, const json::Object &object,
     return success();
   }
   if (select != "threshold")
-    return failEntry(number) << "expected 'select' to be threshold or top_k, "
-                                "found '"
-                             << select << "'";
+    return failEntry(number) << "expected 'select' to be threshold"
+                             << (file.use == PredictorUse::predicted
+                                     ? " or top_k"
+                                     : "")
+                             << ", found '" << select << "'";
   entry.select = file.use == PredictorUse::predicted ? SelectKind::threshold
                                                      : SelectKind::magnitude;
   std::optional<double> threshold = object.getNumber("threshold");
-  if (!threshold || !std::isfinite(*threshold) ||
+  // The program compares in f32.
+  auto isFinite = [](double value) {
+    return std::isfinite(static_cast<float>(value));
+  };
+  if (!threshold || !isFinite(*threshold) ||
       (file.use == PredictorUse::threshold && *threshold < 0))
     return failEntry(number) << "expected a finite 'threshold'";
   entry.threshold = *threshold;
   if (file.use == PredictorUse::threshold) {
     entry.downThreshold = object.getNumber("down_threshold");
-    if (entry.downThreshold &&
-        (!std::isfinite(*entry.downThreshold) || *entry.downThreshold < 0))
+    if (entry.downThreshold
+            ? !isFinite(*entry.downThreshold) || *entry.downThreshold < 0
+            : object.get("down_threshold") != nullptr)
       return failEntry(number) << "expected a finite 'down_threshold'";
   }
   return success();
@@ -318,11 +348,21 @@ LogicalResult Reader::readTensors(size_t number, const json::Object &object,
   entry.kind = *kind;
   if (failed(take(entry, "bias", {entry.units}, entry.bias)))
     return failure();
-  if (*kind == PredictorKind::sign_bit)
-    return take(entry, "signs",
-                {entry.units,
-                 static_cast<int64_t>(llvm::divideCeil(entry.features, 8))},
-                entry.first);
+  if (*kind == PredictorKind::sign_bit) {
+    auto numBytes = static_cast<int64_t>(llvm::divideCeil(entry.features, 8));
+    if (failed(take(entry, "signs", {entry.units, numBytes}, entry.first)))
+      return failure();
+    // Bits beyond the features would count as differences.
+    for (int64_t i = 0; entry.features % 8 != 0 && i < entry.units; ++i) {
+      auto last = static_cast<uint8_t>(
+          data[entry.first.offset + (i + 1) * numBytes - 1]);
+      if (last >> (entry.features % 8) != 0)
+        return failEntry(number) << "expected unused bits of 'signs' to be 0, "
+                                    "found others for unit "
+                                 << i;
+    }
+    return success();
+  }
   int64_t rank = object.getInteger("rank").value_or(0);
   if (rank < 1 || rank > kMost)
     return failEntry(number) << "expected a positive 'rank'";

@@ -95,8 +95,13 @@ Attribute ProfileAttr::parse(AsmParser &parser, Type) {
 void ProfileAttr::print(AsmPrinter &printer) const {
   const APFloat values[] = {getDensity(), getActive(), getRecall(), getLoss()};
   printer << '<';
-  for (auto [i, name] : llvm::enumerate(kProfileFields))
-    printer << (i > 0 ? ", " : "") << name << " = "
-            << llvm::formatv("{0:e6}", values[i].convertToDouble()).str();
+  for (auto [i, name] : llvm::enumerate(kProfileFields)) {
+    // As short as what is read back as the same.
+    double value = values[i].convertToDouble(), again = 0;
+    std::string text = llvm::formatv("{0:e6}", value);
+    if (StringRef(text).getAsDouble(again) || again != value)
+      text = llvm::formatv("{0:e16}", value);
+    printer << (i > 0 ? ", " : "") << name << " = " << text;
+  }
   printer << '>';
 }

@@ -75,7 +75,7 @@ LogicalResult verifyAttention(OpTy op) {
     return op.emitOpError()
            << "expected a multiple of " << group << " features for " << cache
            << ", found " << op.getQuery().getType();
-  if ((op.getWindow() && *op.getWindow() <= 0) ||
+  if ((op.getWindow() && static_cast<int64_t>(*op.getWindow()) <= 0) ||
       op.getSoftcap().isNegative()) // C2
     return op.emitOpError()
            << "expected a positive window and a softcap that is not negative";

@@ -12,6 +12,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "DeferredKeys.h"
+
 #include "dejavu/Analysis/DecoderLayers.h"
 #include "dejavu/Analysis/WeightBytes.h"
 #include "dejavu/Dialect/Dejavu/Transforms/Passes.h"
@@ -110,11 +112,11 @@ private:
     for (Operation *user : attention.getResult().getUsers())
       if (auto output = dyn_cast<LinearOp>(user))
         saved += getBytes({output.getWeightAttr()});
-    auto append = attention.getCache().getDefiningOp<KVAppendOp>();
-    if (append && choosePolicy(attention, kv) == KVPolicy::deferred)
-      for (Value each : {append.getKey(), append.getValue()})
-        if (LinearOp linear = findProjection(each))
-          saved += getBytes({linear.getWeightAttr(), linear.getBiasAttr()});
+    DeferredKeys keys;
+    if (choosePolicy(attention, kv) == KVPolicy::deferred &&
+        keys.match(attention.getCache()).empty())
+      for (LinearOp linear : {keys.key, keys.value})
+        saved += getBytes({linear.getWeightAttr(), linear.getBiasAttr()});
     return {getPredictorBytes(attention) + density * saved, saved, "dense"};
   }
 
@@ -140,7 +142,7 @@ private:
     std::string bytes =
         llvm::formatv("{0:f1} KiB a token, {1:f1} without",
                       choice.predicted / 1024, choice.otherwise / 1024);
-    if (choice.predicted > (1 - minSaving) * choice.otherwise)
+    if (choice.predicted >= (1 - minSaving) * choice.otherwise)
       return drop("with a predictor it would read " + bytes);
     if (loss > maxLoss)
       return drop(llvm::formatv("a predictor would lose {0:f2} % of its output",

@@ -221,6 +221,15 @@ void InsertPredictors::runOnOperation() {
       diag.attachNote(decode.getLoc()) << "the layers are here";
       return signalPassFailure();
     }
+  for (const PredictorEntry &entry : predictors->entries)
+    if (entry.unit == Unit::neuron && !layers[entry.layer].ffn) {
+      InFlightDiagnostic diag = failFile(*predictors)
+                                << "found predictors for the neurons of layer "
+                                << entry.layer << ", which has no MLP";
+      diag.attachNote(layers[entry.layer].attention.getLoc())
+          << "the attention of that layer is here";
+      return signalPassFailure();
+    }
   SymbolTable symbols(module);
   for (auto [number, layer] : llvm::enumerate(layers)) {
     auto index = static_cast<int64_t>(number);

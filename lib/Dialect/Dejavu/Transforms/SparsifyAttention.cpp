@@ -16,12 +16,15 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "DeferredKeys.h"
+
 #include "dejavu/Analysis/DecoderLayers.h"
 #include "dejavu/Dialect/Dejavu/Transforms/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/IR/Remarks.h"
+#include "llvm/ADT/SetVector.h"
 
 namespace mlir::dejavu {
 #define GEN_PASS_DEF_SPARSIFYATTENTIONPASS
@@ -38,6 +41,27 @@ KVPolicy dejavu::choosePolicy(AttentionOp attention, KVPolicy wanted) {
   int64_t heads =
       getFeatures(attention.getQuery().getType()) / cache.getHeadDim();
   return heads == cache.getHeads() ? KVPolicy::deferred : KVPolicy::eager;
+}
+
+std::string DeferredKeys::match(Value cache) {
+  append = cache.getDefiningOp<KVAppendOp>();
+  if (!append)
+    return "the cache is not appended to just before";
+  rope = append.getKey().getDefiningOp<RopeOp>();
+  key = (rope ? rope.getInput() : append.getKey()).getDefiningOp<LinearOp>();
+  value = append.getValue().getDefiningOp<LinearOp>();
+  auto isPlain = [](LinearOp linear) {
+    return linear && !linear.getInMajor() && !linear.getActivation();
+  };
+  if (!isPlain(key) || !isPlain(value) || key.getInput() != value.getInput())
+    return "keys and values are not linear layers of one input, but for a "
+           "rotation";
+  if (rope && static_cast<int64_t>(rope.getHeads()) !=
+                  append.getCache().getType().getHeads())
+    return "the keys are rotated in other heads than those of the cache";
+  if (cast<RankedTensorType>(key.getInput().getType()).getDimSize(1) != 1)
+    return "there may be many tokens";
+  return "";
 }
 
 namespace {
@@ -72,18 +96,31 @@ private:
 };
 } // namespace
 
-/// Whether nothing but `value`'s one user sees it, up to the query of an
-/// attention.
-static bool isPrivate(Value value, Operation *until) {
+/// Whether nothing but `attention` sees `value`, through norms and rotations
+/// that leave the groups of its set apart.
+static bool isPrivate(Value value, SparseAttentionOp attention) {
+  int64_t units = attention.getActive().getType().getExtent();
   while (value.hasOneUse()) {
     Operation *user = *value.user_begin();
-    if (user == until)
+    if (user == attention)
       return true;
-    if (!isa<RopeOp, NormOp>(user))
+    int64_t parts = 0;
+    if (auto rope = dyn_cast<RopeOp>(user))
+      parts = static_cast<int64_t>(rope.getHeads());
+    else if (auto norm = dyn_cast<NormOp>(user))
+      parts = static_cast<int64_t>(norm.getGroups());
+    if (parts == 0 || parts % units != 0)
       return false;
     value = user->getResult(0);
   }
   return false;
+}
+
+/// Whether `active` is known where `op` stands.
+static bool isKnownAt(Value active, Operation *op) {
+  Operation *maker = active.getDefiningOp();
+  return !maker ||
+         (maker->getBlock() == op->getBlock() && maker->isBeforeInBlock(op));
 }
 
 std::string SparsifyAttention::sparsifyQuery(IRRewriter &rewriter,
@@ -91,7 +128,10 @@ std::string SparsifyAttention::sparsifyQuery(IRRewriter &rewriter,
   LinearOp query = findProjection(attention.getQuery());
   if (!query || query.getInMajor() || query.getActivation() ||
       !isPrivate(query, attention))
-    return "the queries are not those of one linear layer";
+    return "the queries are not those of one linear layer, whose groups stay "
+           "apart";
+  if (!isKnownAt(attention.getActive(), query))
+    return "the set is known too late";
   rewriter.setInsertionPoint(query);
   rewriter.replaceOpWithNewOp<GatherLinearOp>(
       query, query.getType(), query.getInput(), attention.getActive(),
@@ -131,24 +171,12 @@ std::string SparsifyAttention::sparsifyOutput(IRRewriter &rewriter,
 
 std::string SparsifyAttention::defer(IRRewriter &rewriter,
                                      SparseAttentionOp attention) {
-  auto append = attention.getCache().getDefiningOp<KVAppendOp>();
-  if (!append)
-    return "the cache is not appended to just before";
-  auto rope = append.getKey().getDefiningOp<RopeOp>();
-  auto key =
-      (rope ? rope.getInput() : append.getKey()).getDefiningOp<LinearOp>();
-  auto value = append.getValue().getDefiningOp<LinearOp>();
-  auto isPlain = [](LinearOp linear) {
-    return linear && !linear.getInMajor() && !linear.getActivation();
-  };
-  if (!isPlain(key) || !isPlain(value) || key.getInput() != value.getInput())
-    return "keys and values are not linear layers of one input, but for a "
-           "rotation";
-  if (rope && static_cast<int64_t>(rope.getHeads()) !=
-                  append.getCache().getType().getHeads())
-    return "the keys are rotated in other heads than those of the cache";
-  if (cast<RankedTensorType>(key.getInput().getType()).getDimSize(1) != 1)
-    return "there may be many tokens";
+  DeferredKeys keys;
+  if (std::string reason = keys.match(attention.getCache()); !reason.empty())
+    return reason;
+  auto [append, rope, key, value] = keys;
+  if (!isKnownAt(attention.getActive(), append))
+    return "the set is known too late";
   rewriter.setInsertionPoint(append);
   rewriter.replaceOpWithNewOp<KVAppendDeferredOp>(
       append, append.getResult().getType(), append.getCache(), key.getInput(),
@@ -157,8 +185,10 @@ std::string SparsifyAttention::defer(IRRewriter &rewriter,
       rope ? rope.getTable() : Value(),
       rope ? rope.getInterleavedAttr() : UnitAttr(),
       rewriter.getI64IntegerAttr(ring));
-  for (Operation *op :
-       {rope.getOperation(), key.getOperation(), value.getOperation()})
+  // Keys and values may be those of one layer.
+  llvm::SetVector<Operation *> dead;
+  dead.insert_range(ArrayRef<Operation *>{rope, key, value});
+  for (Operation *op : dead)
     if (op && op->use_empty())
       rewriter.eraseOp(op);
   return "";

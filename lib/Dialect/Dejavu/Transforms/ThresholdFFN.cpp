@@ -87,7 +87,21 @@ struct ThresholdFFN : dejavu::impl::ThresholdFFNPassBase<ThresholdFFN> {
       return signalPassFailure();
     SymbolTable symbols(module);
     IRRewriter rewriter(&getContext());
-    for (auto [number, layer] : llvm::enumerate(findDecoderLayers(decode))) {
+    std::vector<DecoderLayer> layers = findDecoderLayers(decode);
+    for (const PredictorEntry &entry : thresholds->entries)
+      if (entry.unit != Unit::neuron ||
+          entry.layer >= static_cast<int64_t>(layers.size()) ||
+          !layers[entry.layer].ffn) {
+        InFlightDiagnostic diag =
+            emitError(place) << "expected thresholds for the neurons of "
+                             << static_cast<int64_t>(layers.size())
+                             << " layers, found one for the "
+                             << stringifyUnit(entry.unit) << "s of layer "
+                             << entry.layer;
+        diag.attachNote(decode.getLoc()) << "the layers are here";
+        return signalPassFailure();
+      }
+    for (auto [number, layer] : llvm::enumerate(layers)) {
       if (!layer.ffn)
         continue;
       const PredictorEntry *entry =
@@ -111,6 +125,9 @@ struct ThresholdFFN : dejavu::impl::ThresholdFFNPassBase<ThresholdFFN> {
             << "MLP stays dense: " + entry->dense;
         continue;
       }
+      // Nothing is below 0, and zeros are left out exactly.
+      if (entry->threshold == 0 && isExactlySparse(layer.ffn.getActivation()))
+        continue;
       remark::passed(layer.ffn.getLoc(), options)
           << llvm::formatv("MLP is sparse by threshold: neurons below {0} are "
                            "left out",
