@@ -13,7 +13,7 @@ import struct
 import sys
 
 from predictor_file import dense, entry, make, tensor, tensors_of
-from predictors import EVERYWHERE
+from predictors import THRESHOLDS
 
 GOOD = [entry(0), entry(1)]
 NEURONS = "layers.1.neuron."
@@ -156,7 +156,9 @@ bad("units", [entry(0), entry(1, units=15)])
 bad("features", [entry(0, features=4), entry(1)])
 bad("heads", GOOD + [entry(1, "kv_group", units=4)])
 bad("heads-features", GOOD + [entry(0, "kv_group", units=2, features=9)])
-bad("everywhere", EVERYWHERE)
+bad("magnitude-missing", THRESHOLDS[:1], sparsity="threshold")
+bad("magnitude-units", [THRESHOLDS[0] | {"units": 32}, THRESHOLDS[1]],
+    sparsity="threshold")
 
 
 def main(folder):
