@@ -157,8 +157,18 @@ bad("features", [entry(0, features=4), entry(1)])
 bad("heads", GOOD + [entry(1, "kv_group", units=4)])
 bad("heads-features", GOOD + [entry(0, "kv_group", units=2, features=9)])
 bad("magnitude-missing", THRESHOLDS[:1], sparsity="threshold")
+bad("magnitude-third", THRESHOLDS + [THRESHOLDS[0] | {"layer": 2}],
+    sparsity="threshold")
 bad("magnitude-units", [THRESHOLDS[0] | {"units": 32}, THRESHOLDS[1]],
     sparsity="threshold")
+
+# What is wrong in ways that are easy to miss.
+FILES["deep-header"] = struct.pack("<Q", 500000) + b"[" * 500000
+bad("deep-predictors", "[" * 500000)
+bad("signs-unused", [entry(0), entry(1, kind="sign_bit", features=9)],
+    {NEURONS + "signs": tensor([16, 2], "U8", value=2.0)})
+bad_entry("threshold-f32", threshold=1e300)
+bad_entry("down-text", "threshold", down_threshold="0.5")
 
 
 def main(folder):
