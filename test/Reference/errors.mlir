@@ -101,6 +101,30 @@ func.func @weight() -> tensor<2xf32> {
   return %0 : tensor<2xf32>
 }
 
+// A set for another number of rows, which types cannot tell.
+// RUN: not dejavu-interpret %s --function rows 2>&1 | FileCheck %s --check-prefix=ROWS
+// ROWS: error: {{.*}}'dejavu.gather_linear': expected an active set for each row of tensor<1x1x2xf32>, found 2
+dejavu.weight @matrix : tensor<2x2xf32> from #dejavu.source<"no-such-file.bin", offset = 0, length = 16>
+func.func @rows() -> tensor<1x1x2xf32> {
+  %p = arith.constant dense<0.0> : tensor<1x2x2xf32>
+  %s = dejavu.select exact %p : tensor<1x2x2xf32> -> !dejavu.active<neuron, 2>
+  %x = arith.constant dense<0.0> : tensor<1x1x2xf32>
+  %0 = dejavu.gather_linear %x, %s, @matrix : tensor<1x1x2xf32>, !dejavu.active<neuron, 2> -> tensor<1x1x2xf32>
+  return %0 : tensor<1x1x2xf32>
+}
+
+// RUN: not dejavu-interpret %s --function sequences 2>&1 | FileCheck %s --check-prefix=SEQUENCES
+// SEQUENCES: error: {{.*}}'dejavu.sparse_attention': expected an active set for each row of tensor<1x1x2xf32>, found 2
+func.func @sequences(%c: !dejavu.kv_cache<1 x 2>) -> tensor<1x1x2xf32> {
+  %p = arith.constant dense<0.0> : tensor<2x1x1xf32>
+  %s = dejavu.select exact %p : tensor<2x1x1xf32> -> !dejavu.active<kv_group, 1>
+  %starts = arith.constant dense<0> : tensor<1xi64>
+  %x = arith.constant dense<0.0> : tensor<1x1x2xf32>
+  %c1 = dejavu.kv_append %c, %x, %x : !dejavu.kv_cache<1 x 2>, tensor<1x1x2xf32>
+  %r, %c2 = dejavu.sparse_attention %x, %c1, %starts, %s scale = 1.0 masked_rows = zero : tensor<1x1x2xf32>, !dejavu.kv_cache<1 x 2>, tensor<1xi64>, !dejavu.active<kv_group, 1>
+  return %r : tensor<1x1x2xf32>
+}
+
 // RUN: not dejavu-interpret %s --function nothing 2>&1 | FileCheck %s --check-prefix=NOTHING
 // NOTHING: error: {{.*}}expected a function named 'nothing'
 

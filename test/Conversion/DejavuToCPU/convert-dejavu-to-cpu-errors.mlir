@@ -129,3 +129,25 @@ module {
     return %l : tensor<?x1x4xf32>
   }
 }
+
+// -----
+
+// A prompt has no steps that could be put off.
+module {
+  dejavu.weight @w : tensor<4x4xf32> from #dejavu.source<"w", offset = 0, length = 64>
+  func.func @prefill(%ids: tensor<?x1xi64>, %p: tensor<?x1xi64>, %starts: tensor<?xi64>, %from: index, %c: !dejavu.kv_cache<1 x 4>) -> (tensor<?x1x4xf32>, !dejavu.kv_cache<1 x 4>) {
+    %x = dejavu.embed %ids, @w : tensor<?x1xi64> -> tensor<?x1x4xf32>
+    %scores = dejavu.linear %x, @one : tensor<?x1x4xf32> -> tensor<?x1x1xf32>
+    %s = dejavu.select top_k %scores k = 1 : tensor<?x1x1xf32> -> !dejavu.active<kv_group, 1>
+    // expected-error@+1 {{'dejavu.kv_append_deferred' op has a lowering in @decode only}}
+    %c1 = dejavu.kv_append_deferred %c, %x, %s key = @w value = @w ring = 4 : !dejavu.kv_cache<1 x 4>, tensor<?x1x4xf32>, !dejavu.active<kv_group, 1>
+    %l = dejavu.lm_head %x, @w : tensor<?x1x4xf32> -> tensor<?x1x4xf32>
+    return %l, %c1 : tensor<?x1x4xf32>, !dejavu.kv_cache<1 x 4>
+  }
+  dejavu.weight @one : tensor<1x4xf32> from #dejavu.source<"w", offset = 0, length = 16>
+  func.func @decode(%ids: tensor<?x1xi64>, %p: tensor<?x1xi64>, %starts: tensor<?xi64>, %c: !dejavu.kv_cache<1 x 4>) -> (tensor<?x1x4xf32>, !dejavu.kv_cache<1 x 4>) {
+    %x = dejavu.embed %ids, @w : tensor<?x1xi64> -> tensor<?x1x4xf32>
+    %l = dejavu.lm_head %x, @w : tensor<?x1x4xf32> -> tensor<?x1x4xf32>
+    return %l, %c : tensor<?x1x4xf32>, !dejavu.kv_cache<1 x 4>
+  }
+}

@@ -33,3 +33,9 @@ func.func @load() -> tensor<8x4xf64> {
   %0 = dejavu.load_weight @loaded : tensor<8x4xf64>
   return %0 : tensor<8x4xf64>
 }
+
+// Predictors stay what calibration has chosen.
+// CHECK: @predictor : tensor<8x4xf32> from <"p", offset = 0, length = 128, predictors>{{$}}
+dejavu.weight @predictor : tensor<8x4xf32> from <"p", offset = 0, length = 128, predictors>
+// CHECK: @half_predictor : tensor<4x8xf16> from <"p", offset = 0, length = 64, predictors> as tensor<8x4xf16> via [#dejavu.transpose<[1, 0]>]{{$}}
+dejavu.weight @half_predictor : tensor<4x8xf16> from <"p", offset = 0, length = 64, predictors> as tensor<8x4xf16> via [#dejavu.transpose<[1, 0]>]

@@ -68,3 +68,22 @@ func.func @forward(%x: tensor<?x?x8xf32>) -> tensor<?x?x8xf32>
   %f = dejavu.ffn relu %x, up = @w1, @b1 down = @w2, @b2 : tensor<?x?x8xf32>
   return %f : tensor<?x?x8xf32>
 }
+
+// A hint decides, whatever the activation is, and the weights go along. One that
+// has no hint is treated as ever.
+// CHECK-LABEL: func.func @predicted(
+// CHECK-SAME: %[[X:.*]]: tensor<?x1x8xf32>, %[[P:.*]]: !dejavu.active<neuron, 32>)
+func.func @predicted(%x: tensor<?x1x8xf32>, %p: !dejavu.active<neuron, 32>) -> tensor<?x1x8xf32>
+    attributes {dejavu.entry = #dejavu.entry<decode>} {
+  // CHECK-NEXT: %[[F:.*]] = dejavu.sparse_ffn relu %[[X]], %[[P]], up = @w1 down = @w2 : tensor<?x1x8xf32>, <neuron, 32>
+  // REMARK-DAG: [Passed] sparsity {{.*}} Function=predicted | Remark="MLP is sparse by prediction: rows of neurons that the predictor leaves out are not read"
+  %f = dejavu.ffn relu %x, up = @w1 down = @w2 predicted(%p : !dejavu.active<neuron, 32>) : tensor<?x1x8xf32>
+  // CHECK-NEXT: %[[G:.*]] = dejavu.sparse_ffn silu %[[F]], %[[P]], gate = @w0, @b0 up = @w1, @b1 down = @w2, @b2 : tensor<?x1x8xf32>, <neuron, 32>
+  %g = dejavu.ffn silu %f, gate = @w0, @b0 up = @w1, @b1 down = @w2, @b2 predicted(%p : !dejavu.active<neuron, 32>) : tensor<?x1x8xf32>
+  // CHECK-NEXT: dejavu.ffn silu %[[G]], up = @w1 down = @w2 : tensor<?x1x8xf32>
+  // REMARK-DAG: [Missed] sparsity {{.*}} Function=predicted | Remark="MLP stays dense: silu
+  %h = dejavu.ffn silu %g, up = @w1 down = @w2 : tensor<?x1x8xf32>
+  // CHECK: dejavu.select exact
+  %i = dejavu.ffn relu %h, up = @w1 down = @w2 : tensor<?x1x8xf32>
+  return %i : tensor<?x1x8xf32>
+}
