@@ -139,8 +139,8 @@ LogicalResult Reader::readTensor(StringRef name, const json::Value &value) {
   return success();
 }
 
-/// Whether JSON is deeper than what a file of ours has: parsing takes a frame of
-/// the stack for each level.
+/// Whether JSON is deeper than what a file of ours has: parsing takes a frame
+/// of the stack for each level.
 static bool isTooDeep(StringRef text) {
   constexpr int64_t kDeepest = 64;
   int64_t depth = 0;
@@ -308,11 +308,10 @@ LogicalResult Reader::readSelection(size_t number, const json::Object &object,
     return success();
   }
   if (select != "threshold")
-    return failEntry(number) << "expected 'select' to be threshold"
-                             << (file.use == PredictorUse::predicted
-                                     ? " or top_k"
-                                     : "")
-                             << ", found '" << select << "'";
+    return failEntry(number)
+           << "expected 'select' to be threshold"
+           << (file.use == PredictorUse::predicted ? " or top_k" : "")
+           << ", found '" << select << "'";
   entry.select = file.use == PredictorUse::predicted ? SelectKind::threshold
                                                      : SelectKind::magnitude;
   std::optional<double> threshold = object.getNumber("threshold");
@@ -357,9 +356,9 @@ LogicalResult Reader::readTensors(size_t number, const json::Object &object,
       auto last = static_cast<uint8_t>(
           data[entry.first.offset + (i + 1) * numBytes - 1]);
       if (last >> (entry.features % 8) != 0)
-        return failEntry(number) << "expected unused bits of 'signs' to be 0, "
-                                    "found others for unit "
-                                 << i;
+        return fail() << "expected unused bits of 'layers." << entry.layer
+                      << "." << stringifyUnit(entry.unit)
+                      << ".signs' to be 0, found others for unit " << i;
     }
     return success();
   }

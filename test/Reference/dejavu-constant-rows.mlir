@@ -2,7 +2,6 @@
 // differs from those of weights that have none.
 // RUN: mkdir -p %t && %python -c "open('%t/signs.bin', 'wb').write(bytes(2))"
 // RUN: cp %s %t/ops.mlir && cd %t && dejavu-interpret ops.mlir | FileCheck %s
-// XFAIL: *
 
 module attributes {dejavu.source = "model.onnx"} {
 dejavu.weight @signs : tensor<2x1xi8> from <"signs.bin", offset = 0, length = 2>

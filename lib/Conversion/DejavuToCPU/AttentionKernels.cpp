@@ -491,8 +491,8 @@ func::FuncOp cpu::getAttentionKernel(KernelLibrary &library,
     return library.getShared(
         getName(spec) + "_decode", types,
         [&](KernelBuilder &b, ValueRange args, const Team &team) {
-          Value count = arith::MulIOp::create(b, args[7],
-                                              b.index(spec.cache.getHeads()));
+          Value count =
+              arith::MulIOp::create(b, args[7], b.index(spec.cache.getHeads()));
           b.forShare(count, team, [&](Value at) {
             SmallVector<Value> all(args);
             all.push_back(at);

@@ -267,8 +267,8 @@ func::FuncOp cpu::getDeferredKernel(KernelLibrary &library,
           b.forShare(b.index(heads * count), team, [&](Value at) {
             Value head = arith::RemUIOp::create(b, at, b.index(heads));
             Value block = arith::DivUIOp::create(b, at, b.index(heads));
-            Value feature = b.offset(
-                arith::MulIOp::create(b, block, b.index(size)), first);
+            Value feature =
+                b.offset(arith::MulIOp::create(b, block, b.index(size)), first);
             generator.multiply(key, generator.keys, head, feature, size, rows);
             generator.multiply(value, generator.values, head, feature, size,
                                rows);

@@ -61,8 +61,7 @@ EntryLowering::EntryLowering(
     const EntrySites &entrySites)
     : module(module), function(function), entry(entry),
       isPrefill(entry != Entry::decode), library(library), symbols(module),
-      weightNumbers(weightNumbers),
-      sharing(getSharing(function, entry)),
+      weightNumbers(weightNumbers), sharing(getSharing(function, entry)),
       point(library, module, entry, sharing, function.getLoc()) {
   for (auto [number, site] : llvm::enumerate(entrySites.values))
     if (site.value)

@@ -36,7 +36,7 @@ void cpu::prefetchRow(KernelBuilder &b, Value weight, Value row, Value column) {
 }
 
 void cpu::clearColumns(KernelBuilder &b, Value memref, Value row, Value from,
-                         Value to) {
+                       Value to) {
   b.loop(from, to, 1, [&](Value column) {
     memref::StoreOp::create(b, b.f32(0), memref, ValueRange{row, column});
   });

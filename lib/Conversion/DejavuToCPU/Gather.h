@@ -29,7 +29,8 @@ bool hasShortRows(MemRefType weight);
 void prefetchRow(KernelBuilder &b, Value weight, Value row, Value column);
 
 /// Sets columns [from, to) of `row` to 0.
-void clearColumns(KernelBuilder &b, Value memref, Value row, Value from, Value to);
+void clearColumns(KernelBuilder &b, Value memref, Value row, Value from,
+                  Value to);
 
 /// Calls `body` with `size` numbers of [first, last) at a time, then with the
 /// rest, one by one.

@@ -198,9 +198,8 @@ LogicalResult EntryLowering::lower(AttentionOp op) {
   if (isParallel)
     point.call(kernel, *arguments);
   else // each thread has appended the heads that it attends to
-    point.share(
-        kernel, *arguments, /*worth=*/true,
-        getKVAppendKernel(library, op.getCache().getType(), isPrefill));
+    point.share(kernel, *arguments, /*worth=*/true,
+                getKVAppendKernel(library, op.getCache().getType(), isPrefill));
   return success();
 }
 

@@ -240,8 +240,8 @@ LogicalResult EntryLowering::lower(KVAppendDeferredOp op) {
   if (op.getTable())
     plan.append({memory.lookup(op.getTable()), getRows(op.getTable())});
   point.call(getDeferPlanKernel(library, spec), plan);
-  SmallVector<Value> product{kept, first, keys, values,
-                             past, rows,  getWeight(op.getKeyAttr())};
+  SmallVector<Value> product{
+      kept, first, keys, values, past, rows, getWeight(op.getKeyAttr())};
   if (spec.hasKeyBias)
     product.push_back(getWeight(op.getKeyBiasAttr()));
   product.push_back(getWeight(op.getValueAttr()));

@@ -120,7 +120,7 @@ module attributes {dejavu.source = "model.onnx", dejavu.predictors = "p.safetens
 // Layer 1: dense attention, and two magnitudes.
 // CHECK:         call @dejavu_linear_8x8_f32_4x8_f32(
 // CHECK:         call @dejavu_kv_append_2x2_decode(
-// CHECK:         call @dejavu_attention_4of2x2_scale3F000000_uniform(
+// CHECK:         call @dejavu_attention_4of2x2_scale3F000000_uniform_decode(
 // CHECK:         call @dejavu_add_8_decode(
 // CHECK:         call @dejavu_linear_12x8_f32_silu(
 // CHECK:         call @dejavu_select_magnitude_12(

@@ -213,6 +213,7 @@ module attributes {dejavu.source = "model.onnx", dejavu.predictors = "p.safetens
 
 // Both layers call the same kernels: these are all that @decode has of its own.
 // SHARED:      func.func private @dejavu_embed_7x10_f32_decode(
+// SHARED-NEXT: func.func private @__kmpc_barrier_master(
 // SHARED-NEXT: func.func private @dejavu_layer_norm_10_plain_eps3727C5AC_decode(
 // SHARED-NEXT: func.func private @dejavu_linear_2x10_f32(
 // SHARED-NEXT: func.func private @dejavu_row_sum_2x2_f32_bias(
@@ -223,9 +224,10 @@ module attributes {dejavu.source = "model.onnx", dejavu.predictors = "p.safetens
 // SHARED-NEXT: func.func private @dejavu_layer_norm_10_eps3F800000_decode(
 // SHARED-NEXT: func.func private @dejavu_expand_2x5(
 // SHARED-NEXT: func.func private @dejavu_gather_linear_10x10_f32_bias(
+// SHARED-NEXT: func.func private @dejavu_deferred_2x5_of10_ring4_f32bias_f32_plan(
 // SHARED-NEXT: func.func private @dejavu_deferred_2x5_of10_ring4_f32bias_f32(
-// SHARED-NEXT: func.func private @dejavu_sparse_attention_2of2x5_scale3F000000_zero_place(
 // SHARED-NEXT: func.func private @dejavu_sparse_attention_2of2x5_scale3F000000_zero(
+// SHARED-NEXT: func.func private @__kmpc_end_barrier_master(
 // SHARED-NEXT: func.func private @dejavu_sparse_row_sum_10x10_f32_bias(
 // SHARED-NEXT: func.func private @dejavu_add_10_decode(
 // SHARED-NEXT: func.func private @dejavu_gather_linear_16x10_f32_relu_only(

@@ -1,7 +1,6 @@
 // A predictor by which a block reads no fewer bytes does not stay: 11 + 53 + 8
 // KiB with it, 64 + 8 without.
 // RUN: dejavu-opt %s --dejavu-choose-density | FileCheck %s
-// XFAIL: *
 
 dejavu.weight @up : tensor<256x64xf32> from <"m", offset = 0, length = 65536>
 dejavu.weight @first : tensor<8x64xf32> from <"p", offset = 0, length = 2048, predictors>

@@ -1,7 +1,6 @@
 // Keys behind a norm of heads are not deferred: they are nothing that a predictor
 // saves. Half of 16 + 16 KiB.
 // RUN: dejavu-opt %s --dejavu-choose-density --remarks-filter=sparsify 2>&1 | FileCheck %s
-// XFAIL: *
 
 dejavu.weight @w : tensor<64x64xf32> from <"m", offset = 0, length = 16384>
 func.func @decode(%x: tensor<?x1x64xf32>, %p: tensor<?x1x8xf32>, %starts: tensor<?xi64>, %c0: !dejavu.kv_cache<8 x 8>) -> (tensor<?x1x64xf32>, !dejavu.kv_cache<8 x 8>) {

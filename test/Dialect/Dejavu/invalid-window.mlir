@@ -1,6 +1,5 @@
 // (C2) of attention and sparse_attention: a window is positive.
 // RUN: dejavu-opt %s --split-input-file --verify-diagnostics
-// XFAIL: *
 
 func.func @attention_c2(%q: tensor<?x1x8xf32>, %c: !dejavu.kv_cache<2 x 4>, %starts: tensor<?xi64>) {
   // expected-error @below {{expected a positive window and a softcap that is not negative}}

@@ -14,4 +14,3 @@
 // RUN: %{read}=file=down-text.safetensors 2>&1 | FileCheck %s --check-prefix=DOWN
 // DOWN: down-text.safetensors:0:0: error: predictors[1]: expected a finite 'down_threshold'
 
-// XFAIL: *

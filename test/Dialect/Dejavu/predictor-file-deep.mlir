@@ -3,6 +3,5 @@
 // RUN: rm -rf %t && %python %S/Inputs/broken_predictors.py %t && cd %t
 // RUN: not dejavu-opt %s --dejavu-insert-predictors=file=deep-header.safetensors 2>&1 | FileCheck %s
 // RUN: not dejavu-opt %s --dejavu-insert-predictors=file=deep-predictors.safetensors 2>&1 | FileCheck %s
-// XFAIL: *
 
 // CHECK: {{^}}deep-{{header|predictors}}.safetensors:0:0: error:

@@ -29,7 +29,7 @@
 // TEXT: {{^}}text.safetensors:0:0: error: the header is not JSON: {{.+}}{{$}}
 // TEXT-NOT: {{.}}
 // RUN: %{read}=file=brackets.safetensors 2>&1 | FileCheck %s --check-prefix=BRACKETS
-// BRACKETS: {{^}}brackets.safetensors:0:0: error: expected a header of tensors{{$}}
+// BRACKETS: {{^}}brackets.safetensors:0:0: error: expected a header of tensors, found one that is nested too deeply{{$}}
 // BRACKETS-NOT: {{.}}
 
 // What calibration has not written.

@@ -1,7 +1,6 @@
 // A hint that is made when the queries are there already: they cannot be gathered
 // by it, and the IR stays valid.
 // RUN: dejavu-opt %s --dejavu-sparsify-attention | FileCheck %s
-// XFAIL: *
 
 dejavu.weight @w : tensor<8x8xf32> from <"m", offset = 0, length = 256>
 func.func @decode(%x: tensor<?x1x8xf32>, %p: tensor<?x1x2xf32>, %starts: tensor<?xi64>, %c0: !dejavu.kv_cache<2 x 4>) -> (tensor<?x1x8xf32>, !dejavu.kv_cache<2 x 4>) {

@@ -2,7 +2,6 @@
 // features (OLMo 2), one of two groups for four heads of the cache, and a rotation
 // of larger heads. The query projection stays dense.
 // RUN: dejavu-opt %s --split-input-file --dejavu-sparsify-attention | FileCheck %s
-// XFAIL: *
 
 // CHECK-NOT: dejavu.gather_linear
 

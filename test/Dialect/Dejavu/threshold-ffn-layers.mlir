@@ -1,7 +1,6 @@
 // A file of magnitudes for more layers than there are is for another model.
 // RUN: rm -rf %t && %python %S/Inputs/broken_predictors.py %t && cd %t
 // RUN: not dejavu-opt %s --dejavu-threshold-ffn="check-model=false file=magnitude-third.safetensors" 2>&1 | FileCheck %s
-// XFAIL: *
 
 // CHECK: magnitude-third.safetensors:0:0: error: {{.*}}layer 2
 dejavu.weight @w : tensor<8x8xf32> from <"m", offset = 0, length = 256>

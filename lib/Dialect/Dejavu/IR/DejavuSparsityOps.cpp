@@ -209,11 +209,12 @@ LogicalResult KVAppendDeferredOp::verify() {
   }
   auto table = cast<RankedTensorType>(getTable().getType());
   int64_t rotated = getFeatures(table);
-  bool sameBatch = table.getDimSize(0) == input.getDimSize(0) ||
-                   table.getDimSize(0) == 1;
+  bool sameBatch =
+      table.getDimSize(0) == input.getDimSize(0) || table.getDimSize(0) == 1;
   if (rotated % 2 != 0 || rotated > cache.getHeadDim() || !sameBatch ||
       table.getDimSize(1) != 1) // C6
-    return emitOpError() << "expected one token of the same batch with an even number of at most "
+    return emitOpError() << "expected one token with an even "
+                            "number of at most "
                          << cache.getHeadDim() << " rotated features, found "
                          << table;
   return success();

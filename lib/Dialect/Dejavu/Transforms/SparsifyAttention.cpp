@@ -128,8 +128,7 @@ std::string SparsifyAttention::sparsifyQuery(IRRewriter &rewriter,
   LinearOp query = findProjection(attention.getQuery());
   if (!query || query.getInMajor() || query.getActivation() ||
       !isPrivate(query, attention))
-    return "the queries are not those of one linear layer, whose groups stay "
-           "apart";
+    return "the queries are not those of one linear layer";
   if (!isKnownAt(attention.getActive(), query))
     return "the set is known too late";
   rewriter.setInsertionPoint(query);

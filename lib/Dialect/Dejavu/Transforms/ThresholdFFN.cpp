@@ -92,12 +92,12 @@ struct ThresholdFFN : dejavu::impl::ThresholdFFNPassBase<ThresholdFFN> {
       if (entry.unit != Unit::neuron ||
           entry.layer >= static_cast<int64_t>(layers.size()) ||
           !layers[entry.layer].ffn) {
-        InFlightDiagnostic diag =
-            emitError(place) << "expected thresholds for the neurons of "
-                             << static_cast<int64_t>(layers.size())
-                             << " layers, found one for the "
-                             << stringifyUnit(entry.unit) << "s of layer "
-                             << entry.layer;
+        InFlightDiagnostic diag = emitError(place)
+                                  << "expected thresholds for the neurons of "
+                                  << static_cast<int64_t>(layers.size())
+                                  << " layers, found one for the "
+                                  << stringifyUnit(entry.unit) << "s of layer "
+                                  << entry.layer;
         diag.attachNote(decode.getLoc()) << "the layers are here";
         return signalPassFailure();
       }
