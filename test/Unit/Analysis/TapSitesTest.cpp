@@ -34,7 +34,7 @@ static const char kDense[] = R"(
 
 /// The same with predictors, deferred keys and a sparse MLP.
 static const char kPredicted[] = R"(
-  %p = dejavu.predict low_rank %x, first = @first second = @second : tensor<?x1x8xf32> -> tensor<?x1x2xf32> loc("p")
+  %p = dejavu.predict low_rank %x, first = @wfirst second = @wsecond : tensor<?x1x8xf32> -> tensor<?x1x2xf32> loc("p")
   %s = dejavu.select top_k %p k = 1 : tensor<?x1x2xf32> -> !dejavu.active<kv_group, 2>
   %q = dejavu.gather_linear %x, %s, @square : tensor<?x1x8xf32>, !dejavu.active<kv_group, 2> -> tensor<?x1x8xf32> loc("q")
   %c1 = dejavu.kv_append_deferred %c, %x, %s key = @square value = @square ring = 4 : !dejavu.kv_cache<2 x 4>, tensor<?x1x8xf32>, !dejavu.active<kv_group, 2>
@@ -58,8 +58,8 @@ protected:
     std::string text = R"(
       dejavu.weight @square : tensor<8x8xf32> from <"m", offset = 0, length = 256>
       dejavu.weight @up : tensor<16x8xf32> from <"m", offset = 0, length = 512>
-      dejavu.weight @first : tensor<1x8xf32> from <"m", offset = 0, length = 32>
-      dejavu.weight @second : tensor<1x2xf32> from <"m", offset = 0, length = 8>
+      dejavu.weight @wfirst : tensor<1x8xf32> from <"m", offset = 0, length = 32>
+      dejavu.weight @wsecond : tensor<1x2xf32> from <"m", offset = 0, length = 8>
     )";
     for (const auto &[name, body] : functions)
       text += "func.func @" + name + R"((%x: tensor<?x1x8xf32>,
