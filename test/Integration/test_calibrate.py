@@ -200,7 +200,7 @@ def test_signs_need_no_training(tmp_path):
 def test_thresholds_of_a_gated_model(tmp_path):
     out, entries, metadata = calibrate(
         GATED, tmp_path / "p", "--tokens", MODELS / GATED / "tokens.npy",
-        "--limit", 3072, "--quality-loss", "2%")
+        "--limit", 16 * 512, "--quality-loss", "4%")
     assert metadata["sparsity"] == "threshold"
     assert "quality loss" in out
     used = [e for e in entries.values() if "threshold" in e]

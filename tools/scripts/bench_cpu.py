@@ -10,8 +10,7 @@ with the machine and the date in docs/benchmarks.
   the bytes that they read.
 
 Runs alternate and medians count, since a machine is rarely ours alone. Each
-claim says what it wants and what it got. What needs predictors is left out, and
-said so, where dejavu-compile knows no --predictors or where there is no file.
+claim says what it wants and what it got.
 
 The large part takes 20 GB of disk and 12 GB of memory that nobody else wants;
 its files go away again unless --keep is given."""
@@ -69,12 +68,6 @@ def bench(program, *flags):
     return json.loads(file.read_text("utf-8"))
 
 
-def knows_predictors():
-    """Whether dejavu-compile does not say of the flag that it is to come."""
-    return any("--predictors" in line and "ot available" not in line
-               for line in call(COMPILE, "--help").splitlines())
-
-
 class Claims:
     """What is claimed, and whether it holds."""
 
@@ -123,6 +116,19 @@ def summarise(results):
 
 #===--- The model of the repository ----------------------------------------===#
 
+def small_predictors(options):
+    """The file that was given or, with the defaults, one of the first half of
+    the model's text."""
+    if options.small_predictors:
+        return options.small_predictors
+    file = OUT / "small-predictors.safetensors"
+    if not file.exists():
+        print("== calibrating", flush=True)
+        call(ROOT / ".venv/bin/dejavu", "calibrate", SMALL, "--tokens",
+             SMALL / "tokens.npy", "--limit", 65000, "-o", file)
+    return file
+
+
 def run_small(options, claims):
     prompt = ",".join(map(str, np.load(SMALL / "tokens.npy")
                           .reshape(-1)[4096:4096 + PROMPT]))
@@ -130,13 +136,8 @@ def run_small(options, claims):
                 for s in ("dense", "exact")}
     report = {"model": "opt-docs-7m", "weights": "f32", "prompt": PROMPT,
               "new_tokens": NEW_TOKENS, "threads": options.threads}
-    if not knows_predictors():
-        report["predicted"] = "left out: dejavu-compile has no --predictors"
-    elif not options.small_predictors.exists():
-        report["predicted"] = f"left out: no {options.small_predictors}"
-    else:
-        programs["predicted"] = compile_model(
-            SMALL, "small-predicted", "--predictors", options.small_predictors)
+    programs["predicted"] = compile_model(
+        SMALL, "small-predicted", "--predictors", small_predictors(options))
     same = ("--prompt-ids", prompt, "--new-tokens", NEW_TOKENS, "--threads",
             options.threads)
     runs = {"onnxruntime": lambda: json.loads(call(
@@ -220,17 +221,14 @@ def run_large(options, claims):
     report["dense"] = compare({"dense": dense})["dense"]
     claims.at_least("large: dense, share of the read bandwidth", WANTED_SHARE,
                     report["dense"]["bandwidth_share"])
-    if not knows_predictors():
-        report["sparse"] = "left out: dejavu-compile has no --predictors"
-    else:
-        for share in ACTIVE_NEURONS:
-            sparse = compile_sparse(folder, dense, share, flags)
-            # Dense again: both under the same conditions.
-            programs = compare({"dense": dense, share: sparse})
-            report["sparse"][share] = compare_sparse(
-                share, programs["dense"], programs[share], claims)
-            if not options.keep:
-                remove(sparse.name)
+    for share in ACTIVE_NEURONS:
+        sparse = compile_sparse(folder, dense, share, flags)
+        # Dense again: both under the same conditions.
+        programs = compare({"dense": dense, share: sparse})
+        report["sparse"][share] = compare_sparse(
+            share, programs["dense"], programs[share], claims)
+        if not options.keep:
+            remove(sparse.name)
     if not options.keep:
         remove(dense.name)
         for file in folder.iterdir():
@@ -259,7 +257,7 @@ def main():
                         default=min(2, len(os.sched_getaffinity(0))))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--small-predictors", type=pathlib.Path,
-                        default=SMALL / "predictors.safetensors")
+                        help="calibrated first unless given")
     parser.add_argument("--large-dtype", choices=("f32", "f16", "bf16"),
                         default="f32")
     parser.add_argument("--large-tokens", type=int, default=16)
@@ -274,7 +272,7 @@ def main():
         folder.mkdir(parents=True, exist_ok=True)
     claims = Claims()
     report = {"date": now.isoformat(timespec="seconds"),
-              "machine": os.uname().nodename, "cpu": cpu_name(),
+              "machine": os.uname().machine, "cpu": cpu_name(),
               "cpus": len(os.sched_getaffinity(0))}
     for name, part in (("small", run_small), ("large", run_large)):
         if options.only in (None, name):

@@ -99,6 +99,8 @@ def read_text(path, folders):
         raise DejavuError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise DejavuError(f"{path}: expected UTF-8 text: {error}") from None
+    if not text.strip():
+        raise DejavuError(f"{path}: expected text, found none")
     tokenizer = ModelText(folders)
     return np.array(tokenizer.encode(text), np.int64)
 

@@ -11,6 +11,7 @@ scores `sign(x) signs^T + bias`."""
 import numpy as np
 
 RIDGE = 1e-3  # of the mean variance of a feature
+LEAST_STEPS = 300  # of a refinement
 
 
 def closed_form(x, target, ranks):
@@ -74,10 +75,14 @@ class Adam:
                 np.sqrt(v / (1 - 0.99 ** self.done)) + 1e-8)
 
 
+def count_epochs(count, size, epochs):
+    """As many times through `count` as make enough steps."""
+    return max(epochs, -(-LEAST_STEPS // (count // size)))
+
+
 def batches(count, size, epochs, seed):
     """Sorted random indices, `epochs` times through `count`."""
     random = np.random.default_rng(seed)
-    size = min(size, count)
     for _ in range(epochs):
         order = random.permutation(count)
         for i in range(count // size):
@@ -118,6 +123,7 @@ def refine(x, importance, start, price, epochs=6, size=1024, rate=2e-3,
     should give scores of about unit size."""
     first, second, bias = (np.array(p, np.float32) for p in start)
     size = min(size, len(x))
+    epochs = count_epochs(len(x), size, epochs)
     loss = Loss(importance, price, size)
     adam = Adam([first, second, bias], rate, epochs * (len(x) // size))
     for rows in batches(len(x), size, epochs, seed):
@@ -147,6 +153,7 @@ def learn_signs(x, importance, start, price, epochs=6, size=1024, rate=2e-3,
     Returns (signs of -1 and 1, bias) for scores in counts."""
     scale = np.float32(2 / np.sqrt(x.shape[1]))
     size = min(size, len(x))
+    epochs = count_epochs(len(x), size, epochs)
     signs = np.sign(x).astype(np.float32)
     soft = np.sign(start).astype(np.float32) * np.float32(0.02)
     bias = np.full(len(start), -3, np.float32)
