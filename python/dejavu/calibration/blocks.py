@@ -76,11 +76,12 @@ def row_bytes(model, layer, unit):
 
 
 def predictor_bytes(predictor):
-    """Of one predictor in the file; low-rank factors are f32."""
+    """Of one predictor in the file; low-rank factors are f16, biases f32."""
     if len(predictor) == 2:
         units, features = predictor[0].shape
         return units * ((features + 7) // 8 + 4)
-    return sum(part.size * 4 for part in predictor)
+    first, second, bias = predictor
+    return 2 * (first.size + second.size) + 4 * bias.size
 
 
 def selection(scores, density, select):

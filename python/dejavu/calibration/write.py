@@ -36,9 +36,10 @@ def entry_of(model, layer, unit, candidate, tensors):
         else:
             first, second, bias = candidate.predictor
             entry |= {"kind": "low_rank", "rank": len(first)}
-            tensors[name + "first"] = np.ascontiguousarray(first, np.float32)
+            # Scores are only compared: f16 is exact enough.
+            tensors[name + "first"] = np.ascontiguousarray(first, np.float16)
             tensors[name + "second"] = np.ascontiguousarray(second,
-                                                            np.float32)
+                                                            np.float16)
         tensors[name + "bias"] = np.ascontiguousarray(bias, np.float32)
     if candidate.k is None:
         entry |= {"select": "threshold", "threshold": candidate.threshold}
