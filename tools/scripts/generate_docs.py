@@ -27,8 +27,19 @@ def tablegen(file, *options):
     return re.sub(r"\A<!--.*?-->\n*", "", done.stdout, flags=re.S)
 
 
+# How TableGen spells element types, and how MLIR does.
+TYPES = ((r"(\d+)-bit float\b", r"f\1"), (r"bfloat16 type\b", "bf16"),
+         (r"(\d+)-bit signless integer\b", r"i\1"),
+         (r"(\d+)-bit unsigned integer\b", r"ui\1"),
+         (r"\b(f\dE\w+) type\b", r"\1"),
+         (r"\b((?:u?i|b?f)\d+\w*) or (?=(?:u?i|b?f)\d+)", r"\1, "))
+
+
 def tidied(text):
-    """No spaces at the ends of lines, one newline at the end."""
+    """No spaces at the ends of lines, one newline at the end, and lists of
+    types as short as in the IR."""
+    for long, short in TYPES:
+        text = re.sub(long, short, text)
     return "\n".join(line.rstrip() for line in text.split("\n")).strip() + "\n"
 
 
