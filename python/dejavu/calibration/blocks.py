@@ -140,6 +140,18 @@ class Builder:
         scale = self.model.weight(layer, "ffn_norm")
         return weight if scale is None else weight * scale
 
+    def _preactivation(self, layer, hidden):
+        """What decides which neurons are active, up to a constant for each:
+        before the activation, in units of what the neuron contributes
+        [tokens, neurons]. It is linear in what the MLP reads, so a linear
+        predictor does better on it than on what the activation leaves."""
+        down = self.model.weight(layer, "down")
+        length = np.sqrt((down * down).sum(1))
+        name = f"x{layer.sites['ffn_in']}"
+        if name not in self.spool.columns:
+            return hidden * length
+        return self.spool.read(name) @ (self._signs_of(layer).T * length)
+
     def neurons(self, layer):
         """Candidates of an MLP, the plain one first."""
         spool, index = self.spool, layer.index
@@ -158,8 +170,7 @@ class Builder:
             return [plain]
         x = spool.read(f"x{site}")
         held_x = spool.read(f"x{site}", held_out=True)
-        target = hidden * np.sqrt(importance.sum(0)
-                                  / np.maximum((hidden * hidden).sum(0), 1e-20))
+        target = self._preactivation(layer, hidden)
         price = max(1 / units, 1e-4)
         made = self._trained(x, target, importance, price,
                              self.options.ranks(self.model.features),

@@ -42,6 +42,10 @@ class Spool:
                 site = model.site(layer.index, unit, look_ahead)
                 if site >= 0:
                     self.columns[f"x{site}"] = (site, model.width(site))
+            # What the MLP itself reads: targets are made of it.
+            site = layer.sites["ffn_in"]
+            if site >= 0:
+                self.columns[f"x{site}"] = (site, model.width(site))
             for name in ("hidden", "gate"):
                 site = layer.sites[name]
                 if site >= 0:

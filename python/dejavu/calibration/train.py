@@ -117,7 +117,7 @@ class Loss:
         return p
 
 
-def refine(x, importance, start, price, epochs=6, size=1024, rate=2e-3,
+def refine(x, importance, start, price, epochs=6, size=1024, rate=5e-3,
            seed=0):
     """Logistic refinement of a low-rank predictor: minimises `Loss`. `start`
     should give scores of about unit size."""
