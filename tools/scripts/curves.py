@@ -24,8 +24,8 @@ from dejavu.calibration.search import Measurer, Search, nll
 from dejavu.calibration.spool import Spool
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-DENSITIES = (0.05, 0.10, 0.15, 0.20, 0.30)
-HEADS = (0.4, 0.5, 0.65, 0.8, 0.9)
+DENSITIES = (0.05, 0.10, 0.20)
+HEADS = (0.5, 0.7, 0.85, 0.95)
 
 
 def cpu_name():
@@ -69,6 +69,7 @@ class Curves:
                          self.second)
 
     def add(self, kind, result, dense, **more):
+        """One point; printed as it is made."""
         point = {"kind": kind, **more,
                  "perplexity": round(result["perplexity"], 5),
                  "perplexity_change": round(
@@ -132,7 +133,7 @@ def main():
     parser.add_argument("-o", "--output", required=True)
     parser.add_argument("--model", default=str(ROOT
                                                / "build/models/opt-docs-7m"))
-    parser.add_argument("--count", type=int, default=16384,
+    parser.add_argument("--count", type=int, default=8192,
                         help="tokens to evaluate on")
     args = parser.parse_args()
     tokens = np.load(pathlib.Path(args.model) / "tokens.npy")
@@ -152,7 +153,7 @@ def main():
         curves.add("dense", dense, dense)
         curves.add("exact", json.loads(report.read_text("utf-8")), dense)
 
-        curves.searched((0.005, 0.01, 0.02, 0.05))
+        curves.searched((0.01, 0.03))
         for look_ahead in ("full", "half", "same"):
             for rank in (16, 32, 64):
                 for trainer in ("closed-form", "logistic"):
@@ -177,7 +178,8 @@ def main():
                   "calibration_tokens": int(spool.count),
                   "evaluation_tokens": int(len(curves.second)),
                   "points": curves.points}
-    pathlib.Path(args.output).write_text(json.dumps(result, indent=1) + "\n",
+    text = json.dumps(result, separators=(",", ":"))
+    pathlib.Path(args.output).write_text(text.replace("},{", "},\n{") + "\n",
                                          "utf-8")
 
 

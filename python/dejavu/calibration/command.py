@@ -40,7 +40,7 @@ class Options:
         """Ranks to choose from."""
         if self.rank:
             return [self.rank]
-        return sorted({max(4, features // n) for n in (8, 4, 2)})
+        return sorted({max(4, features // n) for n in (8, 4)})
 
 
 class Progress:

@@ -51,4 +51,4 @@ class Tensors:
         data = data.view(dtype).reshape(shape)
         if entry["dtype"] == "BF16":
             return (data.astype(np.uint32) << 16).view(np.float32)
-        return data if entry["dtype"] == "U8" else data.astype(np.float32)
+        return data if entry["dtype"] in ("U8", "I8") else data.astype(np.float32)
