@@ -40,6 +40,8 @@ class Evaluator(Measurer):
     """Measures on the tokens behind those of calibration."""
 
     def __init__(self, model, spool, options, folder, tokens):
+        folder = folder / "evaluation"
+        folder.mkdir(exist_ok=True)
         super().__init__(model, spool, options, folder)
         np.save(self.tokens, tokens.astype(np.int32))
         self.count = len(tokens)
@@ -69,7 +71,8 @@ class Curves:
                          self.second)
 
     def add(self, kind, result, dense, **more):
-        """One point; printed as it is made."""
+        """One point; printed as it is made, so that an interrupted run leaves
+        what it has."""
         point = {"kind": kind, **more,
                  "perplexity": round(result["perplexity"], 5),
                  "perplexity_change": round(
@@ -153,25 +156,26 @@ def main():
         curves.add("dense", dense, dense)
         curves.add("exact", json.loads(report.read_text("utf-8")), dense)
 
+        def low_rank(look_ahead, rank, trainer, **more):
+            curves.fixed("low_rank", Options(
+                look_ahead=look_ahead, rank=rank, trainer=trainer,
+                kind="low_rank", **more, **neurons), DENSITIES)
+
+        trainers = ("logistic", "closed-form")
+        for look_ahead in ("full", "same", "half"):
+            for rank in (32, 16, 64):
+                for trainer in trainers:
+                    low_rank(look_ahead, rank, trainer)
+            if look_ahead == "full":
+                low_rank("full", 32, "logistic", select="top_k")
+                for trainer in trainers:
+                    curves.fixed("sign_bit", Options(
+                        trainer=trainer, kind="sign_bit", **neurons),
+                        DENSITIES)
+                    curves.fixed("heads", Options(
+                        sparsity="predicted", units="heads",
+                        trainer=trainer), (), HEADS)
         curves.searched((0.01, 0.03))
-        for look_ahead in ("full", "half", "same"):
-            for rank in (16, 32, 64):
-                for trainer in ("closed-form", "logistic"):
-                    curves.fixed("low_rank", Options(
-                        look_ahead=look_ahead, rank=rank, trainer=trainer,
-                        kind="low_rank", **neurons), DENSITIES)
-        curves.fixed("low_rank", Options(
-            look_ahead="full", rank=32, kind="low_rank", select="top_k",
-            **neurons), DENSITIES)
-        for look_ahead in ("full", "same"):
-            for trainer in ("closed-form", "logistic"):
-                curves.fixed("sign_bit", Options(
-                    look_ahead=look_ahead, trainer=trainer, kind="sign_bit",
-                    **neurons), DENSITIES)
-        for trainer in ("closed-form", "logistic"):
-            curves.fixed("heads", Options(
-                sparsity="predicted", units="heads", look_ahead="full",
-                trainer=trainer), (), HEADS)
         result = {"model": model.manifest["model"]["name"],
                   "date": datetime.datetime.now(datetime.timezone.utc)
                   .isoformat(timespec="seconds"), "cpu": cpu_name(),
