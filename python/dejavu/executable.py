@@ -49,6 +49,21 @@ class Executable:
             raise DejavuError(f"{self.path}: not an executable made by"
                               " dejavu-compile") from None
 
+    @property
+    def context(self):
+        """How many tokens a window has."""
+        position_limit = self.manifest.get("position_limit") or 0
+        longest = self.manifest["max_context"]
+        return min(longest, position_limit) if position_limit > 0 else longest
+
+    def site_width(self, site):
+        """How many features a tap site has."""
+        for tap in (*self.manifest.get("taps", ()),
+                    *self.manifest.get("hidden_taps", ())):
+            if tap["site"] == site:
+                return tap["width"]
+        raise DejavuError(f"{self.path}: has no tap site {site}")
+
     def require_decoder(self, what):
         """An error if the model has no cache, which `what` needs."""
         if self.manifest.get("form") == "forward":

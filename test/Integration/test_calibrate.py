@@ -15,9 +15,9 @@ import safetensors
 import safetensors.numpy
 
 from conftest import DOCS, GATED, MODELS, ROOT, fail, run, succeed, tool
+from dejavu.activations import layer_norm
 from dejavu.calibration import train
 from dejavu.calibration.blocks import measure, selection
-from dejavu.calibration.spool import normalize
 
 DEJAVU = ROOT / ".venv/bin/dejavu"
 TOKENS = MODELS / DOCS / "tokens.npy"
@@ -30,8 +30,8 @@ SMALL = ("--limit", 6 * 512, "--rank", 8, "--kind", "low_rank")
 def planted(rank=3, tokens=4000, features=24, units=40, seed=0):
     """x, and a target that is linear in it, of a low rank."""
     random = np.random.default_rng(seed)
-    x = normalize(random.standard_normal((tokens, features))
-                  * np.linspace(0.2, 3, features)).astype(np.float32)
+    x = layer_norm(random.standard_normal((tokens, features))
+                   * np.linspace(0.2, 3, features)).astype(np.float32)
     first = random.standard_normal((rank, features))
     second = random.standard_normal((units, rank))
     bias = random.standard_normal(units)
@@ -93,7 +93,7 @@ def test_importance_weighs():
     """Of two units that compete for the one direction there is, the one that
     matters is predicted."""
     random = np.random.default_rng(3)
-    x = normalize(random.standard_normal((4000, 16))).astype(np.float32)
+    x = layer_norm(random.standard_normal((4000, 16))).astype(np.float32)
     importance = np.maximum(x[:, :2], 0) ** 2 * [100.0, 0.01]
     start = (random.standard_normal((1, 16)).astype(np.float32) * 0.1,
              np.ones((2, 1), np.float32), np.zeros(2, np.float32))
@@ -249,6 +249,16 @@ def test_an_interrupted_calibration_goes_on(tmp_path):
     assert resumed.keys() == whole.keys()
     for name, value in whole.items():
         np.testing.assert_allclose(resumed[name], value, rtol=1e-4, atol=1e-5)
+
+
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path):
+    mine = tmp_path / "p.partial" / "thesis.txt"
+    mine.parent.mkdir()
+    mine.write_text("years of work")
+    message = fail(DEJAVU, "calibrate", MODELS / DOCS, "-o", tmp_path / "p",
+                   "--tokens", TOKENS, *SMALL)
+    assert "p.partial: expected the work folder of a calibration" in message
+    assert mine.read_text() == "years of work"
 
 
 def test_bad_input(tmp_path):

@@ -17,6 +17,7 @@ import tempfile
 
 import numpy as np
 
+from bench import cpu_name
 from dejavu.calibration.blocks import Builder
 from dejavu.calibration.command import Options, fixed
 from dejavu.calibration.model import Model
@@ -26,14 +27,6 @@ from dejavu.calibration.spool import Spool
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DENSITIES = (0.05, 0.10, 0.20)
 HEADS = (0.5, 0.7, 0.85, 0.95)
-
-
-def cpu_name():
-    """As the kernel has it."""
-    for line in pathlib.Path("/proc/cpuinfo").read_text("utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return "unknown"
 
 
 class Evaluator(Measurer):

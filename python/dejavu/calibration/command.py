@@ -5,7 +5,6 @@
 import dataclasses
 import hashlib
 import json
-import os
 import pathlib
 import shutil
 import sys
@@ -19,6 +18,7 @@ from dejavu.calibration.search import Measurer, Search, nll
 from dejavu.calibration.spool import Spool
 from dejavu.calibration.write import write_predictors
 from dejavu.errors import DejavuError
+from dejavu.output import replacing
 
 
 @dataclasses.dataclass
@@ -107,15 +107,19 @@ def read_text(path, folders):
 
 def work_folder(output, identity):
     """The folder for what is not done yet; emptied if it is of another
-    calibration."""
+    calibration. What no calibration has made is left alone."""
     folder = pathlib.Path(f"{output}.partial")
     note = folder / "identity.json"
-    if folder.exists() and (not note.exists()
-                            or json.loads(note.read_text("utf-8"))
-                            != identity):
+    if note.is_file():
+        if json.loads(note.read_text("utf-8")) == identity:
+            return folder
         shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps(identity), "utf-8")
+    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DejavuError(f"{folder}: expected the work folder of a calibration"
+                          " or nothing, found something else: move it away")
+    folder.mkdir(exist_ok=True)
+    with replacing(note) as file:
+        json.dump(identity, file)
     return folder
 
 
@@ -146,9 +150,8 @@ def cached(path, make):
             for part, array in enumerate(each.predictor):
                 arrays[f"{number}.{part}"] = array
         fields.append(line)
-    temporary = path.with_suffix(".tmp.npz")
-    np.savez(temporary, candidates=json.dumps(fields), **arrays)
-    os.replace(temporary, path)
+    with replacing(path, binary=True) as file:
+        np.savez(file, candidates=json.dumps(fields), **arrays)
     return candidates
 
 

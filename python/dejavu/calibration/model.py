@@ -47,10 +47,7 @@ class Model:
         self.program = Executable(path)
         self.manifest = self.program.manifest
         self.program.require_decoder("dejavu calibrate")
-        self.context = self.manifest["max_context"]
-        limit = self.manifest.get("position_limit", 0)
-        if limit:
-            self.context = min(self.context, limit)
+        self.context = self.program.context
         self.features = self.manifest["hidden"]
         self.layers = [self._layer(i) for i in
                        range(len(self.manifest["layers"]))]
@@ -96,14 +93,6 @@ class Model:
         if look_ahead == "same" and unit == "neuron":
             return sites[layer]["ffn_in"]
         return sites[layer]["attention_in"]
-
-    def width(self, site):
-        """Numbers that a site reports for a token."""
-        for taps in (self.manifest["taps"], self.manifest["hidden_taps"]):
-            for tap in taps:
-                if tap["site"] == site:
-                    return tap["width"]
-        raise DejavuError(f"{self.source}: no tap site {site}")
 
     def weight(self, layer, name):
         """A weight of a layer in f32; nothing if there is none."""

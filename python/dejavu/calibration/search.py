@@ -16,6 +16,7 @@ import numpy as np
 
 from dejavu.calibration.write import write_predictors
 from dejavu.executable import Executable
+from dejavu.output import replacing
 
 SENSITIVITY_TOKENS = 4096
 # Of what is typical for blocks of its kind.
@@ -68,7 +69,8 @@ class Measurer:
                 ("nll", "predicted", "perplexity", "bytes_per_token",
                  "bytes_per_token_dense", "mlp_density",
                  "mlp_density_all_layers", "head_density")}
-            self.known_path.write_text(json.dumps(self.known), "utf-8")
+            with replacing(self.known_path) as file:
+                json.dump(self.known, file)
         return self.known[key]
 
     @staticmethod

@@ -7,27 +7,18 @@ MLP (and its gate), and how much each group of heads contributes. Only a window
 is in memory. Files are written window by window, and a note says how many are
 done, so that an interrupted run goes on where it was."""
 
+import contextlib
 import json
-import os
-import subprocess
 
 import numpy as np
 
+from dejavu.activations import layer_norm, stream_activations
 from dejavu.errors import DejavuError
-from dejavu.executable import exit_code
+from dejavu.output import replacing
 
-EPSILON = 1e-5
 # Beyond this, only the first windows are kept: training needs no more.
 MOST_BYTES = 6 << 30
 MOST_HELD_OUT = 2048
-
-
-def normalize(x):
-    """Rows of x [tokens, features] with mean 0 and variance 1: what a predictor
-    reads."""
-    centred = x - x.mean(-1, keepdims=True)
-    return centred / np.sqrt((centred * centred).mean(-1, keepdims=True)
-                             + EPSILON)
 
 
 class Spool:
@@ -36,16 +27,16 @@ class Spool:
     def __init__(self, model, tokens, look_ahead, folder):
         self.model, self.tokens, self.folder = model, tokens, folder
         self.look_ahead = look_ahead
+        width = model.program.site_width
         self.columns = {}  # name -> (site, width)
         for layer in model.layers:
-            for unit in ("neuron", "kv_group"):
-                site = model.site(layer.index, unit, look_ahead)
+            # What predictors read, and what the MLP itself does: targets are
+            # made of it.
+            for site in (model.site(layer.index, "neuron", look_ahead),
+                         model.site(layer.index, "kv_group", look_ahead),
+                         layer.sites["ffn_in"]):
                 if site >= 0:
-                    self.columns[f"x{site}"] = (site, model.width(site))
-            # What the MLP itself reads: targets are made of it.
-            site = layer.sites["ffn_in"]
-            if site >= 0:
-                self.columns[f"x{site}"] = (site, model.width(site))
+                    self.columns[f"x{site}"] = (site, width(site))
             for name in ("hidden", "gate"):
                 site = layer.sites[name]
                 if site >= 0:
@@ -75,37 +66,18 @@ class Spool:
         context = self.model.context
         path = self.folder / "tokens.npy"
         np.save(path, self.tokens[:self.count].astype(np.int32))
-        command = self.model.program.command(
-            ["--activations", str(path), "--sites", ",".join(map(str, sites)),
-             "--first-window", str(done)])
-        with subprocess.Popen(command, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE) as process:
-            try:
-                for window in range(done, self.windows):
-                    rows = slice(window * context, (window + 1) * context)
-                    taken = {}
-                    for site in sites:
-                        width = self.model.width(site)
-                        raw = process.stdout.read(4 * context * width)
-                        if len(raw) != 4 * context * width:
-                            exit_code(process)
-                            raise DejavuError(
-                                f"{self.model.program.path}: wrote"
-                                f" {len(raw)} bytes for site {site} of window"
-                                f" {window}, expected {4 * context * width}")
-                        taken[site] = np.frombuffer(raw, np.float32).reshape(
-                            context, width)
-                    self._store(files, taken, rows)
-                    if window % 8 == 7 or window + 1 == self.windows:
-                        for file in files.values():
-                            file.flush()
-                        temporary = note.with_suffix(".tmp")
-                        temporary.write_text(str(window + 1), "utf-8")
-                        os.replace(temporary, note)
-                    progress(window + 1, self.windows)
-            finally:
-                if process.poll() is None:
-                    process.kill()
+        with contextlib.closing(stream_activations(
+                self.model.program, sites, path, self.count,
+                first_window=done)) as windows:
+            for window, arrays in enumerate(windows, done):
+                rows = slice(window * context, (window + 1) * context)
+                self._store(files, dict(zip(sites, arrays)), rows)
+                if window % 8 == 7 or window + 1 == self.windows:
+                    for file in files.values():
+                        file.flush()
+                    with replacing(note) as text:
+                        text.write(str(window + 1))
+                progress(window + 1, self.windows)
 
     def _open(self, name, width):
         path = self.folder / f"{name}.f16"
@@ -122,7 +94,7 @@ class Spool:
                 raise DejavuError(f"{self.model.source}: the model computes"
                                   f" values that are not finite (site {site})")
             if name.startswith("x"):
-                value = normalize(value)
+                value = layer_norm(value)
             elif name.startswith("heads"):
                 value = self._contributions(int(name[5:]), value)
             limit = np.finfo(np.float16).max

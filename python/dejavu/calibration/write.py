@@ -3,12 +3,11 @@
 """The file of predictors: docs/Predictors.md."""
 
 import json
-import os
-import pathlib
-import tempfile
 
 import numpy as np
-from safetensors.numpy import save_file
+from safetensors.numpy import save
+
+from dejavu.output import replacing
 
 PRECISION = 6
 
@@ -56,8 +55,7 @@ def entry_of(model, layer, unit, candidate, tensors):
 
 
 def write_predictors(path, model, look_ahead, sparsity, setting, calibration):
-    """Writes the file for `setting`, {(layer, unit): candidate}, under a
-    temporary name that then becomes `path`."""
+    """Writes the file for `setting`, {(layer, unit): candidate}."""
     tensors, entries = {}, []
     for (index, unit), candidate in sorted(setting.items()):
         if unit == "kv_group" and candidate.is_plain:
@@ -70,14 +68,5 @@ def write_predictors(path, model, look_ahead, sparsity, setting, calibration):
                 "model_digest": manifest["digest"], "sparsity": sparsity,
                 "look_ahead": look_ahead, "predictors": json.dumps(entries),
                 "calibration": json.dumps(calibration)}
-    path = pathlib.Path(path)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent or ".",
-                                             prefix=f".{path.name}.")
-    os.close(descriptor)
-    try:
-        save_file(tensors, temporary, metadata)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        pathlib.Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path, binary=True) as file:
+        file.write(save(tensors, metadata))

@@ -9,10 +9,10 @@ there is something to draw."""
 import contextlib
 import sys
 
+from dejavu.output import replacing
 from dejavu.report.collect import (Subject, Text, name_apart, same_model,
-                                   stream_activations)
+                                   stream_windows)
 from dejavu.report.measure import Measurements, feed
-from dejavu.report.output import replacing
 
 
 def report(executable, others, output, text, threads=None):
@@ -28,7 +28,7 @@ def report(executable, others, output, text, threads=None):
             program.evaluate(text, threads)
         measurements = Measurements(subject)
         if measurements.parts:
-            with contextlib.closing(stream_activations(
+            with contextlib.closing(stream_windows(
                     subject, measurements.sites, text, threads)) as windows:
                 feed(measurements.parts, measurements.sites,
                      progress(windows, subject.num_windows()))

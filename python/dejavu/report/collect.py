@@ -10,6 +10,7 @@ import subprocess
 
 import numpy as np
 
+from dejavu.activations import stream_activations
 from dejavu.errors import DejavuError, Reported
 from dejavu.executable import exit_code, temporary_folder
 
@@ -67,28 +68,14 @@ class Subject:
         """The manifest's layers."""
         return self.manifest["layers"]
 
-    def context(self):
-        """How many tokens a window has."""
-        position_limit = self.manifest.get("position_limit") or 0
-        longest = self.manifest["max_context"]
-        return min(longest, position_limit) if position_limit > 0 else longest
-
     def num_windows(self):
         """Into how many windows the tokens fall."""
-        return -(-self.evaluation["tokens"] // self.context())
+        return -(-self.evaluation["tokens"] // self.executable.context)
 
     def weights_file(self):
         """Where the tensors are."""
         options = self.executable.options
         return options[-1] if options else f"{self.executable.path}.safetensors"
-
-    def width(self, site):
-        """How many features a tap site has."""
-        for tap in (*self.manifest.get("taps", ()),
-                    *self.manifest.get("hidden_taps", ())):
-            if tap["site"] == site:
-                return tap["width"]
-        raise DejavuError(f"{self.executable.path}: has no tap site {site}")
 
     def tap(self, layer, name):
         """The site `name` of a layer; None where there is none."""
@@ -185,40 +172,11 @@ def same_model(a, b):
             f" {a.executable.path} ({identity(a)}), found {identity(b)}")
 
 
-def stream_activations(subject, sites, text, threads=None):
-    """Yields for each window an iterator over the activations at `sites`, in
-    that order, F32 [tokens, width], of the tokens that were evaluated. Each
-    array is read when it is asked for, so that no more than the caller keeps
-    is in memory."""
-    program = subject.executable
-    count, context = subject.evaluation["tokens"], subject.context()
-    widths = [subject.width(site) for site in sites]
-
-    def arrays(process, tokens):
-        for width in widths:
-            size = tokens * width * 4
-            data = process.stdout.read(size)
-            if len(data) < size:
-                if exit_code(process) != 0:
-                    raise Reported()
-                raise DejavuError(f"{program.path}: --activations ended"
-                                  " early")
-            yield np.frombuffer(data, "<f4").reshape(tokens, width)
-
+def stream_windows(subject, sites, text, threads=None):
+    """The activations at `sites` of the tokens that were evaluated, window by
+    window, as stream_activations yields them."""
+    count = subject.evaluation["tokens"]
     with temporary_folder() as folder:
-        args = ["--activations", text.part(folder, count), "--sites",
-                ",".join(map(str, sites)), *option("--threads", threads)]
-        with subprocess.Popen(program.command(args), stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE) as process:
-            try:
-                for first in range(0, count, context):
-                    yield arrays(process, min(context, count - first))
-                if process.stdout.read(1):
-                    raise DejavuError(
-                        f"{program.path}: --activations wrote more than"
-                        f" {subject.num_windows()} windows")
-                if exit_code(process) != 0:
-                    raise Reported()
-            finally:
-                if process.poll() is None:
-                    process.kill()
+        yield from stream_activations(
+            subject.executable, sites, text.part(folder, count), count,
+            options=option("--threads", threads))

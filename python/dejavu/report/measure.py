@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from dejavu.activations import layer_norm
 from dejavu.report.tensors import Tensors
 
 BLOCK = 256  # tokens
@@ -20,12 +21,6 @@ def blocks(*arrays):
     """The same rows of all arrays, a few at a time."""
     for first in range(0, len(arrays[0]), BLOCK):
         yield [array[first:first + BLOCK] for array in arrays]
-
-
-def layer_norm(x):
-    """The layer norm without parameters that predictors read through."""
-    x = x - x.mean(-1, keepdims=True)
-    return x / np.sqrt(np.square(x).mean(-1, keepdims=True) + np.float32(1e-5))
 
 
 # --- Predictors -------------------------------------------------------------
@@ -253,7 +248,7 @@ class Measurements:
         entry = self.subject.predictor(layer, unit)
         if entry is None or entry["site"] < 0:
             return None
-        features = self.subject.width(entry["site"])
+        features = self.subject.executable.site_width(entry["site"])
         predictor = load_predictor(entry, units, features,
                                    lambda: self.tensors)
         return Chosen(entry, predictor, (entry["site"], values), weights)

@@ -75,7 +75,7 @@ def facts(subject, text, now):
         ("Date", now),
         ("Tokens", f"{count(results['tokens'])} of {text.file}"
          + (f", from number {count(text.first)} on" if text.first else "")
-         + f", in windows of {count(subject.context())};"
+         + f", in windows of {count(subject.executable.context)};"
          f" {count(results['predicted'])} were predicted"),
         ("Versions", f"compiler {manifest.get('compiler', 'unknown')}, report"
          f" dejavu {dejavu.__version__}, NumPy {np.__version__}, Matplotlib"

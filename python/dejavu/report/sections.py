@@ -105,7 +105,7 @@ def perplexity_section(subject, compared):
                 "Density of MLPs", "Density of heads", "Read per token",
                 "Of dense"], rows)],
         ["Perplexity of the next token, over windows of"
-         f" {count(subject.context())} tokens that each begin with an empty"
+         f" {count(subject.executable.context)} tokens that each begin with an empty"
          " cache. Every token went through the program that generates text,"
          " one at a time.",
          "Density is the share of the neurons that were chosen: the mean over"
