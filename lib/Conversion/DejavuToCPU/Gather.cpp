@@ -7,6 +7,8 @@
 
 #include "Gather.h"
 
+#include "Kernels.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -58,14 +60,10 @@ void cpu::forGroups(KernelBuilder &b, Value first, Value last, int64_t size,
   b.loop(rest, last, 1, [&](Value at) { body(at); });
 }
 
-Value ActiveRow::getCount() {
-  Value count = memref::LoadOp::create(b, counts, ValueRange{row});
-  return arith::IndexCastUIOp::create(b, b.getIndexType(), count);
-}
+Value ActiveRow::getCount() { return loadIndex(b, counts, row); }
 
 Value ActiveRow::getIndex(Value place) {
-  Value index = memref::LoadOp::create(b, indices, ValueRange{row, place});
-  return arith::IndexCastUIOp::create(b, b.getIndexType(), index);
+  return loadIndex(b, indices, {row, place});
 }
 
 std::pair<Value, Value> ActiveRow::getShare(const Team &team, int64_t size) {
