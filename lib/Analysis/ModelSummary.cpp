@@ -260,8 +260,8 @@ void Summarizer::visit(LinearOp op) {
 }
 
 void Summarizer::visit(PredictOp op) {
-  for (FlatSymbolRefAttr name :
-       {op.getFirstAttr(), op.getSecondAttr(), op.getBiasAttr()})
+  for (FlatSymbolRefAttr name : {op.getFirstAttr(), op.getSecondAttr(),
+                                 op.getScaleAttr(), op.getBiasAttr()})
     if (name)
       predictorBytes += getAllBytes(getWeight(name));
 }

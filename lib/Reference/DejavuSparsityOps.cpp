@@ -93,10 +93,13 @@ static LogicalResult evaluatePredict(PredictOp op, Frame &frame) {
   FailureOr<Tensor> second = readMatrix(frame, op.getSecondAttr(), rank, units);
   if (failed(second))
     return failure();
+  FailureOr<Tensor> scale;
+  if (op.getScale() &&
+      failed(scale = readVector(frame, op.getScaleAttr(), units)))
+    return failure();
   std::vector<double> inner(rank), scores(units);
   for (int64_t row = 0; row < rows; ++row) {
-    for (int64_t i = 0; i < units; ++i)
-      scores[i] = bias->getFloat(i);
+    scores.assign(units, 0);
     for (int64_t r = 0; r < rank; ++r) {
       double sum = 0;
       for (int64_t k = 0; k < in; ++k)
@@ -105,7 +108,9 @@ static LogicalResult evaluatePredict(PredictOp op, Frame &frame) {
         scores[i] += sum * second->getFloat(r * units + i);
     }
     for (int64_t i = 0; i < units; ++i)
-      result->setFloat(row * units + i, scores[i]);
+      result->setFloat(row * units + i,
+                       scores[i] * (op.getScale() ? scale->getFloat(i) : 1) +
+                           bias->getFloat(i));
   }
   return frame.result(std::move(result));
 }

@@ -95,8 +95,10 @@ static Type getElementType(MLIRContext *context, StringRef dtype) {
     return b.getF16Type();
   if (dtype == "BF16")
     return b.getBF16Type();
-  if (dtype == "U8")
+  if (dtype == "I8")
     return b.getIntegerType(8);
+  if (dtype == "U8")
+    return b.getIntegerType(8, /*isSigned=*/false);
   return nullptr;
 }
 
@@ -113,7 +115,7 @@ LogicalResult Reader::readTensor(StringRef name, const json::Value &value) {
   Type element = getElementType(context, *dtype);
   if (!element)
     return fail() << "tensor '" << name
-                  << "': expected F32, F16, BF16 or U8, found " << *dtype;
+                  << "': expected F32, F16, BF16, I8 or U8, found " << *dtype;
   SmallVector<int64_t> dims;
   int64_t bytes = element.getIntOrFloatBitWidth() / 8;
   for (const json::Value &each : *shape) {
@@ -372,6 +374,10 @@ LogicalResult Reader::readTensors(size_t number, const json::Object &object,
     return failEntry(number)
            << "expected both factors to have one type, found "
            << entry.first.type << " and " << entry.second.type;
+  if (entry.first.type.getElementType().isInteger(8)) {
+    entry.scale.emplace();
+    return take(entry, "scale", {entry.units}, *entry.scale);
+  }
   return success();
 }
 
@@ -384,21 +390,26 @@ LogicalResult Reader::take(const PredictorEntry &entry, StringRef part,
   if (found == tensors.end())
     return fail() << "expected a tensor '" << name << "', found none";
   tensor = found->second;
-  bool isSigns = part == "signs", isBias = part == "bias";
+  bool isSigns = part == "signs", isVector = shape.size() == 1;
   Type element = tensor.type.getElementType();
-  bool fits = isSigns  ? element.isInteger(8)
-              : isBias ? element.isF32()
-                       : isa<FloatType>(element);
+  bool fits = isSigns ? element.isUnsignedInteger(8)
+              : isVector
+                  ? element.isF32()
+                  : isa<FloatType>(element) || element.isSignlessInteger(8);
   if (tensor.type.getShape() != shape || !fits) {
     InFlightDiagnostic diag = fail() << "expected '" << name << "' to have [";
     llvm::interleaveComma(shape, diag);
     return diag << "] elements of "
-                << (isSigns  ? "U8"
-                    : isBias ? "F32"
-                             : "F32, F16 or BF16")
+                << (isSigns    ? "U8"
+                    : isVector ? "F32"
+                               : "F32, F16, BF16 or I8")
                 << ", found " << tensor.type;
   }
-  return isSigns ? success() : checkFinite(name, tensor);
+  if (isa<FloatType>(element))
+    return checkFinite(name, tensor);
+  // To the program they are bits.
+  tensor.type = tensor.type.clone(IntegerType::get(context, 8));
+  return success();
 }
 
 LogicalResult Reader::checkFinite(StringRef name,

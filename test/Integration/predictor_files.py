@@ -33,10 +33,11 @@ class PredictorFile:
         """An entry without a predictor."""
         self.entries.append({"layer": layer, "unit": unit, "dense": why})
 
-    def add(self, layer, unit="neuron", *, first=None, second=None, bias=None,
-            signs=None, features=None, **fields):
+    def add(self, layer, unit="neuron", *, first=None, second=None, scale=None,
+            bias=None, signs=None, features=None, **fields):
         """An entry. `first` is [rank, features], `second` [units, rank], `bias`
-        [units]: zeros of rank 1 unless given."""
+        [units]: zeros of rank 1 unless given. Factors of int8 have a `scale`
+        [units]."""
         units = self.units(layer, unit)
         features = features or self.features
         entry = {"layer": layer, "unit": unit, "units": units,
@@ -53,6 +54,8 @@ class PredictorFile:
             entry["rank"] = len(first)
             self.tensors[name + "first"] = first
             self.tensors[name + "second"] = second
+            if scale is not None:
+                self.tensors[name + "scale"] = scale.astype(np.float32)
         self.tensors[name + "bias"] = np.zeros(units, np.float32) \
             if bias is None else bias.astype(np.float32)
         self.entries.append(entry | fields)

@@ -61,6 +61,14 @@ def add_random(file, random, layer, unit, kind, select):
         file.add(layer, unit, signs=pack_signs(signs), bias=bias, **fields)
         return
     rank = 1 + int(random.integers(20))
+    if kind == "int8":
+        file.add(layer, unit,
+                 first=random.integers(-128, 128, (rank, file.features),
+                                       np.int8),
+                 second=random.integers(-128, 128, (units, rank), np.int8),
+                 scale=random.uniform(0.5, 2, units) * 1e-4 / np.sqrt(rank),
+                 bias=bias, **fields)
+        return
     file.add(layer, unit,
              first=(random.standard_normal((rank, file.features))
                     / np.sqrt(file.features)).astype(np.float32),
@@ -81,7 +89,9 @@ def largest_difference(got, expected):
 KINDS = [("low_rank", "threshold", "same", "eager"),
          ("low_rank", "top_k", "half", "deferred"),
          ("sign_bit", "threshold", "full", "deferred"),
-         ("low_rank", "threshold", "full", "auto")]
+         ("low_rank", "threshold", "full", "auto"),
+         ("int8", "threshold", "full", "eager"),
+         ("int8", "top_k", "same", "deferred")]
 
 
 @pytest.mark.parametrize("turn", [0, 1])
@@ -90,7 +100,7 @@ def test_program_equals_the_interpreter(name, turn, tmp_path):
     """Neurons and heads of every layer, by random predictors: each shape with
     two of the kinds."""
     kind, select, look_ahead, kv = \
-        KINDS[(list(SHAPES).index(name) + 2 * turn) % len(KINDS)]
+        KINDS[(list(SHAPES).index(name) + 3 * turn) % len(KINDS)]
     model = Predicted(Toy(SHAPES[name]), tmp_path)
     random = np.random.default_rng(zlib.crc32(name.encode()))
     file = model.file(look_ahead=look_ahead)

@@ -70,7 +70,7 @@ def test_windows_add_up():
 def low_rank(entry):
     """A predictor whose scores are the normed features themselves."""
     eye = np.eye(4, dtype=np.float32)
-    predictor = measure.LowRank(eye, eye, np.zeros(4, np.float32))
+    predictor = measure.LowRank(eye, eye, 1, np.zeros(4, np.float32))
     return measure.Chosen(entry, predictor, (0, 1), measure.energy_of_neurons)
 
 

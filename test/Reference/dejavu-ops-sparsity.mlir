@@ -3,6 +3,7 @@
 // computed by hand.
 // RUN: mkdir -p %t/p && %python %S/Inputs/write_floats.py %t/floats.bin
 // RUN: %python -c "open('%t/p/signs.bin', 'wb').write(bytes([0xaa, 0x55, 0, 2, 1, 0]))"
+// RUN: %python -c "open('%t/p/bytes.bin', 'wb').write(bytes([1, 254, 127, 128, 255, 0]))"
 // RUN: cp %s %t/ops.mlir && cd %t && dejavu-interpret ops.mlir | FileCheck %s
 
 module attributes {dejavu.source = "model.onnx", dejavu.predictors = "p/x.safetensors"} {
@@ -24,6 +25,10 @@ dejavu.weight @nan42 : tensor<4x2xf32> from <"floats.bin", offset = 0, length = 
 // opposite, and no sign at all.
 dejavu.weight @signs : tensor<2x3xi8> from <"signs.bin", offset = 0, length = 6, predictors>
 
+// [[1, -2], [127, -128]] and [[1, -2, 127], [-128, -1, 0]].
+dejavu.weight @i22 : tensor<2x2xi8> from <"bytes.bin", offset = 0, length = 4, predictors>
+dejavu.weight @i23 : tensor<2x3xi8> from <"bytes.bin", offset = 0, length = 6, predictors>
+
 // [3, 1] and [5, 9] become [1, -1] and [-1, 1]. The first factor makes [-1, -1]
 // and [1, 1] of it, the second [-5, -7, -9] and the opposite.
 // CHECK-LABEL: @low_rank
@@ -43,6 +48,19 @@ func.func @low_rank() -> (tensor<1x2x3xf32>, tensor<1x2x3xf32>, tensor<1x2x3xf32
   %z = arith.constant dense<[[[0.0, 0.02], [2.0, 2.0]]]> : tensor<1x2x2xf32>
   %3 = dejavu.predict low_rank %z, first = @m22 second = @m23 bias = @v123 : tensor<1x2x2xf32> -> tensor<1x2x3xf32>
   return %0, %1, %2, %3 : tensor<1x2x3xf32>, tensor<1x2x3xf32>, tensor<1x2x3xf32>, tensor<1x2x3xf32>
+}
+
+// [1, -1] and [-1, 1] times the first factor are [3, 255] and the opposite, and
+// times the second [3 - 255 * 128, -6 - 255, 381]. Bytes are signed; the scale
+// is 1, 2, 3.
+// CHECK-LABEL: @low_rank_of_bytes
+// CHECK-NEXT: tensor<1x2x3xf32> {{\[\[\[}}-32637, -522, 1143], [32637, 522, -1143]]]
+// CHECK-NEXT: tensor<1x2x3xf32> {{\[\[\[}}-32636, -520, 1146], [32638, 524, -1140]]]
+func.func @low_rank_of_bytes() -> (tensor<1x2x3xf32>, tensor<1x2x3xf32>) {
+  %x = arith.constant dense<[[[3.0, 1.0], [5.0, 9.0]]]> : tensor<1x2x2xf32>
+  %0 = dejavu.predict low_rank %x, first = @i22 second = @i23 scale = @v123 {epsilon = 0.0 : f32} : tensor<1x2x2xf32> -> tensor<1x2x3xf32>
+  %1 = dejavu.predict low_rank %x, first = @i22 second = @i23 scale = @v123 bias = @v123 {epsilon = 0.0 : f32} : tensor<1x2x2xf32> -> tensor<1x2x3xf32>
+  return %0, %1 : tensor<1x2x3xf32>, tensor<1x2x3xf32>
 }
 
 // The signs of unit 0; the same, around a mean of 5; the opposite; zeros behind a

@@ -6,7 +6,9 @@ compiled and evaluated: docs/benchmarks/curves-*.json.
     .venv/bin/python tools/scripts/curves.py -o docs/benchmarks/curves.json
 
 The first half of the model's tokens.npy calibrates, the beginning of the second
-half evaluates. Activations are streamed once for each look-ahead."""
+half evaluates. Activations are streamed once for each look-ahead. For models
+whose inactive neurons are not exactly zero, thresholds are searched for several
+losses of quality instead."""
 
 import argparse
 import datetime
@@ -22,11 +24,14 @@ from dejavu.calibration.blocks import Builder
 from dejavu.calibration.command import Options, fixed
 from dejavu.calibration.model import Model
 from dejavu.calibration.search import Measurer, Search, nll
-from dejavu.calibration.spool import Spool
+from dejavu.calibration.spool import HELD_OUT_SHARE, Spool
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DENSITIES = (0.05, 0.10, 0.20)
 HEADS = (0.5, 0.7, 0.85, 0.95)
+RANKS = (64, 32, 128)
+LOSSES = (0.003, 0.01, 0.03)
+THRESHOLD_LOSSES = (0.003, 0.01, 0.03, 0.1, 0.3)
 
 
 class Evaluator(Measurer):
@@ -49,12 +54,13 @@ class Curves:
         self.first, self.second = tokens[:half], tokens[half:half + count]
         self.spools, self.points = {}, []
 
-    def spool(self, look_ahead):
+    def spool(self, look_ahead, sparsity="predicted"):
         """The activations for a look-ahead."""
         if look_ahead not in self.spools:
             folder = self.folder / look_ahead
             folder.mkdir()
-            spool = Spool(self.model, self.first, look_ahead, folder)
+            spool = Spool(self.model, self.first, look_ahead, folder,
+                          HELD_OUT_SHARE[sparsity])
             spool.collect(lambda *_: None)
             self.spools[look_ahead] = spool
         return self.spools[look_ahead]
@@ -103,12 +109,15 @@ class Curves:
                      trainer=options.trainer, select=options.select,
                      density=density)
 
-    def searched(self, losses):
+    def searched(self, losses, sparsity="predicted"):
         """The defaults, at several losses of quality."""
-        options = Options(sparsity="predicted")
-        spool = self.spool(options.look_ahead)
+        options = Options(sparsity=sparsity)
+        spool = self.spool(options.look_ahead, sparsity)
         builder, blocks = Builder(self.model, spool, options), {}
         for layer in self.model.layers:
+            if sparsity == "threshold":
+                blocks[layer.index, "neuron"] = builder.thresholds(layer)
+                continue
             blocks[layer.index, "neuron"] = builder.neurons(layer)
             blocks[layer.index, "kv_group"] = builder.heads(layer)
         held = Measurer(self.model, spool, options, spool.folder)
@@ -120,8 +129,45 @@ class Curves:
         measurer = self.evaluator(spool, options)
         dense = measurer.run(None)
         for loss, setting in settings.items():
-            self.add("searched", measurer.run(setting), dense,
-                     look_ahead=options.look_ahead, quality_loss=loss)
+            where = {"look_ahead": options.look_ahead} \
+                if sparsity == "predicted" else {}
+            self.add("searched", measurer.run(setting), dense, **where,
+                     quality_loss=loss)
+
+    def thresholds(self):
+        """What thresholds of activations cost."""
+        measurer = self.evaluator(self.spool("full", "threshold"),
+                                  Options(sparsity="threshold"))
+        dense = measurer.run(None)
+        self.add("dense", dense, dense)
+        self.searched(THRESHOLD_LOSSES, "threshold")
+
+    def predicted(self):
+        """What each kind of predictor costs."""
+        neurons = {"sparsity": "predicted", "units": "neurons"}
+        exact = self.model.compile("exact")
+        measurer = self.evaluator(self.spool("full"), Options(**neurons))
+        dense = measurer.run(None)
+        report = self.folder / "exact.json"
+        subprocess.run([exact, "--eval-tokens", measurer.tokens, "--json",
+                        report], check=True, stdout=subprocess.DEVNULL)
+        self.add("dense", dense, dense)
+        self.add("exact", json.loads(report.read_text("utf-8")), dense)
+        self.searched(LOSSES)
+        trainers = ("logistic", "closed-form")
+        for look_ahead in ("full", "same", "half"):
+            for rank in RANKS:
+                for trainer in trainers:
+                    self.fixed("low_rank", Options(
+                        look_ahead=look_ahead, rank=rank, trainer=trainer,
+                        kind="low_rank", **neurons), DENSITIES)
+        self.fixed("low_rank", Options(rank=RANKS[0], kind="low_rank",
+                                       select="top_k", **neurons), DENSITIES)
+        for trainer in trainers:
+            self.fixed("sign_bit", Options(trainer=trainer, kind="sign_bit",
+                                           **neurons), DENSITIES)
+            self.fixed("heads", Options(sparsity="predicted", units="heads",
+                                        trainer=trainer), (), HEADS)
 
 
 def main():
@@ -129,7 +175,7 @@ def main():
     parser.add_argument("-o", "--output", required=True)
     parser.add_argument("--model", default=str(ROOT
                                                / "build/models/opt-docs-7m"))
-    parser.add_argument("--count", type=int, default=8192,
+    parser.add_argument("--count", type=int, default=32768,
                         help="tokens to evaluate on")
     args = parser.parse_args()
     tokens = np.load(pathlib.Path(args.model) / "tokens.npy")
@@ -137,42 +183,14 @@ def main():
         folder = pathlib.Path(folder)
         model = Model(args.model, folder)
         curves = Curves(model, tokens, folder, args.count)
-        neurons = {"sparsity": "predicted", "units": "neurons"}
-
-        exact = model.compile("exact")
-        spool = curves.spool("full")
-        measurer = curves.evaluator(spool, Options(**neurons))
-        dense = measurer.run(None)
-        report = folder / "exact.json"
-        subprocess.run([exact, "--eval-tokens", measurer.tokens, "--json",
-                        report], check=True, stdout=subprocess.DEVNULL)
-        curves.add("dense", dense, dense)
-        curves.add("exact", json.loads(report.read_text("utf-8")), dense)
-
-        def low_rank(look_ahead, rank, trainer, **more):
-            curves.fixed("low_rank", Options(
-                look_ahead=look_ahead, rank=rank, trainer=trainer,
-                kind="low_rank", **more, **neurons), DENSITIES)
-
-        trainers = ("logistic", "closed-form")
-        for look_ahead in ("full", "same", "half"):
-            for rank in (32, 16, 64):
-                for trainer in trainers:
-                    low_rank(look_ahead, rank, trainer)
-            if look_ahead == "full":
-                low_rank("full", 32, "logistic", select="top_k")
-                for trainer in trainers:
-                    curves.fixed("sign_bit", Options(
-                        trainer=trainer, kind="sign_bit", **neurons),
-                        DENSITIES)
-                    curves.fixed("heads", Options(
-                        sparsity="predicted", units="heads",
-                        trainer=trainer), (), HEADS)
-        curves.searched((0.01, 0.03))
+        if all(layer.is_exact for layer in model.layers):
+            curves.predicted()
+        else:
+            curves.thresholds()
         result = {"model": model.manifest["model"]["name"],
                   "date": datetime.datetime.now(datetime.timezone.utc)
                   .isoformat(timespec="seconds"), "cpu": cpu_name(),
-                  "calibration_tokens": int(spool.count),
+                  "calibration_tokens": len(curves.first),
                   "evaluation_tokens": int(len(curves.second)),
                   "points": curves.points}
     text = json.dumps(result, separators=(",", ":"))

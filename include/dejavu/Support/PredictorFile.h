@@ -55,6 +55,8 @@ struct PredictorEntry {
 
   PredictorKind kind = PredictorKind::low_rank;
   PredictorTensor first, second, bias; ///< `first` is the signs of sign_bit
+  /// Of the units, if the factors are 8-bit integers.
+  std::optional<PredictorTensor> scale;
 };
 
 struct PredictorFile {

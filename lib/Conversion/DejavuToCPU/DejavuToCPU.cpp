@@ -101,12 +101,12 @@ static LogicalResult checkWeights(ModuleOp module) {
   module.walk([&](Operation *op) {
     if (isa<LoadWeightOp, WeightOp>(op))
       return;
-    // Signs are bytes, and the op has checked them.
+    // Predictors may be of bytes, and the op has checked them.
     auto predict = dyn_cast<PredictOp>(op);
-    bool hasSigns = predict && predict.getKind() == PredictorKind::sign_bit;
     for (NamedAttribute attribute : op->getAttrs())
       if (auto symbol = dyn_cast<FlatSymbolRefAttr>(attribute.getValue()))
-        if (!hasSigns || symbol != predict.getFirstAttr())
+        if (!predict || (symbol != predict.getFirstAttr() &&
+                         symbol != predict.getSecondAttr()))
           named.insert(symbol.getAttr());
   });
   for (auto weight : module.getOps<WeightOp>()) {

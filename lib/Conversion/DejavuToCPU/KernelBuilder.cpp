@@ -74,8 +74,10 @@ Value KernelBuilder::loadVector(Value memref, ValueRange indices,
   }
   if (element.isF32())
     return loaded;
-  return arith::ExtFOp::create(
-      *this, VectorType::get({getLanes()}, getF32Type()), loaded);
+  auto floats = VectorType::get({getLanes()}, getF32Type());
+  if (isa<IntegerType>(element))
+    return arith::SIToFPOp::create(*this, floats, loaded);
+  return arith::ExtFOp::create(*this, floats, loaded);
 }
 
 void KernelBuilder::storeVector(Value vector, Value memref, ValueRange indices,

@@ -143,10 +143,11 @@ func::FuncOp getSignBitKernel(KernelLibrary &library, int64_t in, int64_t units,
 //===--- RowSumKernels.cpp
 //-------------------------------------------------===//
 
-/// Shared. (input, weight [in, out], [bias], result, rows): rows of the weight
-/// scaled and summed.
+/// Shared. (input, weight [in, out], [scale], [bias], result, rows): rows of the
+/// weight, each times an element of the input, summed; the sums times the
+/// scale.
 func::FuncOp getRowSumKernel(KernelLibrary &library, RankedTensorType weight,
-                             bool hasBias);
+                             bool hasBias, bool hasScale = false);
 /// Shared. (input, indices, counts, weight [in, out], [bias], result, rows):
 /// the same for the rows of an active set.
 func::FuncOp getSparseRowSumKernel(KernelLibrary &library,

@@ -90,6 +90,8 @@ LogicalResult EntryLowering::lower(PredictOp op) {
   SmallVector<Value> arguments{
       weights,
       getWeight(op.getSecond() ? op.getSecondAttr() : op.getFirstAttr())};
+  if (op.getScale())
+    arguments.push_back(getWeight(op.getScaleAttr()));
   if (bias)
     arguments.push_back(getWeight(bias));
   arguments.append({allocateResult(op), rows});
@@ -99,8 +101,9 @@ LogicalResult EntryLowering::lower(PredictOp op) {
     return success();
   }
   RankedTensorType second = getType(op.getSecondAttr());
-  point.share(getRowSumKernel(library, second, bias != nullptr), arguments,
-              isWorthThreads(second));
+  point.share(getRowSumKernel(library, second, bias != nullptr,
+                              op.getScale().has_value()),
+              arguments, isWorthThreads(second));
   return success();
 }
 

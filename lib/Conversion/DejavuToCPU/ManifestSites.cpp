@@ -159,6 +159,7 @@ static Attribute getPredictor(SelectOp select, PredictOp predict,
     fields.text("select", stringifySelectKind(select.getKind()));
     fields.weight(isLowRank ? "first" : "signs", predict.getFirstAttr());
     fields.weight("second", predict.getSecondAttr());
+    fields.weight("scale", predict.getScaleAttr());
     fields.weight("bias", predict.getBiasAttr());
   }
   if (ProfileAttr profile = select.getProfileAttr()) {

@@ -50,6 +50,8 @@ struct RowSumGenerator {
   void start(Value row);
   /// Adds the rows `neurons` of the weight; `next` are those that come next.
   void add(Value row, ArrayRef<Value> neurons, ArrayRef<Value> next = {});
+  /// Turns the sums into scale * sum + bias, where the bias may be null.
+  void finish(Value row, Value scale, Value bias);
 
 private:
   /// Calls `body` with the start of each vector and with its lanes in use.
@@ -106,6 +108,16 @@ void RowSumGenerator::add(Value row, ArrayRef<Value> neurons,
   });
 }
 
+void RowSumGenerator::finish(Value row, Value scale, Value bias) {
+  forColumns([&](Value column, int64_t active) {
+    Value end =
+        bias ? b.loadVector(bias, column, active) : b.splat(0, b.getLanes());
+    Value sum = b.loadVector(result, {row, column}, active);
+    sum = b.fma(sum, b.loadVector(scale, column, active), end);
+    b.storeVector(sum, result, {row, column}, active);
+  });
+}
+
 static std::string nameRowSum(StringRef stem, RankedTensorType weight,
                               bool hasBias) {
   return (stem + "_" + Twine(weight.getDimSize(0)) + "x" +
@@ -115,18 +127,21 @@ static std::string nameRowSum(StringRef stem, RankedTensorType weight,
 }
 
 func::FuncOp cpu::getRowSumKernel(KernelLibrary &library,
-                                  RankedTensorType weight, bool hasBias) {
+                                  RankedTensorType weight, bool hasBias,
+                                  bool hasScale) {
   MLIRContext *context = library.getContext();
   int64_t in = weight.getDimSize(0), out = weight.getDimSize(1);
   SmallVector<Type> types{getRowsType(context, in), getWeightType(weight)};
-  if (hasBias)
-    types.push_back(MemRefType::get({out}, Float32Type::get(context)));
+  types.append(hasScale + hasBias,
+               MemRefType::get({out}, Float32Type::get(context)));
   types.append({getRowsType(context, out), IndexType::get(context)});
   return library.getShared(
-      nameRowSum("row_sum", weight, hasBias), types,
-      [&](KernelBuilder &b, ValueRange args, const Team &team) {
-        Value rows = args.back();
-        RowSumGenerator sums(b, args[0], args[1], hasBias ? args[2] : Value(),
+      nameRowSum(hasScale ? "scaled_row_sum" : "row_sum", weight, hasBias),
+      types, [&](KernelBuilder &b, ValueRange args, const Team &team) {
+        Value rows = args.back(), scale = hasScale ? args[2] : Value();
+        Value bias = hasBias ? args[hasScale ? 3 : 2] : Value();
+        // A bias behind a scale is added at the end.
+        RowSumGenerator sums(b, args[0], args[1], hasScale ? Value() : bias,
                              args[args.size() - 2], out, team);
         auto forRows = [&](llvm::function_ref<void(Value)> body) {
           b.loop(b.index(0), rows, 1, body);
@@ -138,6 +153,8 @@ func::FuncOp cpu::getRowSumKernel(KernelLibrary &library,
                   [&](ArrayRef<Value> neurons) {
                     forRows([&](Value row) { sums.add(row, neurons); });
                   });
+        if (hasScale)
+          forRows([&](Value row) { sums.finish(row, scale, bias); });
       });
 }
 

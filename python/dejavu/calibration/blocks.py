@@ -12,15 +12,14 @@ import numpy as np
 
 from dejavu.calibration import train
 
-NEURON_DENSITIES = (.01, .02, .03, .04, .05, .065, .08, .1, .12, .15, .18, .22,
-                    .26, .3, .35, .4, .45, .5, .55, .6, .65, .7, .75, .8, .9)
+NEURON_DENSITIES = tuple(np.geomspace(.01, .9, 50).tolist())
 HEAD_DENSITIES = (.2, .3, .4, .5, .55, .6, .65, .7, .75, .8, .84, .88, .91, .94,
                   .96, .98)
 # A curve's points, and shares of a token's importance that count as all of it.
 MOST = 0.99
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False)
 class Candidate:
     """One thing that a block may do."""
 
@@ -76,12 +75,11 @@ def row_bytes(model, layer, unit):
 
 
 def predictor_bytes(predictor):
-    """Of one predictor in the file; low-rank factors are f16, biases f32."""
+    """Of one predictor in the file, where signs are bits."""
     if len(predictor) == 2:
         units, features = predictor[0].shape
         return units * ((features + 7) // 8 + 4)
-    first, second, bias = predictor
-    return 2 * (first.size + second.size) + 4 * bias.size
+    return sum(part.nbytes for part in predictor)
 
 
 def selection(scores, density, select):
@@ -121,7 +119,7 @@ class Builder:
                 if trainer == "logistic":
                     start = train.refine(x, importance,
                                          train.rescale(start, x), price)
-                made.append((rank, start))
+                made.append((rank, train.quantized(start)))
         if kinds == "sign_bit" or (kinds == "auto" and signs_of is not None):
             if trainer == "closed-form":
                 signs = np.where(signs_of < 0, -1, 1).astype(np.float32)
@@ -216,7 +214,8 @@ class Builder:
             level = np.log(price * importance.sum(1).mean() + 1e-12)
             predictor = train.refine(
                 x, np.minimum(importance, 4 * importance.sum(1).mean()),
-                (first, second, bias - np.float32(level)), price, epochs=8)
+                (first, second, bias - np.float32(level)), price)
+        predictor = train.quantized(predictor)
         scores = train.scores(predictor, held_x)
         # All heads matter; recall is the share of the importance.
         points = []
@@ -251,7 +250,7 @@ class Builder:
             else held_hidden
         size = np.abs(gate)
         up = first if layer.gated else 0  # what the gate's set saves besides
-        for density in np.arange(0.95, 0.02, -0.05):
+        for density in np.arange(0.95, 0.02, -0.025):
             threshold = float(np.quantile(size[::4], 1 - density))
             mask = size >= threshold
             got, recall, loss = measure(mask, held, active)

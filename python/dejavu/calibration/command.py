@@ -15,7 +15,7 @@ import numpy as np
 from dejavu.calibration.blocks import Builder, Candidate
 from dejavu.calibration.model import Model
 from dejavu.calibration.search import Measurer, Search, nll
-from dejavu.calibration.spool import Spool
+from dejavu.calibration.spool import HELD_OUT_SHARE, Spool
 from dejavu.calibration.write import write_predictors
 from dejavu.errors import DejavuError
 from dejavu.output import replacing
@@ -40,7 +40,7 @@ class Options:
         """Ranks to choose from."""
         if self.rank:
             return [self.rank]
-        return sorted({max(4, features // n) for n in (8, 4)})
+        return sorted({max(4, features * n // 8) for n in (2, 3, 4)})
 
 
 class Progress:
@@ -200,7 +200,8 @@ def calibrate(source, output, options, *, tokens=None, text=None, limit=None,
             progress.say(f"note: {layers[0].activation} is not exactly zero for"
                          " inactive neurons: calibrating thresholds"
                          " (--sparsity threshold)")
-    spool = Spool(model, ids, options.look_ahead, folder)
+    spool = Spool(model, ids, options.look_ahead, folder,
+                  HELD_OUT_SHARE[options.sparsity])
     if spool.windows < len(ids) // model.context:
         progress.say(f"note: of {len(ids) // model.context} windows the first"
                      f" {spool.windows} are used")

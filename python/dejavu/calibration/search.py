@@ -18,11 +18,15 @@ from dejavu.calibration.write import write_predictors
 from dejavu.executable import Executable
 from dejavu.output import replacing
 
-SENSITIVITY_TOKENS = 4096
-# Of what is typical for blocks of its kind.
+# Prices are this far from what is typical for blocks of their kind, on a
+# logarithmic scale, of what was measured: a few thousand tokens say it roughly.
+TRUST = 0.7
 LEAST_PRICE = 0.3
-# Text that nobody has calibrated on loses more than text beside it.
-MARGIN = 0.6
+# Of the block's bytes: less is not worth the time of a predictor.
+LEAST_SAVING = 0.1
+# Text that nobody has calibrated on loses more than text beside it; more so
+# with predictors that were trained there.
+MARGIN = {"predicted": 0.6, "threshold": 0.85}
 PROBE = {"neuron": 0.03, "kv_group": 0.02}
 
 
@@ -40,7 +44,7 @@ class Measurer:
         self.known = json.loads(self.known_path.read_text("utf-8")) \
             if self.known_path.exists() else {}
 
-    def run(self, setting, limit=None):
+    def run(self, setting):
         """The result of `--eval-tokens` for a setting; for the dense program
         without one."""
         file = self.folder / "setting.safetensors"
@@ -50,7 +54,6 @@ class Measurer:
             write_predictors(file, self.model, self.options.look_ahead,
                              self.options.sparsity, setting, {})
             key = hashlib.sha256(file.read_bytes()).hexdigest()
-        key = f"{key}:{limit}"
         if key not in self.known:
             if setting is not None:
                 program = self.model.compile(
@@ -60,8 +63,6 @@ class Measurer:
             executable = Executable(program)
             command = ["--eval-tokens", str(self.tokens), "--json",
                        str(report)]
-            if limit:
-                command += ["--eval-limit", str(min(limit, self.count))]
             self._quietly(executable, command)
             found = json.loads(report.read_text("utf-8"))
             self.known[key] = {
@@ -85,11 +86,19 @@ def nll(result):
     return result["nll"] / result["predicted"]
 
 
+def worthwhile(candidates):
+    """The plain candidate, and those that save enough."""
+    plain, *others = candidates
+    most = (1 - LEAST_SAVING) * plain.bytes
+    return [plain] + [each for each in others if each.bytes <= most]
+
+
 class Search:
     """The choice for all blocks of a model."""
 
     def __init__(self, blocks, measurer, say):
-        self.blocks, self.measurer, self.say = blocks, measurer, say
+        self.blocks = {key: worthwhile(each) for key, each in blocks.items()}
+        self.measurer, self.say = measurer, say
         self.prices = {}
 
     def plain(self):
@@ -98,8 +107,7 @@ class Search:
 
     def learn_prices(self, progress):
         """Measures for each block what its loss costs the text."""
-        limit = SENSITIVITY_TOKENS
-        base = nll(self.measurer.run(None, limit))
+        base = nll(self.measurer.run(None))
         for done, (key, candidates) in enumerate(self.blocks.items()):
             progress(done, len(self.blocks))
             others = [c for c in candidates if not c.is_plain]
@@ -107,7 +115,7 @@ class Search:
                 continue
             wanted = PROBE[key[1]]
             probe = min(others, key=lambda c: abs(c.loss - wanted))
-            got = nll(self.measurer.run(self.plain() | {key: probe}, limit))
+            got = nll(self.measurer.run(self.plain() | {key: probe}))
             self.prices[key] = (got - base) / max(probe.loss, 1e-6)
         # Where the sample happens to like a loss, it has a price all the same.
         for unit in PROBE:
@@ -115,7 +123,9 @@ class Search:
                      if key[1] == unit}
             typical = float(np.median(list(found.values()))) if found else 0
             for key, price in found.items():
-                self.prices[key] = max(price, LEAST_PRICE * typical, 1e-4)
+                price = max(price, LEAST_PRICE * typical, 1e-4)
+                self.prices[key] = price ** TRUST \
+                    * max(typical, 1e-4) ** (1 - TRUST)
         progress(len(self.blocks), len(self.blocks))
 
     def best(self, budget):
@@ -141,15 +151,18 @@ class Search:
         measured on all held-out tokens, keeps to `quality_loss` with a margin.
         The plain setting if nothing does."""
         dense = self.measurer.run(None)
-        allowed = MARGIN * math.log1p(quality_loss)
+        margin = MARGIN[self.measurer.options.sparsity]
+        allowed = margin * math.log1p(quality_loss)
         chosen, chosen_result, budget = None, None, allowed
         seen = []
         for turn in range(7):
             progress(turn, 7)
             setting = self.best(budget)
+            if any(setting == other for _, _, other in seen):
+                break  # nothing is in between
             result = self.measurer.run(setting)
             lost = nll(result) - nll(dense)
-            seen.append((budget, lost))
+            seen.append((budget, lost, setting))
             self.say(f"budget {budget:.4f}: perplexity"
                      f" {100 * math.expm1(lost):+.2f} %, bytes"
                      f" {100 * result['bytes_per_token'] / result['bytes_per_token_dense']:.1f} %")
@@ -159,8 +172,8 @@ class Search:
                 chosen, chosen_result = setting, result
             if 0.93 * allowed <= lost <= allowed:
                 break
-            below = [b for b, l in seen if l <= allowed]
-            above = [b for b, l in seen if l > allowed]
+            below = [b for b, l, _ in seen if l <= allowed]
+            above = [b for b, l, _ in seen if l > allowed]
             if below and above:
                 budget = math.sqrt(max(below) * min(above))
             elif lost > 0:

@@ -19,12 +19,31 @@ from dejavu.output import replacing
 # Beyond this, only the first windows are kept: training needs no more.
 MOST_BYTES = 6 << 30
 MOST_HELD_OUT = 2048
+AT_ONCE = 8192  # tokens that are converted
+# Held out are this many windows in a row, again and again through the text: one
+# stretch says little about another.
+HELD_RUN = 2
+# One of so many windows. Thresholds are not trained, so more of the text may
+# judge them.
+HELD_OUT_SHARE = {"predicted": 8, "threshold": 4}
+
+
+def held_windows(windows, share):
+    """Which of `windows` are held out, one of `share`: bools."""
+    held = np.zeros(windows, bool)
+    period = HELD_RUN * share
+    if windows < period:
+        held[-max(1, windows // share):] = True
+    else:
+        held[np.arange(windows) % period >= period - HELD_RUN] = True
+    return held
 
 
 class Spool:
     """The files of one calibration. `collect` fills them."""
 
-    def __init__(self, model, tokens, look_ahead, folder):
+    def __init__(self, model, tokens, look_ahead, folder, share):
+        """One of `share` windows is held out: curves and the search use it."""
         self.model, self.tokens, self.folder = model, tokens, folder
         self.look_ahead = look_ahead
         width = model.program.site_width
@@ -50,9 +69,8 @@ class Spool:
         self.windows = max(2, min(windows, MOST_BYTES
                                   // (per_token * model.context)))
         self.count = self.windows * model.context
-        # The last eighth is held out: curves and the search use it.
-        self.held_windows = max(1, self.windows // 8)
-        self.train_count = (self.windows - self.held_windows) * model.context
+        self.is_held = np.repeat(held_windows(self.windows, share),
+                                 model.context)
 
     def collect(self, progress):
         """Runs the text through the program, from where the last run ended."""
@@ -116,13 +134,14 @@ class Spool:
         which an even choice makes the curves."""
         data = np.memmap(self.folder / f"{name}.f16", np.float16, "r",
                          shape=(self.count, self.columns[name][1]))
-        part = slice(self.train_count, None) if held_out \
-            else slice(0, self.train_count)
-        data = data[part]
+        rows = np.flatnonzero(self.is_held == held_out)
         if held_out:
-            data = data[::max(1, len(data) // MOST_HELD_OUT)]
-        return data.astype(np.float32)
+            rows = rows[::max(1, len(rows) // MOST_HELD_OUT)]
+        result = np.empty((len(rows), data.shape[1]), np.float32)
+        for at in range(0, len(rows), AT_ONCE):
+            result[at:at + AT_ONCE] = data[rows[at:at + AT_ONCE]]
+        return result
 
     def held_out_tokens(self):
         """The ids that were held out."""
-        return self.tokens[self.train_count:self.count]
+        return self.tokens[:self.count][self.is_held]

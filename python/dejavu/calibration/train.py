@@ -5,11 +5,13 @@
 x is [tokens, features], normalised; a unit's importance is how much of the
 block's output is its own (a squared norm), [tokens, units]. A predictor is
 (first [rank, features], second [units, rank], bias [units]), with the scores
-`x first^T second^T + bias`, or signs [units, features] of -1 and 1 with the
-scores `sign(x) signs^T + bias`."""
+`x first^T second^T + bias`; the same as integers, (first, second, scale
+[units], bias), with `x first^T second^T * scale + bias`; or (signs [units,
+features] of -1 and 1, bias) with `sign(x) signs^T + bias`."""
 
 import numpy as np
 
+LARGEST = 127  # of 8 bits, with as many below zero
 RIDGE = 1e-3  # of the mean variance of a feature
 LEAST_STEPS = 300  # of a refinement
 
@@ -117,7 +119,7 @@ class Loss:
         return p
 
 
-def refine(x, importance, start, price, epochs=6, size=1024, rate=5e-3,
+def refine(x, importance, start, price, epochs=8, size=1024, rate=1e-2,
            seed=0):
     """Logistic refinement of a low-rank predictor: minimises `Loss`. `start`
     should give scores of about unit size."""
@@ -178,5 +180,19 @@ def scores(predictor, x):
         signs, bias = predictor
         # A zero counts as not negative, as in the program.
         return np.where(x < 0, -1, 1).astype(np.float32) @ signs.T + bias
+    first, second, *scale, bias = (part.astype(np.float32)
+                                   for part in predictor)
+    found = (x @ first.T) @ second.T
+    return found * scale[0] + bias if scale else found + bias
+
+
+def quantized(predictor):
+    """A low-rank predictor with factors of 8-bit integers. Rows of `first` have
+    scales that go into `second`, and rows of that have those of the units."""
     first, second, bias = predictor
-    return (x @ first.T) @ second.T + bias
+    inner = np.maximum(np.abs(first).max(1), 1e-30) / LARGEST
+    second = second * inner
+    scale = np.maximum(np.abs(second).max(1), 1e-30) / LARGEST
+    return (np.rint(first / inner[:, None]).astype(np.int8),
+            np.rint(second / scale[:, None]).astype(np.int8),
+            scale.astype(np.float32), bias.astype(np.float32))

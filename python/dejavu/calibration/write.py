@@ -27,18 +27,16 @@ def entry_of(model, layer, unit, candidate, tensors):
     if candidate.predictor is not None:
         entry["features"] = model.features
         name = f"layers.{layer.index}.{unit}."
-        if len(candidate.predictor) == 2:
-            signs, bias = candidate.predictor
+        *parts, bias = candidate.predictor
+        if len(parts) == 1:
+            signs = parts[0]
             entry["kind"] = "sign_bit"
             tensors[name + "signs"] = np.packbits(signs < 0, axis=1,
                                                   bitorder="little")
         else:
-            first, second, bias = candidate.predictor
-            entry |= {"kind": "low_rank", "rank": len(first)}
-            # Scores are only compared: f16 is exact enough.
-            tensors[name + "first"] = np.ascontiguousarray(first, np.float16)
-            tensors[name + "second"] = np.ascontiguousarray(second,
-                                                            np.float16)
+            entry |= {"kind": "low_rank", "rank": len(parts[0])}
+            for part, array in zip(("first", "second", "scale"), parts):
+                tensors[name + part] = np.ascontiguousarray(array)
         tensors[name + "bias"] = np.ascontiguousarray(bias, np.float32)
     if candidate.k is None:
         entry |= {"select": "threshold", "threshold": candidate.threshold}

@@ -26,16 +26,18 @@ def blocks(*arrays):
 # --- Predictors -------------------------------------------------------------
 
 class LowRank:
-    """score = (LN0(x) first^T) second + bias"""
+    """score = ((LN0(x) first^T) second) * scale + bias"""
 
     kind = property(lambda self: f"low rank {len(self.first)}")
 
-    def __init__(self, first, second, bias):
-        self.first, self.second, self.bias = first, second, bias
+    def __init__(self, first, second, scale, bias):
+        self.first, self.second = first, second
+        self.scale, self.bias = scale, bias
 
     def scores(self, x):
         """[tokens, units]"""
-        return layer_norm(x) @ self.first.T @ self.second + self.bias
+        return layer_norm(x) @ self.first.T @ self.second * self.scale \
+            + self.bias
 
 
 class SignBit:
@@ -45,7 +47,7 @@ class SignBit:
     kind = "sign bits"
 
     def __init__(self, signs, features, bias):
-        bits = np.unpackbits(signs, axis=0, count=features, bitorder="little")
+        bits = np.unpackbits(signs.view(np.uint8), axis=0, count=features, bitorder="little")
         self.signs, self.bias = signs_of(bits), bias
 
     def scores(self, x):
@@ -93,7 +95,9 @@ def load_predictor(entry, units, features, tensors):
         return SignBit(signs, features, bias)
     rank = tensors.entries.get(entry["first"], {}).get("shape", [0])[0]
     return LowRank(tensors.get(entry["first"], (rank, features)),
-                   tensors.get(entry["second"], (rank, units)), bias)
+                   tensors.get(entry["second"], (rank, units)),
+                   tensors.get(entry["scale"], (units,))
+                   if entry.get("scale") else np.float32(1), bias)
 
 
 # --- Measurements -----------------------------------------------------------

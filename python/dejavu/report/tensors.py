@@ -9,7 +9,7 @@ import numpy as np
 
 from dejavu.errors import DejavuError
 
-DTYPES = {"F32": "<f4", "F16": "<f2", "BF16": "<u2", "U8": "u1", "I8": "u1"}
+DTYPES = {"F32": "<f4", "F16": "<f2", "BF16": "<u2", "U8": "u1", "I8": "i1"}
 
 
 class Tensors:

@@ -136,6 +136,71 @@ func.func @predict_c5(%x: tensor<?x1x8xf32>) {
 
 // -----
 
+dejavu.weight @first : tensor<3x8xi8> from <"m", offset = 0, length = 24>
+dejavu.weight @second : tensor<3x32xi8> from <"m", offset = 0, length = 96>
+func.func @predict_c6_none(%x: tensor<?x1x8xf32>) {
+  // expected-error @below {{expected a scale for factors of 8-bit integers, and none for others}}
+  %0 = dejavu.predict low_rank %x, first = @first second = @second : tensor<?x1x8xf32> -> tensor<?x1x32xf32>
+  return
+}
+
+// -----
+
+dejavu.weight @first : tensor<3x8xf32> from <"m", offset = 0, length = 96>
+dejavu.weight @second : tensor<3x32xf32> from <"m", offset = 0, length = 384>
+dejavu.weight @scale : tensor<32xf32> from <"m", offset = 0, length = 128>
+func.func @predict_c6_floats(%x: tensor<?x1x8xf32>) {
+  // expected-error @below {{expected a scale for factors of 8-bit integers, and none for others}}
+  %0 = dejavu.predict low_rank %x, first = @first second = @second scale = @scale : tensor<?x1x8xf32> -> tensor<?x1x32xf32>
+  return
+}
+
+// -----
+
+dejavu.weight @first : tensor<1x32xi8> from <"m", offset = 0, length = 32>
+dejavu.weight @scale : tensor<32xf32> from <"m", offset = 0, length = 128>
+func.func @predict_c6_signs(%x: tensor<?x1x8xf32>) {
+  // expected-error @below {{expected a scale for factors of 8-bit integers, and none for others}}
+  %0 = dejavu.predict sign_bit %x, first = @first scale = @scale : tensor<?x1x8xf32> -> tensor<?x1x32xf32>
+  return
+}
+
+// -----
+
+dejavu.weight @first : tensor<3x8xi8> from <"m", offset = 0, length = 24>
+dejavu.weight @second : tensor<3x32xf16> from <"m", offset = 0, length = 192>
+dejavu.weight @scale : tensor<32xf32> from <"m", offset = 0, length = 128>
+func.func @predict_c6_one_factor(%x: tensor<?x1x8xf32>) {
+  // expected-error @below {{expected two factors of 8-bit integers, or none}}
+  %0 = dejavu.predict low_rank %x, first = @first second = @second scale = @scale : tensor<?x1x8xf32> -> tensor<?x1x32xf32>
+  return
+}
+
+// -----
+
+dejavu.weight @first : tensor<3x8xi16> from <"m", offset = 0, length = 48>
+dejavu.weight @second : tensor<3x32xi16> from <"m", offset = 0, length = 192>
+dejavu.weight @scale : tensor<32xf32> from <"m", offset = 0, length = 128>
+func.func @predict_c6_wide(%x: tensor<?x1x8xf32>) {
+  // expected-error @below {{expected factors of floats or 8-bit integers, found 'i16'}}
+  %0 = dejavu.predict low_rank %x, first = @first second = @second scale = @scale : tensor<?x1x8xf32> -> tensor<?x1x32xf32>
+  return
+}
+
+// -----
+
+dejavu.weight @first : tensor<3x8xi8> from <"m", offset = 0, length = 24>
+dejavu.weight @second : tensor<3x32xi8> from <"m", offset = 0, length = 96>
+// expected-note @below {{the weight is declared here}}
+dejavu.weight @scale : tensor<3xf32> from <"m", offset = 0, length = 12>
+func.func @predict_c6_shape(%x: tensor<?x1x8xf32>) {
+  // expected-error @below {{expected scale @scale of [32], found 'tensor<3xf32>'}}
+  %0 = dejavu.predict low_rank %x, first = @first second = @second scale = @scale : tensor<?x1x8xf32> -> tensor<?x1x32xf32>
+  return
+}
+
+// -----
+
 func.func @select_c2_magnitude(%x: tensor<?x1x8xf32>) {
   // expected-error @below {{expected a threshold for magnitude and threshold, and none for exact and top_k}}
   %0 = dejavu.select magnitude %x : tensor<?x1x8xf32> -> !dejavu.active<neuron, 8>

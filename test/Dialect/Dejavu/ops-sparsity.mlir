@@ -11,13 +11,15 @@ dejavu.weight @first : tensor<3x8xf16> from #dejavu.source<"opt.safetensors", of
 dejavu.weight @second : tensor<3x32xf16> from #dejavu.source<"opt.safetensors", offset = 560, length = 192, model>
 // CHECK: dejavu.weight @signs : tensor<1x32xi8> from <"opt.safetensors", offset = 0, length = 32, predictors> as tensor<32x1xi8> via [#dejavu.transpose<[1, 0]>]
 dejavu.weight @signs : tensor<1x32xi8> from <"opt.safetensors", offset = 0, length = 32, predictors> as tensor<32x1xi8> via [#dejavu.transpose<[1, 0]>]
+dejavu.weight @first8 : tensor<3x8xi8> from <"opt.safetensors", offset = 0, length = 24, predictors>
+dejavu.weight @second8 : tensor<3x32xi8> from <"opt.safetensors", offset = 0, length = 96, predictors>
 dejavu.weight @neurons : tensor<32x8xf32> from <"m.onnx", offset = 0, length = 1024>
 dejavu.weight @units : tensor<32xf32> from <"m.onnx", offset = 0, length = 128>
 dejavu.weight @square : tensor<8x8xf32> from <"m.onnx", offset = 0, length = 256>
 dejavu.weight @vector : tensor<8xf32> from <"m.onnx", offset = 0, length = 32>
 
 // CHECK-LABEL: func.func @predict(
-func.func @predict(%x: tensor<?x1x8xf32>) -> (tensor<?x1x32xf32>, tensor<?x1x32xf32>, tensor<?x1x32xf32>, tensor<?x1x32xf32>) {
+func.func @predict(%x: tensor<?x1x8xf32>) -> (tensor<?x1x32xf32>, tensor<?x1x32xf32>, tensor<?x1x32xf32>, tensor<?x1x32xf32>, tensor<?x1x32xf32>, tensor<?x1x32xf32>) {
   // CHECK: dejavu.predict low_rank %{{.*}}, first = @first second = @second bias = @units : tensor<?x1x8xf32> -> tensor<?x1x32xf32>
   %0 = dejavu.predict low_rank %x, first = @first second = @second bias = @units : tensor<?x1x8xf32> -> tensor<?x1x32xf32>
   // CHECK: dejavu.predict low_rank %{{.*}}, first = @first second = @second {epsilon = 0.000000e+00 : f32} : tensor<?x1x8xf32> -> tensor<?x1x32xf32>
@@ -27,7 +29,11 @@ func.func @predict(%x: tensor<?x1x8xf32>) -> (tensor<?x1x32xf32>, tensor<?x1x32x
   // The default is not printed.
   // CHECK: dejavu.predict sign_bit %{{.*}}, first = @signs bias = @units : tensor<?x1x8xf32> -> tensor<?x1x32xf32>
   %3 = dejavu.predict sign_bit %x, first = @signs bias = @units {epsilon = 1.0e-5 : f32} : tensor<?x1x8xf32> -> tensor<?x1x32xf32>
-  return %0, %1, %2, %3 : tensor<?x1x32xf32>, tensor<?x1x32xf32>, tensor<?x1x32xf32>, tensor<?x1x32xf32>
+  // CHECK: dejavu.predict low_rank %{{.*}}, first = @first8 second = @second8 scale = @units bias = @units : tensor<?x1x8xf32> -> tensor<?x1x32xf32>
+  %4 = dejavu.predict low_rank %x, first = @first8 second = @second8 scale = @units bias = @units : tensor<?x1x8xf32> -> tensor<?x1x32xf32>
+  // CHECK: dejavu.predict low_rank %{{.*}}, first = @first8 second = @second8 scale = @units : tensor<?x1x8xf32> -> tensor<?x1x32xf32>
+  %5 = dejavu.predict low_rank %x, first = @first8 second = @second8 scale = @units : tensor<?x1x8xf32> -> tensor<?x1x32xf32>
+  return %0, %1, %2, %3, %4, %5 : tensor<?x1x32xf32>, tensor<?x1x32xf32>, tensor<?x1x32xf32>, tensor<?x1x32xf32>, tensor<?x1x32xf32>, tensor<?x1x32xf32>
 }
 
 // CHECK-LABEL: func.func @select(

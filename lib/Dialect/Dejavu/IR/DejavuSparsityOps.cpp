@@ -30,6 +30,33 @@ LogicalResult PredictOp::verify() {
   return verifySameRows(*this, getInput().getType(), getType()); // C4
 }
 
+/// Checks that there is a scale where the factors are 8-bit integers, and only
+/// there.
+static LogicalResult verifyScale(PredictOp op, SymbolTableCollection &tables) {
+  bool isLowRank = op.getKind() == PredictorKind::low_rank;
+  size_t integers = 0;
+  for (FlatSymbolRefAttr name : {op.getFirstAttr(), op.getSecondAttr()}) {
+    if (!isLowRank)
+      continue;
+    Type element = tables.lookupNearestSymbolFrom<WeightOp>(op, name)
+                       .getTensorType()
+                       .getElementType();
+    integers += element.isSignlessInteger(8);
+    if (!isa<FloatType>(element) && !element.isSignlessInteger(8))
+      return op.emitOpError() << "expected factors of floats or 8-bit "
+                                 "integers, found "
+                              << element;
+  }
+  if (integers == 1)
+    return op.emitOpError()
+           << "expected two factors of 8-bit integers, or none";
+  if ((integers == 2) != op.getScale().has_value())
+    return op.emitOpError()
+           << "expected a scale for factors of 8-bit integers, "
+              "and none for others";
+  return success();
+}
+
 LogicalResult PredictOp::verifySymbolUses(SymbolTableCollection &tables) {
   int64_t in = getFeatures(getInput().getType()), out = getFeatures(getType());
   if (getKind() == PredictorKind::sign_bit) { // C2
@@ -55,6 +82,10 @@ LogicalResult PredictOp::verifySymbolUses(SymbolTableCollection &tables) {
                             {rank, out})))
       return failure();
   }
+  if (failed(verifyScale(*this, tables)) || // C6
+      failed(
+          verifyOptionalWeight(*this, tables, getScaleAttr(), "scale", {out})))
+    return failure();
   return verifyOptionalWeight(*this, tables, getBiasAttr(), "bias", {out});
 }
 

@@ -164,7 +164,10 @@ LogicalResult InsertPredictors::insert(const PredictorFile &predictors,
   auto scoresType = RankedTensorType::get(
       {siteType.getDimSize(0), siteType.getDimSize(1), units},
       siteType.getElementType());
-  FlatSymbolRefAttr second;
+  FlatSymbolRefAttr second, scale;
+  if (entry.scale)
+    scale = makeWeight(predictors, entry, "scale", *entry.scale,
+                       /*isTransposed=*/false);
   if (isLowRank)
     second = makeWeight(predictors, entry, "second", entry.second,
                         /*isTransposed=*/true);
@@ -173,7 +176,7 @@ LogicalResult InsertPredictors::insert(const PredictorFile &predictors,
       PredictorKindAttr::get(&getContext(), entry.kind), site,
       makeWeight(predictors, entry, isLowRank ? "first" : "signs", entry.first,
                  /*isTransposed=*/!isLowRank),
-      second,
+      second, scale,
       makeWeight(predictors, entry, "bias", entry.bias,
                  /*isTransposed=*/false),
       builder.getF32FloatAttr(1e-5f));

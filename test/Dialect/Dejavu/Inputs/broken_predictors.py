@@ -135,11 +135,18 @@ bad_tensor("first-shape", "first", tensor([8, 2]))
 bad_tensor("first-rank", "first", tensor([16]))
 bad_tensor("first-type", "first", tensor([2, 8], "U8"))
 bad_tensor("first-half", "first", tensor([2, 8], "F16"))
+bad_tensor("first-integer", "first", tensor([2, 8], "I8"))
 bad_tensor("second-shape", "second", tensor([2, 16]))
 bad_tensor("bias-shape", "bias", tensor([17]))
 bad_tensor("bias-type", "bias", tensor([16], "F16"))
+bad_tensor("bias-integer", "bias", tensor([16], "I8"))
+for name, scale in (("no-scale", None), ("scale-shape", tensor([1])),
+                    ("scale-type", tensor([16], "F16")),
+                    ("scale-nan", tensor([16], last=math.nan))):
+    bad(name, GOOD, {NEURONS + "scale": scale}, dtype="I8")
 bad_tensor("signs-shape", "signs", tensor([16, 2], "U8"), "sign_bit")
 bad_tensor("signs-type", "signs", tensor([16, 1], "F32"), "sign_bit")
+bad_tensor("signs-signed", "signs", tensor([16, 1], "I8"), "sign_bit")
 bad_tensor("first-nan", "first", tensor([2, 8], last=math.nan))
 bad_tensor("bias-inf", "bias", tensor([16], last=-math.inf))
 bad("second-inf", GOOD, {NEURONS + "second":

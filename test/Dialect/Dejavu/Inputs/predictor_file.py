@@ -26,7 +26,8 @@ def tensor(shape, dtype="F32", value=0.0, last=None):
     values = [value] * count
     if last is not None:
         values[-1] = last
-    data = bytes(map(int, values)) if dtype == "U8" else numbers(values, dtype)
+    data = bytes(int(v) % 256 for v in values) if dtype in ("I8", "U8") \
+        else numbers(values, dtype)
     return {"dtype": dtype, "shape": list(shape), "data": data}
 
 
@@ -59,6 +60,8 @@ def tensors_of(entries, dtype="F32"):
         if each["kind"] == "low_rank":
             result[name + "first"] = tensor([each["rank"], features], dtype)
             result[name + "second"] = tensor([units, each["rank"]], dtype)
+            if dtype == "I8":
+                result[name + "scale"] = tensor([units])
         else:
             result[name + "signs"] = tensor([units, (features + 7) // 8], "U8")
         result[name + "bias"] = tensor([units])

@@ -28,8 +28,9 @@ def Dejavu_PredictOp : Dejavu_Op<"predict",
     With `n = (x - mean) / sqrt(var + epsilon)` over the features, a layer norm
     without parameters,
 
-    * `low_rank`: `scores = (n * first^T) * second + bias`. The rank is the
-      number of rows of both factors.
+    * `low_rank`: `scores = ((n * first^T) * second) * scale + bias`. The rank
+      is the number of rows of both factors. Factors of 8-bit integers, which
+      are signed, have a scale for each unit; others have none.
     * `sign_bit`: `scores[i] = features - 2 * d(i) + bias[i]`, where d(i) is the
       number of features whose sign differs between n and the weights of unit i.
       `first` holds the signs of the weights: bit `j` of `first[b, i]` is that
@@ -44,9 +45,14 @@ def Dejavu_PredictOp : Dejavu_Op<"predict",
     * (C3) bias is a vector with the features of the result
     * (C4) batch and tokens of input and result are the same
     * (C5) epsilon is not negative
+    * (C6) scale is a vector with the features of the result; there is one if and
+      only if kind is `low_rank` and the elements of both factors are 8-bit
+      integers
 
     ```mlir
     %s = dejavu.predict low_rank %x, first = @a second = @b bias = @c
+        : tensor<?x1x256xf32> -> tensor<?x1x1024xf32>
+    %u = dejavu.predict low_rank %x, first = @p second = @q scale = @r bias = @c
         : tensor<?x1x256xf32> -> tensor<?x1x1024xf32>
     %t = dejavu.predict sign_bit %x, first = @signs
         : tensor<?x1x256xf32> -> tensor<?x1x1024xf32>
@@ -55,12 +61,13 @@ def Dejavu_PredictOp : Dejavu_Op<"predict",
   let arguments = (ins Dejavu_PredictorKindAttr:$kind, Dejavu_Rows:$input,
                        FlatSymbolRefAttr:$first,
                        OptionalAttr<FlatSymbolRefAttr>:$second,
+                       OptionalAttr<FlatSymbolRefAttr>:$scale,
                        OptionalAttr<FlatSymbolRefAttr>:$bias,
                        Dejavu_DefaultFloat<"1.0e-5">:$epsilon);
   let results = (outs Dejavu_Rows:$result);
   let assemblyFormat = [{
     $kind $input `,` `first` `=` $first (`second` `=` $second^)?
-    (`bias` `=` $bias^)? attr-dict `:` type($input) `->` type($result)
+    (`scale` `=` $scale^)? (`bias` `=` $bias^)? attr-dict `:` type($input) `->` type($result)
   }];
   let hasVerifier = 1;
 }
