@@ -39,7 +39,9 @@ WANTED_GAIN = {"exact": 2.0, "predicted": 3.0}
 # The large part: OPT-1.3B, and the sizes of the active sets.
 LARGE = {"layers": 24, "hidden": 2048, "heads": 32, "vocab": 50272}
 NEURONS = 4 * LARGE["hidden"]
-NEURON_RANK, HEAD_RANK, ACTIVE_HEADS = 128, 32, LARGE["heads"] // 2
+# A quarter of the features, as calibration would choose from.
+NEURON_RANK, HEAD_RANK = LARGE["hidden"] // 4, 8
+ACTIVE_HEADS = LARGE["heads"] // 2
 ACTIVE_NEURONS = {"10%": round(0.10 * NEURONS), "5%": round(0.05 * NEURONS)}
 WANTED_SHARE = 0.80
 TOLERANCE = 0.15

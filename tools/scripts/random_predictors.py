@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Writes a predictor file (docs/Predictors.md) that knows nothing: random
 weights, so that the active sets are drawn anew for each token and layer, of
-the sizes that are asked for. For measuring speed.
+the sizes that are asked for. For measuring speed: of 8-bit integers, as
+calibration makes them.
 
     random_predictors.py OUT.safetensors --layers 24 --features 2048 \\
         --neurons 8192 --active-neurons 819 --heads 32 --active-heads 16"""
@@ -13,6 +14,9 @@ import pathlib
 
 import numpy as np
 import safetensors.numpy
+
+
+SPREAD = 73.3  # the standard deviation of the factors' numbers
 
 
 def entry(layer, unit, units, features, rank, count):
@@ -37,12 +41,14 @@ def write_predictors(path, *, layers, features, neurons, heads, model_name,
             units, rank, count = spec
             entries.append(entry(layer, unit, units, features, rank, count))
             name = f"layers.{layer}.{unit}."
-            for part, shape, spread in (
-                    ("first", (rank, features), features ** -0.5),
-                    ("second", (units, rank), rank ** -0.5),
-                    ("bias", (units,), 0.1)):
-                tensors[name + part] = np.float32(spread) * \
-                    random.standard_normal(shape, np.float32)
+            for part, shape in (("first", (rank, features)),
+                                ("second", (units, rank))):
+                tensors[name + part] = random.integers(-127, 128, shape,
+                                                       np.int8)
+            tensors[name + "scale"] = np.full(
+                units, SPREAD ** -2 * (features * rank) ** -0.5, np.float32)
+            tensors[name + "bias"] = np.float32(0.1) * \
+                random.standard_normal(units, np.float32)
     safetensors.numpy.save_file(tensors, path, metadata={
         "format": "dejavu-predictors-1", "model_name": model_name,
         "model_digest": model_digest, "sparsity": "predicted",
@@ -55,7 +61,7 @@ def main():
     parser.add_argument("file", type=pathlib.Path)
     for name in ("layers", "features", "neurons", "active-neurons"):
         parser.add_argument(f"--{name}", type=int, required=True)
-    for name, default in (("heads", 0), ("active-heads", 0), ("rank", 128),
+    for name, default in (("heads", 0), ("active-heads", 0), ("rank", 512),
                           ("head-rank", 32), ("seed", 0)):
         parser.add_argument(f"--{name}", type=int, default=default)
     for name in ("model-name", "model-digest"):

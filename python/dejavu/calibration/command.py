@@ -155,33 +155,26 @@ def cached(path, make):
     return candidates
 
 
-def calibrate(source, output, options, *, tokens=None, text=None, limit=None,
-              max_context=None, keep=False, progress=None):
-    """Writes `output` for the model `source`. Exactly one of `tokens` and
-    `text` names the text. Returns what was found, as the file has it."""
-    progress = progress or Progress()
-    started = time.monotonic()
-    output = pathlib.Path(output)
+def check_paths(source, output, text):
+    """What can be said before anything is compiled."""
     if output.is_dir():
         raise DejavuError(f"{output}: expected a file to write, found a folder")
     if not (output.parent or pathlib.Path(".")).is_dir():
         raise DejavuError(f"{output.parent}: no such folder")
     if not pathlib.Path(source).exists():
         raise DejavuError(f"{source}: no such file or folder")
+    if not pathlib.Path(text).is_file():
+        raise DejavuError(f"{text}: no such file")
+
+
+def read_ids(model, tokens, text, limit):
+    """The ids of whichever of `tokens` and `text` is given: two contexts at
+    least."""
     where = text if tokens is None else tokens
-    if not pathlib.Path(where).is_file():
-        raise DejavuError(f"{where}: no such file")
-    digest = hashlib.sha256(pathlib.Path(where).read_bytes()).hexdigest()
-    identity = {"source": str(pathlib.Path(source).resolve()), "text": digest,
-                "limit": limit, "max_context": max_context, "format": 1,
-                "options": dataclasses.asdict(options)}
-    folder = work_folder(output, identity)
-    model = Model(source, folder, max_context)
     if tokens is not None:
         ids = read_tokens(tokens, model.manifest["vocab"])
     else:
-        place = pathlib.Path(source)
-        place = place if place.is_dir() else place.parent
+        place = model.source if model.source.is_dir() else model.source.parent
         ids = read_text(text, [place, place / "onnx", place.parent])
     ids = ids[:limit]
     if len(ids) == 0:
@@ -189,26 +182,27 @@ def calibrate(source, output, options, *, tokens=None, text=None, limit=None,
     if len(ids) < 2 * model.context:
         raise DejavuError(f"{where}: {len(ids)} tokens: expected two contexts"
                           f" of {model.context} at least")
+    return ids
+
+
+def choose_sparsity(model, options, say):
+    """Sets `options.sparsity` if nobody has."""
     layers = [layer for layer in model.layers if layer.neurons]
     if not layers:
-        raise DejavuError(f"{source}: expected MLPs that were recognised,"
+        raise DejavuError(f"{model.source}: expected MLPs that were recognised,"
                           " found none")
-    if options.sparsity is None:
-        options.sparsity = "predicted" if all(
-            layer.is_exact for layer in layers) else "threshold"
-        if options.sparsity == "threshold":
-            progress.say(f"note: {layers[0].activation} is not exactly zero for"
-                         " inactive neurons: calibrating thresholds"
-                         " (--sparsity threshold)")
-    spool = Spool(model, ids, options.look_ahead, folder,
-                  HELD_OUT_SHARE[options.sparsity])
-    if spool.windows < len(ids) // model.context:
-        progress.say(f"note: of {len(ids) // model.context} windows the first"
-                     f" {spool.windows} are used")
-    spool.collect(progress.stage("reading the text"))
+    if options.sparsity is not None:
+        return
+    options.sparsity = "predicted" if all(
+        layer.is_exact for layer in layers) else "threshold"
+    if options.sparsity == "threshold":
+        say(f"note: {layers[0].activation} is not exactly zero for inactive"
+            " neurons: calibrating thresholds (--sparsity threshold)")
 
+
+def make_blocks(model, spool, options, folder, show):
+    """The candidates of all blocks, {(layer, unit): [candidate]}."""
     builder, blocks = Builder(model, spool, options), {}
-    show = progress.stage("training")
     for done, layer in enumerate(model.layers):
         show(done, len(model.layers))
         if options.sparsity == "threshold":
@@ -223,35 +217,73 @@ def calibrate(source, output, options, *, tokens=None, text=None, limit=None,
             folder / f"heads{layer.index}.npz",
             lambda layer=layer: builder.heads(layer))
     show(len(model.layers), len(model.layers))
+    return blocks
+
+
+def describe(spool, measurer, options, result, dense):
+    """What the file says of how it was made."""
+    lost = np.expm1(nll(result) - nll(dense))
+    return {"tokens": int(spool.count), "held_out": int(measurer.count),
+            "trainer": options.trainer,
+            "quality_loss_wanted": options.quality_loss,
+            "quality_loss": round(float(lost), 6),
+            "perplexity": result["perplexity"],
+            "perplexity_dense": dense["perplexity"],
+            **{key: result[key] for key in
+               ("bytes_per_token", "bytes_per_token_dense", "mlp_density",
+                "head_density")}}
+
+
+def name_plain(model, setting, say):
+    """Says which MLPs stay as they are."""
+    plain = [key[0] for key, each in setting.items()
+             if each.is_plain and key[1] == "neuron"]
+    if not plain:
+        return
+    word = "exact" if all(model.layers[i].is_exact for i in plain) else "dense"
+    say(f"note: the MLPs of layers {', '.join(map(str, plain))} stay {word}:"
+        " no predictor that saves bytes loses little enough")
+
+
+def calibrate(source, output, options, *, tokens=None, text=None, limit=None,
+              max_context=None, keep=False, progress=None):
+    """Writes `output` for the model `source`. Exactly one of `tokens` and
+    `text` names the text. Returns what was found, as the file has it."""
+    progress = progress or Progress()
+    started = time.monotonic()
+    output, where = pathlib.Path(output), text if tokens is None else tokens
+    check_paths(source, output, where)
+    digest = hashlib.sha256(pathlib.Path(where).read_bytes()).hexdigest()
+    identity = {"source": str(pathlib.Path(source).resolve()), "text": digest,
+                "limit": limit, "max_context": max_context, "format": 2,
+                "options": dataclasses.asdict(options)}
+    folder = work_folder(output, identity)
+    model = Model(source, folder, max_context)
+    ids = read_ids(model, tokens, text, limit)
+    choose_sparsity(model, options, progress.say)
+
+    spool = Spool(model, ids, options.look_ahead, folder,
+                  HELD_OUT_SHARE[options.sparsity])
+    if spool.windows < len(ids) // model.context:
+        progress.say(f"note: of {len(ids) // model.context} windows the first"
+                     f" {spool.windows} are used")
+    spool.collect(progress.stage("reading the text"))
+    blocks = make_blocks(model, spool, options, folder,
+                         progress.stage("training"))
 
     measurer = Measurer(model, spool, options, folder)
-    search = Search(blocks, measurer, progress.say if progress.is_on
-                    else lambda _: None)
     if options.densities or options.head_densities:
         setting = fixed(blocks, options)
         result, dense = measurer.run(setting), measurer.run(None)
     else:
+        search = Search(blocks, measurer, progress.say if progress.is_on
+                        else lambda _: None)
         search.learn_prices(progress.stage("pricing losses"))
         setting, result, dense = search.run(options.quality_loss,
                                             progress.stage("searching"))
-    lost = np.expm1(nll(result) - nll(dense))
-    found = {"tokens": int(spool.count), "held_out": int(measurer.count),
-             "trainer": options.trainer, "quality_loss_wanted":
-             options.quality_loss, "quality_loss": round(float(lost), 6),
-             "perplexity": result["perplexity"], "perplexity_dense":
-             dense["perplexity"], "bytes_per_token":
-             result["bytes_per_token"], "bytes_per_token_dense":
-             result["bytes_per_token_dense"], "mlp_density":
-             result["mlp_density"], "head_density": result["head_density"],
-             "seconds": round(time.monotonic() - started, 1)}
-    plain = [key[0] for key, each in setting.items()
-             if each.is_plain and key[1] == "neuron"]
-    if plain:
-        word = "exact" if all(model.layers[i].is_exact for i in plain) \
-            else "dense"
-        progress.say(f"note: the MLPs of layers {', '.join(map(str, plain))}"
-                     f" stay {word}: no predictor that saves bytes loses"
-                     " little enough")
+    found = describe(spool, measurer, options, result, dense)
+    found["seconds"] = round(time.monotonic() - started, 1)
+    name_plain(model, setting, progress.say)
     write_predictors(output, model, options.look_ahead, options.sparsity,
                      setting, found)
     if not keep:
