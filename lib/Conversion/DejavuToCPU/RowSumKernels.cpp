@@ -29,8 +29,11 @@ using namespace mlir;
 using namespace mlir::dejavu;
 using namespace mlir::dejavu::cpu;
 
-/// Rows of the weight that are read at once: more of short ones.
+/// Rows of the weight that are read at once: more of short ones, and more of
+/// bytes, of which there are more for each sum that is loaded and stored.
 static int64_t getRowsAtOnce(RankedTensorType weight) {
+  if (weight.getElementTypeBitWidth() == 8)
+    return 16;
   return hasShortRows(getWeightType(weight)) ? 8 : 4;
 }
 
