@@ -259,20 +259,36 @@ func::FuncOp cpu::getDeferredKernel(KernelLibrary &library,
         DotGenerator key = take(spec.hasKeyBias);
         DotGenerator value = take(spec.hasValueBias);
 
-        // Neighbours are of different heads, so that threads get equal shares
-        // whichever heads are computed.
-        auto forHeads = [&](int64_t count, int64_t first, int64_t size) {
+        // Blocks of features are dealt out block by block, each to one thread
+        // for some heads in a row, so that threads get equal shares whichever
+        // heads are computed. A thread then takes head by head, whose blocks
+        // are neighbours in memory.
+        auto forHeads = [&](int64_t count, int64_t start, int64_t size) {
           if (count == 0)
             return;
-          b.forShare(b.index(heads * count), team, [&](Value at) {
-            Value head = arith::RemUIOp::create(b, at, b.index(heads));
-            Value block = arith::DivUIOp::create(b, at, b.index(heads));
-            Value feature =
-                b.offset(arith::MulIOp::create(b, block, b.index(size)), first);
-            generator.multiply(key, generator.keys, head, feature, size, rows);
-            generator.multiply(value, generator.values, head, feature, size,
-                               rows);
-          });
+          auto [first, last] = b.getShare(b.index(heads * count), team);
+          // Number block * heads + head is the first of the head from `at` on.
+          auto getBlock = [&](Value at, Value head) -> Value {
+            Value after =
+                arith::SubIOp::create(b, b.offset(at, heads - 1), head);
+            return arith::DivUIOp::create(b, after, b.index(heads));
+          };
+          b.loop(b.index(0), b.index(heads), 1,
+                 [&, first = first, last = last](Value head) {
+                   Value from = getBlock(first, head),
+                         to = getBlock(last, head);
+                   for (auto [dots, memory] :
+                        {std::pair(&key, generator.keys),
+                         std::pair(&value, generator.values)})
+                     b.loop(from, to, 1,
+                            [&, dots = dots, memory = memory](Value at) {
+                              Value feature = b.offset(
+                                  arith::MulIOp::create(b, at, b.index(size)),
+                                  start);
+                              generator.multiply(*dots, memory, head, feature,
+                                                 size, rows);
+                            });
+                 });
         };
         // A few features of a head at a time; what is left goes one by one.
         constexpr int64_t kFeatures = 4;
