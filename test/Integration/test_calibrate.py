@@ -17,7 +17,9 @@ import safetensors.numpy
 from conftest import DOCS, GATED, MODELS, ROOT, fail, run, succeed, tool
 from dejavu.activations import layer_norm
 from dejavu.calibration import train
-from dejavu.calibration.blocks import measure, selection
+from dejavu.calibration.blocks import Candidate, measure, selection
+from dejavu.calibration.search import LEAST_SAVING, worthwhile
+from dejavu.calibration.spool import held_windows
 
 DEJAVU = ROOT / ".venv/bin/dejavu"
 TOKENS = MODELS / DOCS / "tokens.npy"
@@ -57,6 +59,21 @@ def test_ranks_are_nested_and_errors_fall():
     errors = [((train.scores(p, x) - target) ** 2).mean()
               for p in found.values()]
     assert errors[0] > errors[1] > errors[2]
+
+
+def test_integers_score_as_the_factors_do():
+    """Whatever the lengths of the factors' rows: both have scales."""
+    x, target = planted(rank=3)
+    first, second, bias = train.closed_form(x, target, [3])[3]
+    rows = np.array([1e-3, 1.0, 1e3], np.float32)
+    first, second = first * rows[:, None], second / rows
+    second[7] = 0  # a unit that nothing predicts
+    found = train.quantized((first, second, bias))
+    assert [part.dtype for part in found] == [np.int8] * 2 + [np.float32] * 2
+    assert all(np.abs(part.astype(int)).max() == 127 for part in found[:2])
+    exact = train.scores((first, second, bias), x)
+    error = np.abs(train.scores(found, x) - exact).max(0)
+    assert (error <= 0.03 * np.abs(exact - bias).max(0)).all()
 
 
 def relu_importance(seed=1):
@@ -113,6 +130,24 @@ def test_learned_signs_beat_those_of_the_projection():
     learned = train.learn_signs(x, importance, weights, 1 / 60, epochs=100)
     assert set(np.unique(learned[0])) == {-1.0, 1.0}
     assert lost(learned, x, importance) < 0.8 * lost(plain, x, importance)
+
+
+def test_what_is_held_out_is_spread_over_the_text():
+    held = held_windows(126, 8)
+    assert np.flatnonzero(held).tolist() == [
+        w for w in range(126) if w % 16 in (14, 15)]
+    assert held_windows(64, 4).mean() == 1 / 4
+    # A short text: its end, and never all of it.
+    assert held_windows(2, 8).tolist() == [False, True]
+    assert np.flatnonzero(held_windows(15, 4)).tolist() == [6, 7, 14]
+    assert np.flatnonzero(held_windows(9, 8)).tolist() == [8]
+
+
+def test_a_predictor_must_save_something():
+    plain = Candidate(1000.0, 0.0)
+    little = Candidate(1000 * (1 - LEAST_SAVING) + 1, 0.1, predictor=())
+    enough = Candidate(1000 * (1 - LEAST_SAVING), 0.1, predictor=())
+    assert worthwhile([plain, little, enough]) == [plain, enough]
 
 
 def test_selection_has_the_density_that_was_asked_for():
