@@ -143,8 +143,8 @@ func::FuncOp getSignBitKernel(KernelLibrary &library, int64_t in, int64_t units,
 //===--- RowSumKernels.cpp
 //-------------------------------------------------===//
 
-/// Shared. (input, weight [in, out], [scale], [bias], result, rows): rows of the
-/// weight, each times an element of the input, summed; the sums times the
+/// Shared. (input, weight [in, out], [scale], [bias], result, rows): rows of
+/// the weight, each times an element of the input, summed; the sums times the
 /// scale.
 func::FuncOp getRowSumKernel(KernelLibrary &library, RankedTensorType weight,
                              bool hasBias, bool hasScale = false);
