@@ -407,7 +407,7 @@ LogicalResult Reader::take(const PredictorEntry &entry, StringRef part,
   }
   if (isa<FloatType>(element))
     return checkFinite(name, tensor);
-  // To the program they are bits.
+  // Signs are unsigned in the file, and nothing but bits in the program.
   tensor.type = tensor.type.clone(IntegerType::get(context, 8));
   return success();
 }

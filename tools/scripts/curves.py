@@ -21,7 +21,7 @@ import numpy as np
 
 from bench import cpu_name
 from dejavu.calibration.blocks import Builder
-from dejavu.calibration.command import Options, fixed
+from dejavu.calibration.command import Options, fixed, make_blocks
 from dejavu.calibration.model import Model
 from dejavu.calibration.search import Measurer, Search, nll
 from dejavu.calibration.spool import HELD_OUT_SHARE, Spool
@@ -53,14 +53,16 @@ class Curves:
         half = len(tokens) // 2
         self.first, self.second = tokens[:half], tokens[half:half + count]
         self.spools, self.points = {}, []
+        is_exact = all(layer.is_exact for layer in model.layers)
+        self.sparsity = "predicted" if is_exact else "threshold"
 
-    def spool(self, look_ahead, sparsity="predicted"):
+    def spool(self, look_ahead):
         """The activations for a look-ahead."""
         if look_ahead not in self.spools:
             folder = self.folder / look_ahead
             folder.mkdir()
             spool = Spool(self.model, self.first, look_ahead, folder,
-                          HELD_OUT_SHARE[sparsity])
+                          HELD_OUT_SHARE[self.sparsity])
             spool.collect(lambda *_: None)
             self.spools[look_ahead] = spool
         return self.spools[look_ahead]
@@ -109,17 +111,12 @@ class Curves:
                      trainer=options.trainer, select=options.select,
                      density=density)
 
-    def searched(self, losses, sparsity="predicted"):
+    def searched(self, losses):
         """The defaults, at several losses of quality."""
-        options = Options(sparsity=sparsity)
-        spool = self.spool(options.look_ahead, sparsity)
-        builder, blocks = Builder(self.model, spool, options), {}
-        for layer in self.model.layers:
-            if sparsity == "threshold":
-                blocks[layer.index, "neuron"] = builder.thresholds(layer)
-                continue
-            blocks[layer.index, "neuron"] = builder.neurons(layer)
-            blocks[layer.index, "kv_group"] = builder.heads(layer)
+        options = Options(sparsity=self.sparsity)
+        spool = self.spool(options.look_ahead)
+        blocks = make_blocks(self.model, spool, options, spool.folder,
+                             lambda *_: None)
         held = Measurer(self.model, spool, options, spool.folder)
         search = Search(blocks, held, print)
         search.learn_prices(lambda *_: None)
@@ -130,17 +127,17 @@ class Curves:
         dense = measurer.run(None)
         for loss, setting in settings.items():
             where = {"look_ahead": options.look_ahead} \
-                if sparsity == "predicted" else {}
+                if self.sparsity == "predicted" else {}
             self.add("searched", measurer.run(setting), dense, **where,
                      quality_loss=loss)
 
     def thresholds(self):
         """What thresholds of activations cost."""
-        measurer = self.evaluator(self.spool("full", "threshold"),
+        measurer = self.evaluator(self.spool("full"),
                                   Options(sparsity="threshold"))
         dense = measurer.run(None)
         self.add("dense", dense, dense)
-        self.searched(THRESHOLD_LOSSES, "threshold")
+        self.searched(THRESHOLD_LOSSES)
 
     def predicted(self):
         """What each kind of predictor costs."""
@@ -183,7 +180,7 @@ def main():
         folder = pathlib.Path(folder)
         model = Model(args.model, folder)
         curves = Curves(model, tokens, folder, args.count)
-        if all(layer.is_exact for layer in model.layers):
+        if curves.sparsity == "predicted":
             curves.predicted()
         else:
             curves.thresholds()

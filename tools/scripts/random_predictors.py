@@ -15,7 +15,6 @@ import pathlib
 import numpy as np
 import safetensors.numpy
 
-
 SPREAD = 73.3  # the standard deviation of the factors' numbers
 
 
@@ -62,7 +61,7 @@ def main():
     for name in ("layers", "features", "neurons", "active-neurons"):
         parser.add_argument(f"--{name}", type=int, required=True)
     for name, default in (("heads", 0), ("active-heads", 0), ("rank", 512),
-                          ("head-rank", 32), ("seed", 0)):
+                          ("head-rank", 8), ("seed", 0)):
         parser.add_argument(f"--{name}", type=int, default=default)
     for name in ("model-name", "model-digest"):
         parser.add_argument(f"--{name}", default="")

@@ -266,29 +266,27 @@ func::FuncOp cpu::getDeferredKernel(KernelLibrary &library,
         auto forHeads = [&](int64_t count, int64_t start, int64_t size) {
           if (count == 0)
             return;
-          auto [first, last] = b.getShare(b.index(heads * count), team);
-          // Number block * heads + head is the first of the head from `at` on.
+          std::pair<Value, Value> share =
+              b.getShare(b.index(heads * count), team);
+          // The first block whose number, block * heads + head, is `at` or
+          // more.
           auto getBlock = [&](Value at, Value head) -> Value {
             Value after =
                 arith::SubIOp::create(b, b.offset(at, heads - 1), head);
             return arith::DivUIOp::create(b, after, b.index(heads));
           };
-          b.loop(b.index(0), b.index(heads), 1,
-                 [&, first = first, last = last](Value head) {
-                   Value from = getBlock(first, head),
-                         to = getBlock(last, head);
-                   for (auto [dots, memory] :
-                        {std::pair(&key, generator.keys),
-                         std::pair(&value, generator.values)})
-                     b.loop(from, to, 1,
-                            [&, dots = dots, memory = memory](Value at) {
-                              Value feature = b.offset(
-                                  arith::MulIOp::create(b, at, b.index(size)),
-                                  start);
-                              generator.multiply(*dots, memory, head, feature,
-                                                 size, rows);
-                            });
-                 });
+          auto multiply = [&](DotGenerator &dots, Value memory, Value head) {
+            Value from = getBlock(share.first, head);
+            b.loop(from, getBlock(share.second, head), 1, [&](Value block) {
+              Value feature = b.offset(
+                  arith::MulIOp::create(b, block, b.index(size)), start);
+              generator.multiply(dots, memory, head, feature, size, rows);
+            });
+          };
+          b.loop(b.index(0), b.index(heads), 1, [&](Value head) {
+            multiply(key, generator.keys, head);
+            multiply(value, generator.values, head);
+          });
         };
         // A few features of a head at a time; what is left goes one by one.
         constexpr int64_t kFeatures = 4;

@@ -25,7 +25,7 @@ using namespace mlir::dejavu::cpu;
 static constexpr int64_t kBlockElements = 512 << 10;
 
 MemRefType cpu::getGemmScratchType(RankedTensorType weight) {
-  if (!weight.getElementType().isF16() && !weight.getElementType().isBF16())
+  if (weight.getElementType().isF32())
     return nullptr;
   int64_t rows = std::clamp<int64_t>(kBlockElements / weight.getDimSize(1), 1,
                                      weight.getDimSize(0));

@@ -18,8 +18,9 @@ from dejavu.calibration.write import write_predictors
 from dejavu.executable import Executable
 from dejavu.output import replacing
 
-# Prices are this far from what is typical for blocks of their kind, on a
-# logarithmic scale, of what was measured: a few thousand tokens say it roughly.
+# A few thousand tokens tell a price roughly, so it is drawn towards what is
+# typical for blocks of its kind: this is the weight of what was measured, in
+# the geometric mean of both.
 TRUST = 0.7
 LEAST_PRICE = 0.3
 # Of the block's bytes: less is not worth the time of a predictor.
@@ -121,11 +122,12 @@ class Search:
         for unit in PROBE:
             found = {key: price for key, price in self.prices.items()
                      if key[1] == unit}
-            typical = float(np.median(list(found.values()))) if found else 0
+            if not found:
+                continue
+            typical = max(float(np.median(list(found.values()))), 1e-4)
             for key, price in found.items():
-                price = max(price, LEAST_PRICE * typical, 1e-4)
-                self.prices[key] = price ** TRUST \
-                    * max(typical, 1e-4) ** (1 - TRUST)
+                price = max(price, LEAST_PRICE * typical)
+                self.prices[key] = price ** TRUST * typical ** (1 - TRUST)
         progress(len(self.blocks), len(self.blocks))
 
     def best(self, budget):

@@ -47,7 +47,8 @@ class SignBit:
     kind = "sign bits"
 
     def __init__(self, signs, features, bias):
-        bits = np.unpackbits(signs.view(np.uint8), axis=0, count=features, bitorder="little")
+        bits = np.unpackbits(signs.view(np.uint8), axis=0, count=features,
+                             bitorder="little")
         self.signs, self.bias = signs_of(bits), bias
 
     def scores(self, x):

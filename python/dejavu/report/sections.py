@@ -105,8 +105,8 @@ def perplexity_section(subject, compared):
                 "Density of MLPs", "Density of heads", "Read per token",
                 "Of dense"], rows)],
         ["Perplexity of the next token, over windows of"
-         f" {count(subject.executable.context)} tokens that each begin with an empty"
-         " cache. Every token went through the program that generates text,"
+         f" {count(subject.executable.context)} tokens that each begin with an"
+         " empty cache. Every token went through the program that generates text,"
          " one at a time.",
          "Density is the share of the neurons that were chosen: the mean over"
          " tokens and over all layers, as generated code counted it. A dense"

@@ -19,6 +19,8 @@ module attributes {dejavu.source = "model.onnx", dejavu.predictors = "p.safetens
       %cache: !dejavu.kv_cache<2 x 5>) -> (tensor<?x?x7xf32>, !dejavu.kv_cache<2 x 5>)
       attributes {dejavu.entry = #dejavu.entry<prefill>} {
     %x = dejavu.embed %ids, @table : tensor<?x?xi64> -> tensor<?x?x10xf32>
+    %p = dejavu.predict low_rank %x, first = @first second = @second scale = @neuron_scale bias = @neuron_bias : tensor<?x?x10xf32> -> tensor<?x?x16xf32>
+    %s = dejavu.select threshold %p at 0.0 : tensor<?x?x16xf32> -> !dejavu.active<neuron, 16>
     %q = dejavu.linear %x, @square : tensor<?x?x10xf32> -> tensor<?x?x10xf32>
     %c = dejavu.kv_append %cache, %q, %q : !dejavu.kv_cache<2 x 5>, tensor<?x?x10xf32>
     %a, %d = dejavu.attention %q, %c, %starts scale = 0.5 masked_rows = zero : tensor<?x?x10xf32>, !dejavu.kv_cache<2 x 5>, tensor<?xi64>
@@ -47,15 +49,15 @@ module attributes {dejavu.source = "model.onnx", dejavu.predictors = "p.safetens
   }
 }
 
-// The first factor is dot products, the second rows that are summed; a bias is
-// added to what the scale has made of the sums.
-// CHECK-LABEL: func.func @dejavu_decode(
-// CHECK:         call @dejavu_layer_norm_10_plain
-// CHECK:         call @dejavu_linear_2x10_i8
+// The library multiplies f32 alone: in @prefill bytes are converted, in blocks.
+// CHECK-LABEL: func.func @dejavu_prefill(
+// CHECK:         call @dejavu_gemm_nt_2x10_i8({{.*}}memref<2x10xi8>, memref<?x2xf32>, index, index, memref<2x10xf32>)
 // CHECK:         call @dejavu_scaled_row_sum_2x16_i8_bias
-// CHECK:         call @dejavu_select_threshold_16
-// CHECK-LABEL: func.func private @dejavu_linear_2x10_i8(
+// CHECK-LABEL: func.func private @dejavu_gemm_nt_2x10_i8(
 // CHECK:         arith.sitofp %{{.*}} : vector<8xi8> to vector<8xf32>
+// CHECK:         call @dnnl_sgemm
+
+// A bias is added to what the scale has made of the sums.
 // CHECK-LABEL: func.func private @dejavu_scaled_row_sum_2x16_i8_bias(
 // CHECK-SAME:    memref<2x16xi8>, %[[SCALE:.*]]: memref<16xf32>, %[[BIAS:.*]]: memref<16xf32>, %[[RESULT:[^:]*]]: memref<?x16xf32>
 // CHECK:         arith.sitofp %{{.*}} : vector<8xi8> to vector<8xf32>
@@ -63,3 +65,12 @@ module attributes {dejavu.source = "model.onnx", dejavu.predictors = "p.safetens
 // CHECK:         %[[SUM:.*]] = vector.load %[[RESULT]]
 // CHECK:         %[[FACTOR:.*]] = vector.load %[[SCALE]]
 // CHECK:         vector.fma %[[SUM]], %[[FACTOR]], %[[END]]
+
+// In @decode the first factor is dot products, the second rows that are summed.
+// CHECK-LABEL: func.func @dejavu_decode(
+// CHECK:         call @dejavu_layer_norm_10_plain
+// CHECK:         call @dejavu_linear_2x10_i8
+// CHECK:         call @dejavu_scaled_row_sum_2x16_i8_bias
+// CHECK:         call @dejavu_select_threshold_16
+// CHECK-LABEL: func.func private @dejavu_linear_2x10_i8(
+// CHECK:         arith.sitofp %{{.*}} : vector<8xi8> to vector<8xf32>

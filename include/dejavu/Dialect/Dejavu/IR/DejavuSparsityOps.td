@@ -67,7 +67,8 @@ def Dejavu_PredictOp : Dejavu_Op<"predict",
   let results = (outs Dejavu_Rows:$result);
   let assemblyFormat = [{
     $kind $input `,` `first` `=` $first (`second` `=` $second^)?
-    (`scale` `=` $scale^)? (`bias` `=` $bias^)? attr-dict `:` type($input) `->` type($result)
+    (`scale` `=` $scale^)? (`bias` `=` $bias^)?
+    attr-dict `:` type($input) `->` type($result)
   }];
   let hasVerifier = 1;
 }
