@@ -22,17 +22,6 @@ using namespace mlir::dejavu::cpu;
 /// Alignment of everything in the workspace.
 static constexpr int64_t kAlignment = 64;
 
-int64_t WorkspaceLayout::allocate(int64_t bytes) {
-  bytes = llvm::alignTo(bytes, kAlignment);
-  int64_t at = 0;
-  auto place = taken.begin();
-  for (; place != taken.end() && place->first < at + bytes; ++place)
-    at = place->second;
-  taken.insert(place, {at, at + bytes});
-  peak = std::max(peak, at + bytes);
-  return at;
-}
-
 /// All threads run a decode step together unless it has calls of dense
 /// functions: then nothing but kernels is left.
 static Sharing getSharing(func::FuncOp function, Entry entry) {

@@ -24,10 +24,11 @@
 #ifndef DEJAVU_LIB_CONVERSION_DEJAVUTOCPU_ENTRYLOWERING_H
 #define DEJAVU_LIB_CONVERSION_DEJAVUTOCPU_ENTRYLOWERING_H
 
+#include "../Common/ManifestSites.h"
+#include "../Common/WorkspaceLayout.h"
 #include "EntryPoint.h"
 #include "Kernels.h"
 
-#include "dejavu/Analysis/TapSites.h"
 
 #include "llvm/ADT/DenseMap.h"
 
@@ -45,21 +46,6 @@ class BitcastOp;
 
 namespace mlir::dejavu::cpu {
 
-/// Places in the workspace, in bytes for each row.
-class WorkspaceLayout {
-public:
-  /// The lowest place of `bytes` that is free.
-  int64_t allocate(int64_t bytes);
-  void release(int64_t at) {
-    llvm::erase_if(taken, [&](auto &range) { return range.first == at; });
-  }
-  int64_t getPeak() const { return peak; }
-
-private:
-  std::vector<std::pair<int64_t, int64_t>> taken; ///< [begin, end), ascending
-  int64_t peak = 0;
-};
-
 /// Bits of the field `taps`: DEJAVU_TAP_* of the ABI.
 inline constexpr int64_t kTapSites = 1, kTapHidden = 2;
 
@@ -71,12 +57,6 @@ struct ActiveSet {
 /// How many rows an activation has: rows = batch * tokens.
 struct Extent {
   Value batch, tokens, rows;
-};
-
-/// What can be watched in an entry point.
-struct EntrySites {
-  std::vector<TapSite> values;    ///< null where the entry point has none
-  std::vector<HiddenSite> hidden; ///< hidden layers of its MLPs
 };
 
 class EntryLowering {

@@ -18,7 +18,6 @@
 
 using namespace mlir;
 using namespace mlir::dejavu;
-using namespace mlir::dejavu::cpu;
 
 namespace {
 /// Fields of one JSON object.
@@ -171,7 +170,7 @@ static Attribute getPredictor(SelectOp select, PredictOp predict,
   return fields.get();
 }
 
-void cpu::addSitesToManifest(NamedAttrList &manifest, func::FuncOp prefill,
+void dejavu::addSitesToManifest(NamedAttrList &manifest, func::FuncOp prefill,
                              func::FuncOp decode,
                              const EntrySites &prefillSites,
                              const EntrySites &decodeSites) {

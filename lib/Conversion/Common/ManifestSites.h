@@ -5,12 +5,19 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef DEJAVU_LIB_CONVERSION_DEJAVUTOCPU_MANIFESTSITES_H
-#define DEJAVU_LIB_CONVERSION_DEJAVUTOCPU_MANIFESTSITES_H
+#ifndef DEJAVU_LIB_CONVERSION_COMMON_MANIFESTSITES_H
+#define DEJAVU_LIB_CONVERSION_COMMON_MANIFESTSITES_H
 
-#include "EntryLowering.h"
+#include "dejavu/Analysis/TapSites.h"
+#include "mlir/IR/BuiltinAttributes.h"
 
-namespace mlir::dejavu::cpu {
+namespace mlir::dejavu {
+
+/// What can be watched in an entry point.
+struct EntrySites {
+  std::vector<TapSite> values;    ///< null where the entry point has none
+  std::vector<HiddenSite> hidden; ///< hidden layers of its MLPs
+};
 
 /// Adds what docs/Predictors.md says of a decoder's manifest: `taps`,
 /// `hidden_taps`, `look_ahead`, and of each layer `weights` and `predictors`.
@@ -18,6 +25,6 @@ void addSitesToManifest(NamedAttrList &manifest, func::FuncOp prefill,
                         func::FuncOp decode, const EntrySites &prefillSites,
                         const EntrySites &decodeSites);
 
-} // namespace mlir::dejavu::cpu
+} // namespace mlir::dejavu
 
-#endif // DEJAVU_LIB_CONVERSION_DEJAVUTOCPU_MANIFESTSITES_H
+#endif // DEJAVU_LIB_CONVERSION_COMMON_MANIFESTSITES_H

@@ -1,0 +1,131 @@
+//===- DejavuToCUDA.cpp - lower the entry points to CUDA kernels ----------===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The pass: numbers the weights, has DeviceLowering lower each entry point,
+// makes the one that samples, and keeps what the manifest says.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dejavu/Conversion/DejavuToCUDA/Passes.h"
+
+#include "../Common/ManifestSites.h"
+#include "../Common/WeightNumbers.h"
+#include "DeviceLowering.h"
+
+#include "dejavu/Analysis/ModelSummary.h"
+#include "dejavu/Conversion/DejavuToCPU/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace mlir::dejavu {
+#define GEN_PASS_DEF_CONVERTDEJAVUTOCUDAPASS
+#include "dejavu/Conversion/DejavuToCUDA/Passes.h.inc"
+} // namespace mlir::dejavu
+
+using namespace mlir;
+using namespace mlir::dejavu;
+using namespace mlir::dejavu::cuda;
+
+/// Makes @dejavu_sample.
+static void makeSample(ModuleOp module, DeviceLibrary &library,
+                       int64_t vocabulary, Location location) {
+  HostEntry host(module, "dejavu_sample", location);
+  Value batch = host.getNumber(Field::batch);
+  host.launch(getGreedyKernel(library, vocabulary), batch,
+              {host.getPointer(Field::ids), host.getPointer(Field::positions),
+               host.getPointer(Field::pastAt), host.getPointer(Field::emitted),
+               host.getPointer(Field::logits), batch});
+  host.launch(getAdvanceKernel(library), host.number(1),
+              {host.getPointer(Field::pastAt)});
+  host.finish();
+}
+
+namespace {
+struct ConvertDejavuToCUDA
+    : dejavu::impl::ConvertDejavuToCUDAPassBase<ConvertDejavuToCUDA> {
+  using ConvertDejavuToCUDAPassBase::ConvertDejavuToCUDAPassBase;
+
+  LogicalResult getTargets(SmallVector<TargetInfo> &targets) {
+    SmallVector<std::string> names(chips.begin(), chips.end());
+    if (names.empty())
+      for (StringRef chip : TargetInfo::getPortableChips())
+        names.push_back(chip.str());
+    for (const std::string &name : names) {
+      std::optional<TargetInfo> target = TargetInfo::get(name);
+      if (!target)
+        return getOperation().emitError()
+               << "expected one of the chips "
+               << llvm::join(TargetInfo::getKnownChips(), ", ") << ", found '"
+               << name << "'";
+      targets.push_back(*target);
+    }
+    return success();
+  }
+
+  LogicalResult convert() {
+    ModuleOp module = getOperation();
+    SmallVector<TargetInfo> targets;
+    if (failed(getTargets(targets)))
+      return failure();
+    auto prefill = module.lookupSymbol<func::FuncOp>("prefill");
+    auto decode = module.lookupSymbol<func::FuncOp>("decode");
+    if (!prefill || !decode)
+      return module.emitError()
+             << "expected the entry points @prefill and @decode: models "
+                "without a cache are not compiled for CUDA";
+    auto numbers = numberWeights(module);
+    if (failed(checkWeights(module)))
+      return failure();
+    FailureOr<ModelSummary> summary = ModelSummary::get(module);
+    if (failed(summary))
+      return failure();
+
+    EntrySites sites, decodeSites;
+    sites.values = findTapSites(prefill);
+    sites.hidden =
+        findHiddenSites(prefill, static_cast<int64_t>(sites.values.size()));
+    FailureOr<std::vector<TapSite>> matched =
+        matchTapSites(decode, sites.values);
+    if (failed(matched))
+      return failure();
+    decodeSites.values = std::move(*matched);
+    Builder b(&getContext());
+    NamedAttrList manifest(getManifestAttr(&getContext(), *summary));
+    addSitesToManifest(manifest, prefill, decode, sites, decodeSites);
+
+    DeviceLibrary library(module, targets);
+    SmallVector<NamedAttribute> workspace;
+    for (auto [entry, function] :
+         {std::pair(Entry::prefill, prefill), {Entry::decode, decode}}) {
+      DeviceLowering lowering(module, function, entry, library, numbers);
+      if (failed(lowering.run()))
+        return failure();
+      workspace.push_back(b.getNamedAttr(
+          stringifyEntry(entry),
+          b.getDictionaryAttr(
+              {b.getNamedAttr("bytes_per_row",
+                              b.getI64IntegerAttr(lowering.getBytesPerRow())),
+               b.getNamedAttr("bytes_fixed", b.getI64IntegerAttr(0))})));
+    }
+    manifest.set("workspace", b.getDictionaryAttr(workspace));
+    auto logits = cast<RankedTensorType>(decode.getResultTypes().front());
+    makeSample(module, library, logits.getShape().back(), decode.getLoc());
+    module->setAttr(kManifestAttrName, manifest.getDictionary(&getContext()));
+    prefill.erase();
+    decode.erase();
+    return success();
+  }
+
+  void runOnOperation() override {
+    if (failed(convert()))
+      signalPassFailure();
+  }
+};
+} // namespace

@@ -1,0 +1,150 @@
+//===- DeviceKernels.h - the CUDA kernels, by family ------------*- C++ -*-===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Each function returns the number of the kernel for a signature; a comment
+// says its arguments and its grid. Rows of activations are f32 [rows,
+// features]. Sums have an order that depends on shapes alone: the same input
+// gives the same bits, whatever else is in the batch.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEJAVU_LIB_CONVERSION_DEJAVUTOCUDA_DEVICEKERNELS_H
+#define DEJAVU_LIB_CONVERSION_DEJAVUTOCUDA_DEVICEKERNELS_H
+
+#include "DeviceBuilder.h"
+
+namespace mlir::dejavu::cuda {
+
+//===--- ElementwiseKernels.cpp --------------------------------------------===//
+
+/// (ids, table, result): rows of the table from `offset` on, times `scale`.
+/// Grid: rows.
+int64_t getEmbedKernel(DeviceLibrary &library, RankedTensorType table,
+                       int64_t offset, llvm::APFloat scale);
+/// (lhs, rhs, result): the sum. Grid: rows.
+int64_t getAddKernel(DeviceLibrary &library, int64_t features);
+/// What a norm kernel depends on.
+struct NormSpec {
+  NormKind kind;
+  int64_t features; ///< of one group
+  bool hasScale, hasBias;
+  llvm::APFloat epsilon, weightOffset;
+};
+/// (input, [scale], [bias], result). Grid: rows of groups.
+int64_t getNormKernel(DeviceLibrary &library, const NormSpec &spec);
+/// (ids, positions, past_at, emitted, logits, batch): the greatest logit of
+/// each row, the first of equals, is the next id; the step and the positions
+/// move on. Grid: batch.
+int64_t getGreedyKernel(DeviceLibrary &library, int64_t vocabulary);
+/// (past_at): one step on. Grid: 1.
+int64_t getAdvanceKernel(DeviceLibrary &library);
+
+//===--- RopeKernels.cpp ---------------------------------------------------===//
+
+/// (positions, frequencies, result). Grid: rows.
+int64_t getRopeTableKernel(DeviceLibrary &library, int64_t features,
+                           llvm::APFloat scale);
+/// (input, table, result). Grid: rows.
+int64_t getRopeKernel(DeviceLibrary &library, int64_t features, int64_t heads,
+                      int64_t rotated, bool interleaved);
+
+//===--- LinearKernels.cpp -------------------------------------------------===//
+
+/// What comes behind a product: activation(cap(scale * (x + bias))), plus a
+/// row of the residual stream.
+struct Epilogue {
+  bool hasBias = false;
+  std::optional<Activation> activation;
+  float scale = 1;
+  float softcap = 0; ///< no cap if 0
+  bool hasResidual = false;
+
+  std::string getName() const;
+  Value apply(DeviceBuilder &b, Value x) const;
+};
+/// What a linear kernel depends on.
+struct LinearSpec {
+  RankedTensorType weight; ///< [out, in]
+  Epilogue epilogue;
+  bool isGated = false; ///< times the product with a second weight
+  bool hasFactorBias = false;
+};
+/// (input, weight, [bias], [factor weight], [factor bias], [residual], result,
+/// rows, part, tokens, from): rows of the weights as dot products with rows of
+/// the input, of which each sequence has `tokens`: with `part` of them, those
+/// from `from` on. Grid: getLinearBlocks, ceil(rows / rowBlock).
+int64_t getLinearKernel(DeviceLibrary &library, const LinearSpec &spec,
+                        int64_t rowBlock);
+/// Blocks in x.
+int64_t getLinearBlocks(const LinearSpec &spec, int64_t rowBlock);
+
+//===--- RowSumKernels.cpp -------------------------------------------------===//
+
+/// What a kernel that skips products depends on.
+struct GatherSpec {
+  RankedTensorType weight; ///< [out, in]
+  bool hasBias;
+};
+/// (input, weight, [bias], factor, result, rows): (input * weight^T + bias)
+/// times the factor. Rows of the weight for which all factors are zero are not
+/// read. Grid: getGatherLinearBlocks, ceil(rows / rowBlock).
+int64_t getGatherLinearKernel(DeviceLibrary &library, const GatherSpec &spec,
+                              int64_t rowBlock);
+int64_t getGatherLinearBlocks(const GatherSpec &spec);
+
+/// Parts into which the rows of a weight [in, out] are cut, each summed by
+/// blocks of its own, where there are few rows.
+int64_t getRowSumParts(RankedTensorType weight);
+/// (input, weight [in, out], partial, rows): rows of the weight, each times an
+/// element of the input, summed; zeros of the input are not read where
+/// `isSparse`. `partial` is [parts, rows, out]. Grid: getRowSumBlocks, parts,
+/// ceil(rows / rowBlock).
+int64_t getRowSumKernel(DeviceLibrary &library, RankedTensorType weight,
+                        int64_t parts, int64_t rowBlock, bool isSparse);
+int64_t getRowSumBlocks(RankedTensorType weight);
+/// (partial [parts, rows, out], [bias], [residual], result, rows): sums the
+/// parts. Grid: ceil(out / 256), rows.
+int64_t getPartialSumKernel(DeviceLibrary &library, int64_t parts, int64_t out,
+                            const Epilogue &epilogue);
+/// (values, counts): how many of a row are not zero. Grid: rows.
+int64_t getCountKernel(DeviceLibrary &library, int64_t extent);
+
+//===--- AttentionKernels.cpp ----------------------------------------------===//
+
+/// What attention kernels depend on.
+struct AttentionSpec {
+  KVCacheType cache;
+  int64_t features; ///< of the queries
+  llvm::APFloat scale, softcap;
+  MaskedRows maskedRows;
+  std::optional<int64_t> window;
+  SmallVector<float> slopes; ///< one for each query head, or none
+  int64_t parts = 1;         ///< into which the steps are cut
+
+  int64_t getGroup() const {
+    return features / (cache.getHeads() * cache.getHeadDim());
+  }
+  std::string getName() const;
+};
+/// (key, value, keys, values, past_at, tokens, capacity). Grid: rows.
+int64_t getKVAppendKernel(DeviceLibrary &library, KVCacheType cache);
+/// Parts into which the steps of a context are cut where there are few rows.
+int64_t getAttentionParts(const AttentionSpec &spec);
+/// f32 that a row needs for partial results.
+int64_t getAttentionScratch(const AttentionSpec &spec);
+/// Blocks in x: heads of the cache, more than once if many queries read one.
+int64_t getAttentionBlocks(const AttentionSpec &spec);
+/// (query, keys, values, starts, past_at, partial, tokens, capacity). Grid:
+/// getAttentionBlocks, parts, rows.
+int64_t getAttentionKernel(DeviceLibrary &library, const AttentionSpec &spec);
+/// (partial, result). Grid: query heads, rows.
+int64_t getAttentionCombineKernel(DeviceLibrary &library,
+                                  const AttentionSpec &spec);
+
+} // namespace mlir::dejavu::cuda
+
+#endif // DEJAVU_LIB_CONVERSION_DEJAVUTOCUDA_DEVICEKERNELS_H

@@ -1,0 +1,141 @@
+//===- DeviceLowering.cpp - arguments and memory of an entry point ------===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "DeviceLowering.h"
+
+#include "dejavu/Analysis/ReadCounters.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::dejavu;
+using namespace mlir::dejavu::cuda;
+
+DeviceLowering::DeviceLowering(
+    ModuleOp module, func::FuncOp function, Entry entry, DeviceLibrary &library,
+    const llvm::DenseMap<StringAttr, int64_t> &weightNumbers)
+    : module(module), function(function), entry(entry), library(library),
+      symbols(module), weightNumbers(weightNumbers),
+      host(module, ("dejavu_" + stringifyEntry(entry)).str(),
+           function.getLoc()) {}
+
+LogicalResult DeviceLowering::checkArguments() {
+  if (!llvm::hasSingleElement(function.getBody()))
+    return function.emitError() << "expected one block";
+  unsigned fixed = entry == Entry::prefill ? 4 : 3;
+  bool matches = function.getNumArguments() >= fixed;
+  for (auto [i, argument] : llvm::enumerate(function.getArguments())) {
+    if (i < fixed) {
+      matches &= !isa<KVCacheType>(argument.getType());
+      continue;
+    }
+    matches &= isa<KVCacheType>(argument.getType());
+    cacheNumbers[argument] = static_cast<int64_t>(i - fixed);
+  }
+  if (!matches)
+    return function.emitError()
+           << "expected the arguments ids, positions, starts"
+           << (fixed == 4 ? ", logits_from" : "") << " and caches, found "
+           << function.getFunctionType();
+  return success();
+}
+
+RankedTensorType DeviceLowering::getType(FlatSymbolRefAttr weight) {
+  return symbols.lookup<WeightOp>(weight.getAttr()).getTensorType();
+}
+
+Value DeviceLowering::getWeight(FlatSymbolRefAttr weight) {
+  return host.getTablePointer(Field::weights,
+                              weightNumbers.lookup(weight.getAttr()));
+}
+
+FailureOr<Value> DeviceLowering::getIds(Value ids, Operation *user) {
+  auto argument = dyn_cast<BlockArgument>(ids);
+  if (!argument || argument.getArgNumber() > 1)
+    return user->emitOpError()
+           << "has no kernel for CUDA: expected the ids or positions of the "
+              "entry point, found some that are computed";
+  return host.getPointer(argument.getArgNumber() == 0 ? Field::ids
+                                                      : Field::positions);
+}
+
+Value DeviceLowering::allocateResult(Value result) {
+  int64_t bytes = getFeatures(result.getType()) * sizeof(float);
+  int64_t place = layout.allocate(bytes);
+  places[result] = place;
+  return memory[result] = host.getWorkspace(place);
+}
+
+Value DeviceLowering::allocateScratch(int64_t perRow, Operation *owner) {
+  int64_t place = layout.allocate(perRow);
+  transient[owner].push_back(place);
+  return host.getWorkspace(place);
+}
+
+void DeviceLowering::releaseOperands(Operation *op) {
+  for (int64_t place : transient.lookup(op))
+    layout.release(place);
+  auto release = [&](Value value) {
+    auto place = places.find(value);
+    if (place == places.end())
+      return;
+    layout.release(place->second);
+    places.erase(place);
+  };
+  for (Value operand : op->getOperands())
+    if (lastUses.lookup(operand) == op)
+      release(operand);
+  for (Value result : op->getResults())
+    if (result.use_empty())
+      release(result);
+}
+
+ResidualAddOp DeviceLowering::getFusedAdd(Value result) {
+  if (!result.hasOneUse())
+    return {};
+  auto add = dyn_cast<ResidualAddOp>(*result.user_begin());
+  if (!add || add.getLhs() == add.getRhs())
+    return {};
+  Value other = add.getLhs() == result ? add.getRhs() : add.getLhs();
+  return memory.contains(other) ? add : ResidualAddOp();
+}
+
+std::pair<Value, Value> DeviceLowering::allocateFused(Value result) {
+  ResidualAddOp add = getFusedAdd(result);
+  if (!add)
+    return {allocateResult(result), Value()};
+  Value other = add.getLhs() == result ? add.getRhs() : add.getLhs();
+  return {allocateResult(add), getMemory(other)};
+}
+
+LogicalResult DeviceLowering::lower(Operation *op) {
+  return TypeSwitch<Operation *, LogicalResult>(op)
+      .Case<EmbedOp, ResidualAddOp, NormOp, LinearOp, LMHeadOp, FFNOp,
+            KVAppendOp, AttentionOp, RopeTableOp, RopeOp, SelectOp,
+            GatherLinearOp, SparseLinearOp, func::ReturnOp>(
+          [&](auto op) { return lower(op); })
+      .Default([](Operation *op) {
+        return op->emitOpError() << "has no kernel for CUDA";
+      });
+}
+
+LogicalResult DeviceLowering::run() {
+  if (failed(checkArguments()))
+    return failure();
+  function.walk([&](Operation *op) {
+    for (Value operand : op->getOperands())
+      lastUses[operand] = op;
+  });
+  for (auto [number, counter] : llvm::enumerate(findReadCounters(function)))
+    counters[counter.op] = static_cast<int64_t>(number);
+  for (Operation &op : function.getBody().front()) {
+    host.getBuilder().setLoc(op.getLoc());
+    if (failed(lower(&op)))
+      return failure();
+    releaseOperands(&op);
+  }
+  return success();
+}

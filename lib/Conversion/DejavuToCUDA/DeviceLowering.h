@@ -1,0 +1,108 @@
+//===- DeviceLowering.h - one entry point becomes launches *- C++ -*-===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One op after the other becomes launches of kernels. All activations are in
+// the workspace, by their lifetimes, as on the CPU: sizes are per row, so one
+// layout serves every batch.
+//
+// DeviceLowering.cpp has arguments and memory, LowerDeviceOps.cpp the ops.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEJAVU_LIB_CONVERSION_DEJAVUTOCUDA_DEVICELOWERING_H
+#define DEJAVU_LIB_CONVERSION_DEJAVUTOCUDA_DEVICELOWERING_H
+
+#include "../Common/WorkspaceLayout.h"
+#include "DeviceKernels.h"
+#include "HostEntry.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/SymbolTable.h"
+
+namespace mlir::dejavu::cuda {
+
+class DeviceLowering {
+public:
+  DeviceLowering(ModuleOp module, func::FuncOp function, Entry entry,
+                 DeviceLibrary &library,
+                 const llvm::DenseMap<StringAttr, int64_t> &weightNumbers);
+
+  LogicalResult run();
+  int64_t getBytesPerRow() const { return layout.getPeak(); }
+
+private:
+  LogicalResult lower(Operation *op);
+  LogicalResult lower(EmbedOp op);
+  LogicalResult lower(ResidualAddOp op);
+  LogicalResult lower(NormOp op);
+  LogicalResult lower(LinearOp op);
+  LogicalResult lower(LMHeadOp op);
+  LogicalResult lower(FFNOp op);
+  LogicalResult lower(KVAppendOp op);
+  LogicalResult lower(AttentionOp op);
+  LogicalResult lower(RopeTableOp op);
+  LogicalResult lower(RopeOp op);
+  LogicalResult lower(SelectOp op);
+  LogicalResult lower(GatherLinearOp op);
+  LogicalResult lower(SparseLinearOp op);
+  LogicalResult lower(func::ReturnOp op);
+
+  LogicalResult checkArguments();
+  RankedTensorType getType(FlatSymbolRefAttr weight);
+  Value getWeight(FlatSymbolRefAttr weight);
+  /// The ids or positions of the call, which ops read as they are.
+  FailureOr<Value> getIds(Value ids, Operation *user);
+
+  /// The rows of an activation.
+  Value getMemory(Value activation) { return memory.lookup(activation); }
+  Value allocateResult(Value result);
+  /// `perRow` bytes for each row, as long as `owner` runs.
+  Value allocateScratch(int64_t perRow, Operation *owner);
+  void releaseOperands(Operation *op);
+
+  /// The addition that takes `result` alone, with the other operand at hand: it
+  /// can be part of what makes `result`.
+  ResidualAddOp getFusedAdd(Value result);
+  /// The memory for `result`, or for the addition that is part of it, and the
+  /// residual then.
+  std::pair<Value, Value> allocateFused(Value result);
+
+  /// What a product with rows of a weight gets.
+  struct Product {
+    Value input;
+    FlatSymbolRefAttr weight, bias, factorWeight, factorBias;
+    Epilogue epilogue;
+    Value residual, result;
+    Value rows;               ///< of the result
+    Value part, tokens, from; ///< or null for all rows
+  };
+  void multiply(Product product);
+  /// Sums the rows of `weight`, of each as much as `input` says. Rows where it
+  /// is zero are not read if `isSparse`.
+  void sumRows(Operation *op, Value input, FlatSymbolRefAttr weight,
+               FlatSymbolRefAttr bias, bool isSparse);
+
+  ModuleOp module;
+  func::FuncOp function;
+  Entry entry;
+  DeviceLibrary &library;
+  SymbolTable symbols;
+  const llvm::DenseMap<StringAttr, int64_t> &weightNumbers;
+  HostEntry host;
+
+  WorkspaceLayout layout;
+  llvm::DenseMap<Operation *, int64_t> counters; ///< op -> its counter
+  llvm::DenseMap<Value, Value> memory;
+  llvm::DenseMap<Value, int64_t> cacheNumbers; ///< handle -> layer
+  llvm::DenseMap<Operation *, SmallVector<int64_t>> transient;
+  llvm::DenseMap<Value, int64_t> places;
+  llvm::DenseMap<Value, Operation *> lastUses;
+};
+
+} // namespace mlir::dejavu::cuda
+
+#endif // DEJAVU_LIB_CONVERSION_DEJAVUTOCUDA_DEVICELOWERING_H

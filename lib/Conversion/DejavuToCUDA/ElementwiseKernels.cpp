@@ -1,0 +1,214 @@
+//===- ElementwiseKernels.cpp - rows in, rows out ---------------------===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "DeviceKernels.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
+using namespace mlir;
+using namespace mlir::dejavu;
+using namespace mlir::dejavu::cuda;
+
+/// Calls `body` with each of the first `size` columns that is this thread's.
+static void forColumns(DeviceBuilder &b, int64_t size,
+                       DeviceBuilder::Body body) {
+  b.loop(b.thread(), b.index(size), b.getThreads(), body);
+}
+
+/// A number at `pointer` as f32.
+static Value loadFloat(DeviceBuilder &b, Value pointer, Type element) {
+  Value number = b.loadConstant(pointer, element);
+  if (element.isF32())
+    return number;
+  return arith::ExtFOp::create(b, b.getF32Type(), number);
+}
+
+int64_t cuda::getEmbedKernel(DeviceLibrary &library, RankedTensorType table,
+                             int64_t offset, llvm::APFloat scale) {
+  int64_t features = table.getDimSize(1);
+  Type element = table.getElementType();
+  std::string name =
+      ("embed_" + Twine(features) + "_" + nameElement(element) + "_from" +
+       Twine(offset) + "_scale" + nameNumber(scale))
+          .str();
+  Type pointer = library.getPointer();
+  return library.get(
+      name, {pointer, pointer, pointer}, KernelShape{},
+      [&](DeviceBuilder &b, ValueRange args) {
+        Value row = b.block();
+        Value id = b.load(b.at(args[0], b.getI64Type(), row), b.getI64Type());
+        Value from = b.mul(b.add(b.toIndex(id), offset), features);
+        Value to = b.mul(row, features);
+        forColumns(b, features, [&](Value column) {
+          Value value = loadFloat(
+              b, b.at(args[1], element, b.add(from, column)), element);
+          if (!scale.isExactlyValue(1.0))
+            value = b.fmul(value, b.f32(scale.convertToFloat()));
+          b.store(value, b.at(args[2], b.getF32Type(), b.add(to, column)));
+        });
+      });
+}
+
+int64_t cuda::getAddKernel(DeviceLibrary &library, int64_t features) {
+  Type pointer = library.getPointer();
+  return library.get(
+      ("add_" + Twine(features)).str(), {pointer, pointer, pointer},
+      KernelShape{}, [&](DeviceBuilder &b, ValueRange args) {
+        Type f32 = b.getF32Type();
+        Value row = b.mul(b.block(), features);
+        forColumns(b, features, [&](Value column) {
+          Value at = b.add(row, column);
+          Value sum = b.fadd(b.load(b.at(args[0], f32, at), f32),
+                             b.load(b.at(args[1], f32, at), f32));
+          b.store(sum, b.at(args[2], f32, at));
+        });
+      });
+}
+
+int64_t cuda::getNormKernel(DeviceLibrary &library, const NormSpec &spec) {
+  bool isLayer = spec.kind == NormKind::layer;
+  std::string name = ("norm_" + stringifyNormKind(spec.kind) + "_" +
+                      Twine(spec.features) + "_eps" + nameNumber(spec.epsilon) +
+                      (spec.hasScale ? "_scale" : "") +
+                      (spec.hasBias ? "_bias" : "") +
+                      (spec.weightOffset.isZero()
+                           ? ""
+                           : "_offset" + nameNumber(spec.weightOffset)))
+                         .str();
+  SmallVector<Type> types(2 + spec.hasScale + spec.hasBias,
+                          library.getPointer());
+  // Short rows, such as those of heads, need no more than a warp or two.
+  int64_t threads = spec.features <= 128 ? 32 : spec.features <= 1024 ? 256
+                                                                      : 1024;
+  return library.get(
+      name, types, KernelShape{.threads = threads, .sharedBytes = 33 * 4},
+      [&](DeviceBuilder &b, ValueRange args) {
+        Type f32 = b.getF32Type();
+        Value row = b.at(args[0], f32, b.mul(b.block(), spec.features));
+        Value result = b.at(args.back(), f32, b.mul(b.block(), spec.features));
+        Value scratch = b.getShared();
+        Value zero = b.f32(0), size = b.f32(spec.features);
+        auto sum = [&](llvm::function_ref<Value(Value)> map) {
+          Value own = b.fold(b.thread(), b.index(spec.features),
+                             b.index(threads), zero,
+                             [&](Value column, ValueRange carried) {
+                               Value x = b.load(b.at(row, f32, column), f32);
+                               return SmallVector<Value>{
+                                   b.fadd(carried.front(), map(x))};
+                             })
+                          .front();
+          return b.sumBlock(own, scratch);
+        };
+        Value mean = zero;
+        if (isLayer)
+          mean = b.fdiv(sum([](Value x) { return x; }), size);
+        auto center = [&](Value x) { return isLayer ? b.fsub(x, mean) : x; };
+        Value square = b.fdiv(sum([&](Value x) {
+                                Value centered = center(x);
+                                return b.fmul(centered, centered);
+                              }),
+                              size);
+        square = b.fadd(square, b.f32(spec.epsilon.convertToFloat()));
+        Value root = LLVM::SqrtOp::create(b, square);
+        Value factor = b.fdiv(b.f32(1), root);
+        forColumns(b, spec.features, [&](Value column) {
+          Value x = center(b.load(b.at(row, f32, column), f32));
+          x = b.fmul(x, factor);
+          if (spec.hasScale) {
+            Value scale = b.loadConstant(b.at(args[1], f32, column), f32);
+            if (!spec.weightOffset.isZero())
+              scale = b.fadd(scale, b.f32(spec.weightOffset.convertToFloat()));
+            x = b.fmul(x, scale);
+          }
+          if (spec.hasBias)
+            x = b.fadd(x, b.loadConstant(b.at(args[2], f32, column), f32));
+          b.store(x, b.at(result, f32, column));
+        });
+      });
+}
+
+int64_t cuda::getGreedyKernel(DeviceLibrary &library, int64_t vocabulary) {
+  Type pointer = library.getPointer();
+  SmallVector<Type> types(5, pointer);
+  types.push_back(library.getNumber());
+  constexpr int64_t kThreads = 1024;
+  return library.get(
+      ("greedy_" + Twine(vocabulary)).str(), types,
+      KernelShape{.threads = kThreads, .sharedBytes = 2 * 8 * kWarp},
+      [&](DeviceBuilder &b, ValueRange args) {
+        Type f32 = b.getF32Type(), i64 = b.getI64Type();
+        Value row = b.block();
+        Value logits = b.at(args[4], f32, b.mul(row, vocabulary));
+        Value none = b.index(vocabulary);
+        Value least = b.f32(-std::numeric_limits<double>::infinity());
+        // Whether the first pair is the better one: greater, or first of
+        // equals. What is NaN is never chosen unless there is nothing else.
+        auto better = [&](Value x, Value i, Value y, Value j) {
+          Value greater =
+              arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, y);
+          Value same =
+              arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, x, y);
+          Value first = arith::AndIOp::create(b, same, b.isLess(i, j));
+          Value yes = arith::OrIOp::create(b, greater, first);
+          return SmallVector<Value>{b.select(yes, x, y), b.select(yes, i, j)};
+        };
+        SmallVector<Value> best = b.fold(
+            b.thread(), none, b.index(kThreads), {least, none},
+            [&](Value at, ValueRange carried) {
+              Value x = b.load(b.at(logits, f32, at), f32);
+              return better(x, at, carried[0], carried[1]);
+            });
+        auto reduce = [&] {
+          for (int32_t offset = kWarp / 2; offset > 0; offset /= 2) {
+            auto other = [&](Value value) {
+              return gpu::ShuffleOp::create(b, value, offset, kWarp,
+                                            gpu::ShuffleMode::XOR)
+                  .getShuffleResult();
+            };
+            Value x = other(best[0]);
+            Value i = b.toIndex(other(b.toI64(best[1])));
+            best = better(x, i, best[0], best[1]);
+          }
+        };
+        reduce();
+        Value values = b.getShared(), places = b.at(values, i64, kWarp);
+        b.when(b.isEqual(b.lane(), b.index(0)), [&] {
+          b.store(best[0], b.at(values, f32, b.warp()));
+          b.store(b.toI64(best[1]), b.at(places, i64, b.warp()));
+        });
+        b.barrier();
+        best[0] = b.load(b.at(values, f32, b.lane()), f32);
+        best[1] = b.toIndex(b.load(b.at(places, i64, b.lane()), i64));
+        reduce();
+        b.when(b.isEqual(b.thread(), b.index(0)), [&] {
+          // With nothing but NaN there is no best id; any is in range.
+          Value id = b.toI64(b.min(best[1], b.index(vocabulary - 1)));
+          b.store(id, b.at(args[0], i64, row));
+          Value positions = b.at(args[1], i64, row);
+          b.store(arith::AddIOp::create(b, b.load(positions, i64),
+                                        b.toI64(b.index(1))),
+                  positions);
+          Value past = b.toIndex(b.load(args[2], i64));
+          Value place = b.add(b.mul(past, args[5]), row);
+          LLVM::StoreOp::create(b, id, b.at(args[3], i64, place),
+                                /*alignment=*/8, /*isVolatile=*/true);
+        });
+      });
+}
+
+int64_t cuda::getAdvanceKernel(DeviceLibrary &library) {
+  return library.get(
+      "advance", {library.getPointer()}, KernelShape{.threads = kWarp},
+      [&](DeviceBuilder &b, ValueRange args) {
+        Type i64 = b.getI64Type();
+        b.when(b.isEqual(b.thread(), b.index(0)), [&] {
+          Value past = b.toIndex(b.load(args[0], i64));
+          b.store(b.toI64(b.add(past, 1)), args[0]);
+        });
+      });
+}
