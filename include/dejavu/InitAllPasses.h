@@ -10,6 +10,7 @@
 #define DEJAVU_INITALLPASSES_H
 
 #include "dejavu/Conversion/DejavuToCPU/Passes.h"
+#include "dejavu/Conversion/KernelsToNVVM/Passes.h"
 #include "dejavu/Conversion/OnnxToDejavu/Passes.h"
 #include "dejavu/Conversion/OnnxToLinalg/Passes.h"
 #include "dejavu/Dialect/Dejavu/Transforms/Passes.h"
@@ -20,6 +21,7 @@
 namespace mlir::dejavu {
 inline void registerAllDejavuPasses() {
   registerDejavuToCPUPasses();
+  registerKernelsToNVVMPasses();
   registerDejavuTransformsPasses();
   onnx::registerOnnxTransformsPasses();
   registerOnnxToDejavuPasses();
