@@ -67,9 +67,9 @@ static FailureOr<gpu::GPUModuleOp> chooseModule(ModuleOp module) {
       return each;
   if (all.size() == 1)
     return all.front();
-  return module.emitError() << "expected "
-                            << (all.empty() ? "a gpu.module"
-                                            : "--chip of one of the gpu.modules");
+  return module.emitError()
+         << "expected "
+         << (all.empty() ? "a gpu.module" : "--chip of one of the gpu.modules");
 }
 
 /// What launches and resources of the kernels are.

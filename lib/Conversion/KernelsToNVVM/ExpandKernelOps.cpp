@@ -74,11 +74,10 @@ static void replaceRsqrt(RewriterBase &rewriter, math::RsqrtOp op) {
   rewriter.setInsertionPoint(op);
   Location loc = op.getLoc();
   Type type = op.getType();
-  Value root =
-      LLVM::CallIntrinsicOp::create(rewriter, loc, type,
-                                    rewriter.getStringAttr("llvm.sqrt"),
-                                    op->getOperands())
-          .getResult(0);
+  Value root = LLVM::CallIntrinsicOp::create(
+                   rewriter, loc, type, rewriter.getStringAttr("llvm.sqrt"),
+                   op->getOperands())
+                   .getResult(0);
   TypedAttr one = rewriter.getFloatAttr(getElementTypeOrSelf(type), 1.0);
   if (auto shaped = dyn_cast<ShapedType>(type))
     one = SplatElementsAttr::get(shaped, Attribute(one));

@@ -13,6 +13,8 @@
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/Regex.h"
 
+#include <algorithm>
+
 using namespace mlir;
 using namespace mlir::dejavu;
 
@@ -52,11 +54,13 @@ static int64_t findNumber(StringRef line, StringRef unit) {
 ///
 ///   ptxas info    : Compiling entry function 'add' for 'sm_90'
 ///   ptxas info    : Function properties for add
-///       0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
+///   ptxas         .     0 bytes stack frame, 0 bytes spill stores, ...
 ///   ptxas info    : Used 16 registers, used 1 barriers, 384 bytes smem
 ///
-/// Spilled registers lie in the stack frame as a rule, but the frame is not
-/// always said to hold them: the larger number counts.
+/// The linker says the same again, for all functions, with shared memory that
+/// the system takes for itself. Spilled registers lie in the stack frame as a
+/// rule, but the frame is not always said to hold them: the larger number
+/// counts.
 static llvm::StringMap<KernelResources> parseResources(StringRef log) {
   llvm::StringMap<KernelResources> resources;
   KernelResources *current = nullptr;
@@ -64,6 +68,8 @@ static llvm::StringMap<KernelResources> parseResources(StringRef log) {
   SmallVector<StringRef> lines, groups;
   log.split(lines, '\n');
   for (StringRef line : lines) {
+    if (!line.starts_with("ptxas"))
+      continue;
     if (entry.match(line, &groups)) {
       current = &resources[groups[1]];
     } else if (current && line.contains("bytes stack frame")) {
@@ -106,9 +112,9 @@ FailureOr<Cubin> dejavu::assembleCubin(StringRef ptx, StringRef chip,
     code = library->getCubin(handle, cubin.bytes.data());
   }
   if (code) {
-    std::string log = handle ? readLog(handle, library->getErrorLogSize,
-                                       library->getErrorLog)
-                             : std::string();
+    std::string log =
+        handle ? readLog(handle, library->getErrorLogSize, library->getErrorLog)
+               : std::string();
     error = ("nvJitLink cannot make code for " + chip + " (error " +
              Twine(code) + "): " + findError(log))
                 .str();

@@ -55,8 +55,8 @@ FailureOr<TargetInfo> dejavu::getKernelTarget(gpu::GPUModuleOp kernels) {
 
 /// The block size of a kernel, or null.
 static DenseI32ArrayAttr getBlockSize(LLVM::LLVMFuncOp kernel) {
-  for (StringRef name : {StringRef(kThreadsAttrName),
-                         StringRef(kMaxThreadsAttrName)})
+  for (StringRef name :
+       {StringRef(kThreadsAttrName), StringRef(kMaxThreadsAttrName)})
     if (auto size = kernel->getAttrOfType<DenseI32ArrayAttr>(name))
       return size;
   return nullptr;
@@ -88,16 +88,15 @@ static FailureOr<KernelLaunch> getLaunch(LLVM::LLVMFuncOp kernel,
     launch.cluster = blocks.getInt();
   if (auto early = kernel->getAttrOfType<BoolAttr>(kEarlyAttrName))
     launch.early = early.getValue();
-  if (launch.sharedBytes < 0 ||
-      launch.sharedBytes > target.sharedBytesPerBlock)
+  if (launch.sharedBytes < 0 || launch.sharedBytes > target.sharedBytesPerBlock)
     return kernel.emitOpError()
            << "expected at most " << target.sharedBytesPerBlock
            << " bytes of shared memory, which is what " << target.chip
            << " has, found " << launch.sharedBytes;
   if (launch.cluster < 1 || (launch.cluster > 1 && !target.hasClusters))
-    return kernel.emitOpError() << "expected clusters that " << target.chip
-                                << " has, found " << launch.cluster
-                                << " blocks";
+    return kernel.emitOpError()
+           << "expected clusters that " << target.chip << " has, found "
+           << launch.cluster << " blocks";
   if (launch.early && !target.hasEarlyLaunch)
     return kernel.emitOpError() << "expected no early launch, which "
                                 << target.chip << " does not have";
@@ -135,9 +134,9 @@ static void prepareKernel(LLVM::LLVMFuncOp kernel) {
     kernel->setAttr(kClusterDimAttrName,
                     builder.getDenseI32ArrayAttr(
                         {static_cast<int32_t>(blocks.getInt()), 1, 1}));
-  for (StringRef name : {StringRef(kSharedBytesAttrName),
-                         StringRef(kClusterAttrName),
-                         StringRef(kEarlyAttrName)})
+  for (StringRef name :
+       {StringRef(kSharedBytesAttrName), StringRef(kClusterAttrName),
+        StringRef(kEarlyAttrName)})
     kernel->removeAttr(name);
 }
 

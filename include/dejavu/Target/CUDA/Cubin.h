@@ -31,7 +31,7 @@ struct KernelResources {
 
 /// Code for one chip.
 struct Cubin {
-  std::string bytes; ///< an ELF file
+  std::string bytes;                          ///< an ELF file
   llvm::StringMap<KernelResources> resources; ///< by the name of the kernel
 };
 

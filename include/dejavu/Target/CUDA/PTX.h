@@ -55,8 +55,8 @@ FailureOr<TargetInfo> getKernelTarget(gpu::GPUModuleOp kernels);
 /// The kernels of a module, in order. Emits an error and fails if one cannot be
 /// launched: its block size is not known, an argument is not of 8 bytes, or
 /// `target` has no clusters or too little shared memory.
-FailureOr<SmallVector<KernelLaunch>> getKernelLaunches(gpu::GPUModuleOp kernels,
-                                                       const TargetInfo &target);
+FailureOr<SmallVector<KernelLaunch>>
+getKernelLaunches(gpu::GPUModuleOp kernels, const TargetInfo &target);
 
 /// Makes PTX for `target`. Emits an error and fails if LLVM does, or if a
 /// function is left that is defined nowhere.
