@@ -11,6 +11,7 @@
 
 #include "dejavu/Conversion/DejavuToCPU/Passes.h"
 #include "dejavu/Conversion/DejavuToCUDA/Passes.h"
+#include "dejavu/Conversion/KernelsToNVVM/Passes.h"
 #include "dejavu/Conversion/OnnxToDejavu/Passes.h"
 #include "dejavu/Conversion/OnnxToLinalg/Passes.h"
 #include "dejavu/Dialect/Dejavu/Transforms/Passes.h"
@@ -22,6 +23,7 @@ namespace mlir::dejavu {
 inline void registerAllDejavuPasses() {
   registerDejavuToCPUPasses();
   registerDejavuToCUDAPasses();
+  registerKernelsToNVVMPasses();
   registerDejavuTransformsPasses();
   onnx::registerOnnxTransformsPasses();
   registerOnnxToDejavuPasses();

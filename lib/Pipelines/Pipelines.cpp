@@ -8,10 +8,13 @@
 #include "dejavu/Pipelines/Pipelines.h"
 
 #include "dejavu/Conversion/DejavuToCPU/Passes.h"
+#include "dejavu/Conversion/DejavuToCUDA/Passes.h"
+#include "dejavu/Conversion/KernelsToNVVM/Passes.h"
 #include "dejavu/Conversion/OnnxToLinalg/Passes.h"
 #include "dejavu/Dialect/Dejavu/Transforms/Passes.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
@@ -121,6 +124,49 @@ void dejavu::buildLowerCPUPipeline(OpPassManager &manager,
   manager.addPass(createCSEPass());
 }
 
+void dejavu::buildLowerCUDAPipeline(OpPassManager &manager,
+                                    const LowerCUDAPipelineConfig &config) {
+  manager.addPass(createVerifyRaisedPass());
+  ConvertDejavuToCUDAPassOptions options;
+  options.chips.assign(config.chips.begin(), config.chips.end());
+  manager.addPass(createConvertDejavuToCUDAPass(options));
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  buildEmitCUDAPipeline(manager);
+}
+
+/// What a gpu.module holds -> nvvm and llvm.
+static void addKernelLowering(OpPassManager &kernels) {
+  kernels.addPass(createExpandKernelOpsPass());
+  kernels.addPass(createConvertNVGPUToNVVMPass());
+  kernels.addPass(memref::createExpandStridedMetadataPass());
+  kernels.addPass(createLowerAffinePass());
+  kernels.addPass(createSCFToControlFlowPass());
+  kernels.addPass(createConvertVectorToLLVMPass());
+  ConvertGpuOpsToNVVMOpsOptions options;
+  options.indexBitwidth = 64;
+  kernels.addPass(createConvertGpuOpsToNVVMOps(options));
+  // Instructions that LLVM has no intrinsic for become inline PTX.
+  kernels.addPass(createConvertNVVMToLLVMPass());
+  kernels.addPass(createReconcileUnrealizedCastsPass());
+  kernels.addPass(createCanonicalizerPass());
+  kernels.addPass(createCSEPass());
+}
+
+void dejavu::buildEmitCUDAPipeline(OpPassManager &manager) {
+  addKernelLowering(manager.nest<gpu::GPUModuleOp>());
+
+  // The functions that launch the kernels.
+  manager.addPass(createSCFToControlFlowPass());
+  manager.addPass(createConvertFuncToLLVMPass());
+  manager.addPass(createConvertIndexToLLVMPass());
+  manager.addPass(createArithToLLVMConversionPass());
+  manager.addPass(createConvertControlFlowToLLVMPass());
+  manager.addPass(createReconcileUnrealizedCastsPass());
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+}
+
 //===----------------------------------------------------------------------===//
 // Registration
 //===----------------------------------------------------------------------===//
@@ -199,4 +245,8 @@ void dejavu::registerDejavuPipelines() {
       [](OpPassManager &manager, const LowerCPUPipelineOptions &options) {
         buildLowerCPUPipeline(manager, {options.lanes});
       });
+  PassPipelineRegistration<> kernels(
+      "dejavu-lower-cuda-kernels",
+      "Lower kernels in gpu.modules, and what launches them, to nvvm and llvm",
+      [](OpPassManager &manager) { buildEmitCUDAPipeline(manager); });
 }

@@ -15,6 +15,8 @@
 #include "dejavu/Pipelines/Passes.h"
 #include "dejavu/Support/ToolOutput.h"
 #include "dejavu/Target/CPU/ObjectFile.h"
+#include "dejavu/Target/CUDA/Images.h"
+#include "dejavu/Target/CUDA/PTX.h"
 #include "dejavu/Target/Package/LinkExecutable.h"
 #include "dejavu/Target/Package/Manifest.h"
 #include "dejavu/Target/Package/PackWeights.h"
@@ -48,7 +50,9 @@ class Compiler {
 public:
   explicit Compiler(const CompileOptions &options)
       : options(options), context(makeRegistry()),
-        diagnostics(&context, options.modelPath) {}
+        diagnostics(&context, options.modelPath),
+        cpu(options.chips.empty() ? CPUInfo::getHost()
+                                  : CPUInfo::getBaseline()) {}
 
   LogicalResult run();
 
@@ -58,6 +62,7 @@ private:
     registerAllDialects(registry);
     registerAllDejavuDialects(registry);
     registerObjectFileTranslations(registry);
+    registerPTXTranslations(registry);
     return registry;
   }
 
@@ -80,14 +85,16 @@ private:
   LogicalResult writeCoverage();
   LogicalResult printIR();
   LogicalResult chooseContext();
-  LogicalResult dumpCode(StringRef object);
+  /// Writes the object file and the code for GPUs to --dump-code.
+  LogicalResult dumpCode(StringRef object, ArrayRef<CUDAImages::File> files);
+  LogicalResult lower();
   LogicalResult emit();
   void printSummary();
 
   const CompileOptions &options;
   MLIRContext context;
   ToolDiagnosticHandler diagnostics;
-  CPUInfo cpu = CPUInfo::getHost();
+  CPUInfo cpu; ///< that host code is made for
   OwningOpRef<ModuleOp> module;
   std::string outputPath;
   int64_t maxContext = 0;
@@ -275,20 +282,28 @@ LogicalResult Compiler::chooseContext() {
   return success();
 }
 
-LogicalResult Compiler::dumpCode(StringRef object) {
+LogicalResult Compiler::dumpCode(StringRef object,
+                                 ArrayRef<CUDAImages::File> files) {
   if (options.dumpCode.empty())
     return success();
-  SmallString<128> path(options.dumpCode);
-  if (std::error_code code = llvm::sys::fs::create_directories(path))
-    return fail(path + ": " + code.message());
-  llvm::sys::path::append(path, "model.o");
-  std::string error;
-  auto file = OutputFile::create(path, error);
-  if (file)
-    file->os() << object;
-  if (!file || failed(file->commit(error)))
-    return fail(error);
-  return success();
+  if (std::error_code code =
+          llvm::sys::fs::create_directories(options.dumpCode))
+    return fail(options.dumpCode + ": " + code.message());
+  auto write = [&](StringRef name, StringRef bytes) -> LogicalResult {
+    SmallString<128> path(options.dumpCode);
+    llvm::sys::path::append(path, name);
+    std::string error;
+    auto file = OutputFile::create(path, error);
+    if (file)
+      file->os() << bytes;
+    if (!file || failed(file->commit(error)))
+      return fail(error);
+    return success();
+  };
+  for (const CUDAImages::File &file : files)
+    if (failed(write(file.name, file.bytes)))
+      return failure();
+  return write("model.o", object);
 }
 
 LogicalResult Compiler::emit() {
@@ -310,18 +325,31 @@ LogicalResult Compiler::emit() {
                   ": cannot be written: " + weights->os().error().message());
     return failure();
   }
-  ManifestConfig config{cpu.name, cpu.features, maxContext, *digest};
+  ManifestConfig config{cpu.name, cpu.features, maxContext, *digest,
+                        std::nullopt};
+  CUDAImages images;
+  SmallVector<EmbeddedBytes> embedded;
+  bool forCPU = options.chips.empty();
+  progress("generating code");
+  if (!forCPU) {
+    FailureOr<CUDAImages> made = emitCUDAImages(*module, options.toolPath);
+    progress("");
+    if (failed(made))
+      return failure();
+    images = std::move(*made);
+    config.cuda = std::move(images.manifest);
+    embedded.push_back({"dejavu_cuda_code", images.blob});
+  }
   FailureOr<std::string> manifest = makeManifest(*module, config);
   if (failed(manifest))
     return failure();
-  progress("generating code");
-  FailureOr<std::string> object = emitObject(*module, cpu, *manifest);
+  FailureOr<std::string> object = emitObject(*module, cpu, *manifest, embedded);
   progress("");
-  if (failed(object) || failed(dumpCode(*object)))
+  if (failed(object) || failed(dumpCode(*object, images.files)))
     return failure();
   progress("linking");
   FailureOr<std::string> linked =
-      linkExecutable(*object, options.toolPath, error);
+      linkExecutable(*object, options.toolPath, forCPU, error);
   progress("");
   if (failed(linked))
     return fail(error);
@@ -430,6 +458,16 @@ void Compiler::printSummary() {
        << " --prompt-ids 1,2,3 --max-new-tokens 16\n";
 }
 
+LogicalResult Compiler::lower() {
+  if (options.chips.empty())
+    return runPasses(Phase::lower, [&](OpPassManager &manager) {
+      buildLowerCPUPipeline(manager, {cpu.getLanes()});
+    });
+  return runPasses(Phase::lower, [&](OpPassManager &manager) {
+    buildLowerCUDAPipeline(manager, {options.chips});
+  });
+}
+
 LogicalResult Compiler::run() {
   if (failed(choosePaths()) || failed(enableRemarks()) || failed(import()) ||
       failed(checkOutputs()))
@@ -455,9 +493,7 @@ LogicalResult Compiler::run() {
       return failure();
     summary = std::move(*computed);
   }
-  if (failed(runPasses(Phase::lower, [&](OpPassManager &manager) {
-        buildLowerCPUPipeline(manager, {cpu.getLanes()});
-      })))
+  if (failed(lower()))
     return failure();
   if (*options.to != Phase::emit)
     return printIR();

@@ -21,7 +21,8 @@ struct CompileOptions {
   std::string modelPath, outputPath, toolPath;
   SparsityKind sparsity = SparsityKind::exact;
   WeightType weights = WeightType::f32;
-  std::string predictors; ///< empty: none
+  std::vector<std::string> chips; ///< GPUs to compile for; empty: the CPU
+  std::string predictors;         ///< empty: none
   KVPolicy kv = KVPolicy::automatic;
   int64_t maxContext = 0; ///< 0: the default
   std::optional<Phase> from;

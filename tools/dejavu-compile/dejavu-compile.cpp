@@ -8,6 +8,7 @@
 #include "Compiler.h"
 
 #include "dejavu/Support/ToolOutput.h"
+#include "dejavu/Target/CUDA/TargetInfo.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/InitLLVM.h"
@@ -62,8 +63,11 @@ static cl::opt<KVPolicy> kv(
     cl::cat(category));
 
 static cl::opt<std::string>
-    target("target", cl::desc("cpu, the default; cuda is not available yet"),
-           cl::value_desc("cpu"), cl::init("cpu"), cl::cat(category));
+    target("target",
+           cl::desc("cpu, the default; cuda: GPUs from sm_80 on; "
+                    "cuda:sm_90,...: these chips, and newer ones by PTX"),
+           cl::value_desc("cpu|cuda|cuda:CHIP,..."), cl::init("cpu"),
+           cl::cat(category));
 
 static cl::opt<WeightType>
     weights("weights", cl::desc("Element type of the matrices (default: f32)"),
@@ -106,7 +110,9 @@ static cl::opt<std::string>
                    cl::value_desc("F.json"), cl::cat(category));
 
 static cl::opt<std::string>
-    dumpCode("dump-code", cl::desc("Write the object file to a folder"),
+    dumpCode("dump-code",
+             cl::desc("Write the object file, and every .cubin and .ptx, to a "
+                      "folder"),
              cl::value_desc("DIR"), cl::cat(category));
 
 /// Reads the flags into `options`; reports what does not go together.
@@ -127,11 +133,20 @@ static LogicalResult readFlags(CompileOptions &options) {
     return refuse("--predictors: expected --sparsity predicted or threshold");
   if (kv.getNumOccurrences() && wanted != SparsityKind::predicted)
     return refuse("--kv: expected --sparsity predicted");
-  if (target == "cuda" || StringRef(target).starts_with("cuda:"))
-    return refuse("--target cuda is not available yet");
-  if (target != "cpu")
+  if (target == "cuda" || StringRef(target).starts_with("cuda:")) {
+    std::string error;
+    FailureOr<SmallVector<std::string>> chips =
+        TargetInfo::parseTarget(target, error);
+    if (failed(chips))
+      return refuse("--target: " + error);
+    if (needsFile)
+      return refuse("--target cuda: --sparsity threshold and predicted are "
+                    "not available yet");
+    options.chips.assign(chips->begin(), chips->end());
+  } else if (target != "cpu") {
     return refuse("expected --target cpu or cuda, found '" + Twine(target) +
                   "'");
+  }
   if (tensorParallel < 1)
     return refuse("expected --tensor-parallel of at least 1, found " +
                   Twine(tensorParallel));

@@ -65,7 +65,7 @@ if [[ ${#missing[@]} -gt 0 || $venv_ready == no ]]; then
     say "  (${missing[*]})"
   fi
   [[ $venv_ready == yes ]] ||
-    say "  Python wheels in .venv: 85 MB to download, 380 MB on disk"
+    say "  Python wheels in .venv: 126 MB to download, 480 MB on disk"
   say "the build takes another 0.3 GB; on two cores all of it is done in" \
     "about 12 minutes"
 fi

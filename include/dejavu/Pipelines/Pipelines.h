@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace mlir {
 class OpPassManager;
@@ -68,6 +69,11 @@ struct LowerCPUPipelineConfig {
   int64_t vectorLanes = 16;
 };
 
+struct LowerCUDAPipelineConfig {
+  /// The chips that kernels are made for, as TargetInfo knows them, ascending.
+  std::vector<std::string> chips;
+};
+
 /// Raise: onnx ops -> dejavu ops, `@main` -> `@prefill` and `@decode`, or
 /// `@forward`.
 void buildRaisePipeline(OpPassManager &manager,
@@ -80,7 +86,16 @@ void buildSparsifyPipeline(OpPassManager &manager,
 void buildLowerCPUPipeline(OpPassManager &manager,
                            const LowerCPUPipelineConfig &config);
 
-/// Registers --dejavu-raise, --dejavu-sparsify and --dejavu-lower-cpu.
+/// Lower for GPUs: dejavu ops -> kernels and the functions that launch them ->
+/// the llvm dialect.
+void buildLowerCUDAPipeline(OpPassManager &manager,
+                            const LowerCUDAPipelineConfig &config);
+/// The second half of it: what each gpu.module holds becomes nvvm and llvm, and
+/// the functions that launch become llvm.
+void buildEmitCUDAPipeline(OpPassManager &manager);
+
+/// Registers --dejavu-raise, --dejavu-sparsify, --dejavu-lower-cpu and
+/// --dejavu-lower-cuda-kernels.
 void registerDejavuPipelines();
 
 } // namespace mlir::dejavu

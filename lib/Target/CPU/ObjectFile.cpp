@@ -8,6 +8,7 @@
 #include "dejavu/Target/CPU/ObjectFile.h"
 
 #include "dejavu/Dialect/Dejavu/IR/Dejavu.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/ExecutionEngine/OptUtils.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
@@ -30,6 +31,12 @@ using namespace mlir::dejavu;
 //===----------------------------------------------------------------------===//
 // CPUInfo
 //===----------------------------------------------------------------------===//
+
+CPUInfo CPUInfo::getBaseline() {
+  CPUInfo cpu;
+  cpu.name = "x86-64";
+  return cpu;
+}
 
 CPUInfo CPUInfo::getHost() {
   CPUInfo cpu;
@@ -84,30 +91,35 @@ createTargetMachine(ModuleOp module, const CPUInfo &cpu) {
   return machine;
 }
 
-/// Adds the manifest and its size as constants.
-static void addManifest(llvm::Module &module, StringRef manifest) {
+/// Adds bytes and their number as constants.
+static void addBytes(llvm::Module &module, const EmbeddedBytes &embedded) {
   llvm::LLVMContext &context = module.getContext();
-  auto add = [&](StringRef name, llvm::Constant *value) {
-    module.insertGlobalVariable(new llvm::GlobalVariable(
+  auto add = [&](const Twine &name, llvm::Constant *value) {
+    auto *global = new llvm::GlobalVariable(
         value->getType(),
-        /*isConstant=*/true, llvm::GlobalValue::ExternalLinkage, value, name));
+        /*isConstant=*/true, llvm::GlobalValue::ExternalLinkage, value, name);
+    module.insertGlobalVariable(global);
+    return global;
   };
-  add("dejavu_manifest",
-      llvm::ConstantDataArray::getString(context, manifest, /*AddNull=*/false));
-  add("dejavu_manifest_size",
-      llvm::ConstantInt::get(llvm::Type::getInt64Ty(context), manifest.size()));
+  add(embedded.symbol, llvm::ConstantDataArray::getString(
+                           context, embedded.bytes, /*AddNull=*/false))
+      ->setAlignment(llvm::Align(64));
+  add(embedded.symbol + "_size",
+      llvm::ConstantInt::get(llvm::Type::getInt64Ty(context),
+                             embedded.bytes.size()));
 }
 
 FailureOr<std::string> dejavu::emitObject(ModuleOp module, const CPUInfo &cpu,
-                                          StringRef manifest) {
+                                          StringRef manifest,
+                                          ArrayRef<EmbeddedBytes> embedded) {
   std::unique_ptr<llvm::TargetMachine> machine =
       createTargetMachine(module, cpu);
   if (!machine)
     return failure();
-  // Weights and the signature have no place in LLVM IR.
+  // Weights and the signature have no place in LLVM IR, and kernels not here.
   OwningOpRef<ModuleOp> code(module.clone());
   for (Operation &op : llvm::make_early_inc_range(*code->getBody()))
-    if (isa<WeightOp, SignatureOp>(op))
+    if (isa<WeightOp, SignatureOp, gpu::GPUModuleOp>(op))
       op.erase();
   for (NamedAttribute attribute : llvm::to_vector((*code)->getAttrs()))
     if (attribute.getNameDialect() &&
@@ -121,7 +133,9 @@ FailureOr<std::string> dejavu::emitObject(ModuleOp module, const CPUInfo &cpu,
     return module.emitError() << "translation to LLVM IR failed";
   llvmModule->setTargetTriple(machine->getTargetTriple());
   llvmModule->setDataLayout(machine->createDataLayout());
-  addManifest(*llvmModule, manifest);
+  addBytes(*llvmModule, {"dejavu_manifest", manifest});
+  for (const EmbeddedBytes &each : embedded)
+    addBytes(*llvmModule, each);
 
   auto optimize =
       makeOptimizingTransformer(/*optLevel=*/3, /*sizeLevel=*/0, machine.get());

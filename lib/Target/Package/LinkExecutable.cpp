@@ -53,7 +53,7 @@ static LogicalResult writeFile(StringRef file, StringRef bytes,
 }
 
 FailureOr<std::string> dejavu::linkExecutable(StringRef object, StringRef tool,
-                                              std::string &error) {
+                                              bool forCPU, std::string &error) {
   SmallString<128> binary;
   if (fs::real_path(tool, binary))
     binary = tool;
@@ -88,14 +88,12 @@ FailureOr<std::string> dejavu::linkExecutable(StringRef object, StringRef tool,
   StringRef clang = DEJAVU_CLANG;
   std::string search = (StringRef("-L") + DEJAVU_OPENMP_DIR).str();
   std::string rpath = (StringRef("-Wl,-rpath,") + DEJAVU_OPENMP_DIR).str();
-  SmallVector<StringRef> arguments{clang,         "-fuse-ld=lld",
-                                   "-o",          output,
-                                   input,         main,
-                                   runtime,       search,
-                                   rpath,         "-Wl,--no-as-needed",
-                                   "-lomp",       "-Wl,--as-needed",
-                                   DEJAVU_ONEDNN, "-Wl,--gc-sections",
-                                   "-Wl,-O1"};
+  SmallVector<StringRef> arguments{
+      clang,   "-fuse-ld=lld",      "-o",     output, input, main,
+      runtime, "-Wl,--gc-sections", "-Wl,-O1"};
+  if (forCPU)
+    arguments.append({search, rpath, "-Wl,--no-as-needed", "-lomp",
+                      "-Wl,--as-needed", DEJAVU_ONEDNN});
   std::optional<StringRef> redirects[] = {StringRef(""), StringRef(log),
                                           StringRef(log)};
   std::string message;

@@ -215,7 +215,9 @@ FailureOr<std::string> dejavu::makeManifest(ModuleOp module,
   json::Object &manifest = *value.getAsObject();
   manifest["format"] = 1;
   manifest["compiler"] = ("dejavu " + getVersion()).str();
-  manifest["target"] = "cpu";
+  manifest["target"] = config.cuda ? "cuda" : "cpu";
+  if (config.cuda)
+    manifest["cuda"] = json::Object(*config.cuda);
   SmallVector<WeightOp> used;
   for (auto weight : module.getOps<WeightOp>())
     if (!weight.isPrivate()) // scales that only recipes read

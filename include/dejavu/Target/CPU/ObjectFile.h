@@ -32,6 +32,8 @@ struct CPUInfo {
   /// f32 lanes of its vector registers.
   int64_t getLanes() const;
 
+  /// What every x86-64 processor has, for host code that only launches kernels.
+  static CPUInfo getBaseline();
   /// The processor that this program runs on.
   static CPUInfo getHost();
 };
@@ -39,11 +41,18 @@ struct CPUInfo {
 /// Registers what emitObject needs.
 void registerObjectFileTranslations(DialectRegistry &registry);
 
+/// Bytes that an object file holds as `symbol`, with their number as
+/// `symbol`_size.
+struct EmbeddedBytes {
+  StringRef symbol, bytes;
+};
+
 /// Makes an object file of `module`, which holds functions of the llvm dialect
-/// and may hold symbols of the dejavu dialect besides. `manifest` becomes
-/// dejavu_manifest. Emits an error and fails if LLVM does.
+/// and may hold symbols of the dejavu dialect and gpu.modules besides.
+/// `manifest` becomes dejavu_manifest. Emits an error and fails if LLVM does.
 FailureOr<std::string> emitObject(ModuleOp module, const CPUInfo &cpu,
-                                  StringRef manifest);
+                                  StringRef manifest,
+                                  ArrayRef<EmbeddedBytes> embedded = {});
 
 } // namespace mlir::dejavu
 

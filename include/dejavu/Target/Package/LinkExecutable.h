@@ -15,12 +15,13 @@
 
 namespace mlir::dejavu {
 
-/// Links the object file `object` with the runtime, OpenMP and oneDNN and
-/// returns the bytes of the executable. `tool` is the path of this program: the
-/// runtime's libraries lie in ../lib from there. Fails with a message in
-/// `error`.
+/// Links the object file `object` with the runtime and returns the bytes of the
+/// executable. One for the CPU gets OpenMP and oneDNN as well. `tool` is the
+/// path of this program: the runtime's libraries lie in ../lib from there.
+/// Fails with a message in `error`.
 FailureOr<std::string> linkExecutable(llvm::StringRef object,
-                                      llvm::StringRef tool, std::string &error);
+                                      llvm::StringRef tool, bool forCPU,
+                                      std::string &error);
 
 } // namespace mlir::dejavu
 

@@ -10,7 +10,10 @@
 
 #include "mlir/IR/BuiltinOps.h"
 
+#include "llvm/Support/JSON.h"
+
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +25,8 @@ struct ManifestConfig {
   std::vector<std::string> cpuFeatures;
   int64_t maxContext = 2048;
   std::string weightsDigest; ///< `xxh3:...`
+  /// The key `cuda`, what is embedded for GPUs; nothing for the CPU.
+  std::optional<llvm::json::Object> cuda;
 };
 
 /// The number of positions that the model has a table for; 0 if any will do.
