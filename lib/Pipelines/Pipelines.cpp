@@ -135,13 +135,20 @@ void dejavu::buildLowerCUDAPipeline(OpPassManager &manager,
   buildEmitCUDAPipeline(manager);
 }
 
-/// What a gpu.module holds -> nvvm and llvm.
-static void addKernelLowering(OpPassManager &kernels) {
-  kernels.addPass(createExpandKernelOpsPass());
-  kernels.addPass(createConvertNVGPUToNVVMPass());
-  kernels.addPass(memref::createExpandStridedMetadataPass());
-  kernels.addPass(createLowerAffinePass());
-  kernels.addPass(createSCFToControlFlowPass());
+void dejavu::buildEmitCUDAPipeline(OpPassManager &manager) {
+  OpPassManager &expansion = manager.nest<gpu::GPUModuleOp>();
+  expansion.addPass(createExpandKernelOpsPass());
+  expansion.addPass(createConvertNVGPUToNVVMPass());
+  expansion.addPass(memref::createExpandStridedMetadataPass());
+  expansion.addPass(createLowerAffinePass());
+
+  // Branches before the rest, in kernels and in what launches them: the
+  // conversion of kernels changes the types of indices that blocks are handed,
+  // and leaves branches alone.
+  manager.addPass(createSCFToControlFlowPass());
+  manager.addPass(createConvertControlFlowToLLVMPass());
+
+  OpPassManager &kernels = manager.nest<gpu::GPUModuleOp>();
   kernels.addPass(createConvertVectorToLLVMPass());
   ConvertGpuOpsToNVVMOpsOptions options;
   options.indexBitwidth = 64;
@@ -151,17 +158,11 @@ static void addKernelLowering(OpPassManager &kernels) {
   kernels.addPass(createReconcileUnrealizedCastsPass());
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
-}
-
-void dejavu::buildEmitCUDAPipeline(OpPassManager &manager) {
-  addKernelLowering(manager.nest<gpu::GPUModuleOp>());
 
   // The functions that launch the kernels.
-  manager.addPass(createSCFToControlFlowPass());
   manager.addPass(createConvertFuncToLLVMPass());
   manager.addPass(createConvertIndexToLLVMPass());
   manager.addPass(createArithToLLVMConversionPass());
-  manager.addPass(createConvertControlFlowToLLVMPass());
   manager.addPass(createReconcileUnrealizedCastsPass());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());

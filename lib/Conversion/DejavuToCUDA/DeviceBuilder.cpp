@@ -262,11 +262,10 @@ Value DeviceBuilder::call(StringRef intrinsic, Value x) {
 }
 
 Value DeviceBuilder::exp(Value x) {
-  return call("llvm.nvvm.ex2.approx.f", fmul(x, f32(1.4426950408889634)));
+  return call("llvm.nvvm.ex2.approx", fmul(x, f32(1.4426950408889634)));
 }
-Value DeviceBuilder::rsqrt(Value x) {
-  return call("llvm.nvvm.rsqrt.approx.f", x);
-}
+Value DeviceBuilder::sqrt(Value x) { return call("llvm.sqrt", x); }
+Value DeviceBuilder::round(Value x) { return call("llvm.rint", x); }
 Value DeviceBuilder::sin(Value x) { return call("llvm.nvvm.sin.approx.f", x); }
 Value DeviceBuilder::cos(Value x) { return call("llvm.nvvm.cos.approx.f", x); }
 

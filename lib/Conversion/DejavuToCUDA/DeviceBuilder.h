@@ -122,7 +122,9 @@ public:
 
   /// e^x for f32, to a relative error of 2^-21.
   Value exp(Value x);
-  Value rsqrt(Value x);
+  Value sqrt(Value x);
+  /// To the nearest integer.
+  Value round(Value x);
   Value sin(Value x); ///< for |x| <= pi
   Value cos(Value x);
   Value tanh(Value x);

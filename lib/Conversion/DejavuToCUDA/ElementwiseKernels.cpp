@@ -114,8 +114,7 @@ int64_t cuda::getNormKernel(DeviceLibrary &library, const NormSpec &spec) {
                               }),
                               size);
         square = b.fadd(square, b.f32(spec.epsilon.convertToFloat()));
-        Value root = LLVM::SqrtOp::create(b, square);
-        Value factor = b.fdiv(b.f32(1), root);
+        Value factor = b.fdiv(b.f32(1), b.sqrt(square));
         forColumns(b, spec.features, [&](Value column) {
           Value x = center(b.load(b.at(row, f32, column), f32));
           x = b.fmul(x, factor);
@@ -186,8 +185,11 @@ int64_t cuda::getGreedyKernel(DeviceLibrary &library, int64_t vocabulary) {
         best[1] = b.toIndex(b.load(b.at(places, i64, b.lane()), i64));
         reduce();
         b.when(b.isEqual(b.thread(), b.index(0)), [&] {
-          // With nothing but NaN there is no best id; any is in range.
-          Value id = b.toI64(b.min(best[1], b.index(vocabulary - 1)));
+          // With nothing but NaN there is no best id. The host is told by -2,
+          // and some id goes on.
+          Value isNone = b.isEqual(best[1], none);
+          Value id = b.toI64(b.select(isNone, b.index(0), best[1]));
+          Value told = b.toI64(b.select(isNone, b.index(-2), best[1]));
           b.store(id, b.at(args[0], i64, row));
           Value positions = b.at(args[1], i64, row);
           b.store(arith::AddIOp::create(b, b.load(positions, i64),
@@ -195,7 +197,7 @@ int64_t cuda::getGreedyKernel(DeviceLibrary &library, int64_t vocabulary) {
                   positions);
           Value past = b.toIndex(b.load(args[2], i64));
           Value place = b.add(b.mul(past, args[5]), row);
-          LLVM::StoreOp::create(b, id, b.at(args[3], i64, place),
+          LLVM::StoreOp::create(b, told, b.at(args[3], i64, place),
                                 /*alignment=*/8, /*isVolatile=*/true);
         });
       });

@@ -36,8 +36,7 @@ int64_t cuda::getRopeTableKernel(DeviceLibrary &library, int64_t features,
           // The approximations are good around 0 alone. Whole turns are taken
           // away in f64, which keeps all bits of any angle in f32.
           Value exact = arith::ExtFOp::create(b, f64, angle);
-          Value turns = LLVM::RintOp::create(
-              b, b.fmul(exact, constant(0.15915494309189535)));
+          Value turns = b.round(b.fmul(exact, constant(0.15915494309189535)));
           exact = b.fma(turns, constant(-6.283185307179586), exact);
           Value rest = arith::TruncFOp::create(b, f32, exact);
           for (bool isSin : {false, true}) {

@@ -128,7 +128,8 @@ struct SumGenerator {
                 SmallVector<Value> sums(carried.drop_back());
                 Value bits = carried.back();
                 Value row = b.add(
-                    at, b.toIndex(math::CountTrailingZerosOp::create(b, bits)));
+                    at, b.toIndex(LLVM::CountTrailingZerosOp::create(
+                            b, i32, bits, /*is_zero_poison=*/true)));
                 add(sums, loadRow(row), row);
                 Value one =
                     arith::ConstantOp::create(b, b.getI32IntegerAttr(1));
