@@ -140,7 +140,9 @@ ErrorOr<DeviceWeights> DeviceWeights::upload(const CudaDevice &device,
                                              kStagingBytes));
       status.failed())
     return status;
-  uint64_t done = 0;
+  uint64_t done = 0, wanted = 0;
+  for (const TensorView *tensor : weights.tensors())
+    wanted += tensor->bytes;
   for (size_t index : order) {
     const TensorView &tensor = *weights.tensors()[index];
     char *to = static_cast<char *>(const_cast<void *>(result.addresses[index]));
@@ -151,7 +153,7 @@ ErrorOr<DeviceWeights> DeviceWeights::upload(const CudaDevice &device,
         return status;
       done += bytes;
       if (progress)
-        progress(done, total);
+        progress(done, wanted);
     }
   }
   if (Status status = device.synchronize(); status.failed())
