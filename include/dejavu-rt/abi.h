@@ -130,8 +130,8 @@ void dejavu_rt_count_active(void *session, int64_t counter,
 void dejavu_rt_tap(void *session, int64_t site, const float *data, int64_t rows,
                    int64_t width);
 
-/// Callback: enqueues kernel number `kernel` (manifest cuda.kernels). `grid` are
-/// blocks in x, y and z; a negative x stands for -x blocks on each
+/// Callback: enqueues kernel number `kernel` (manifest cuda.kernels). `grid`
+/// are blocks in x, y and z; a negative x stands for -x blocks on each
 /// multiprocessor, rounded down to whole clusters. `arguments` are addresses of
 /// 8-byte arguments, as cuLaunchKernel takes them. Nonzero if it failed; the
 /// session then has the error, and the entry point returns.

@@ -131,8 +131,7 @@ ErrorOr<BenchResult> dejavu::rt::bench(const LoadedModel &model,
     countedTokens = options.newTokens;
     if (Status status = prefill(); status.failed())
       return status;
-    if (Status status = decodeGreedily(session, countedTokens);
-        status.failed())
+    if (Status status = decodeGreedily(session, countedTokens); status.failed())
       return status;
   }
   ErrorOr<Traffic> traffic =

@@ -38,7 +38,7 @@ struct BenchResult {
   double prefillSeconds = 0.0;  ///< median
   double secondsPerToken = 0.0; ///< median
   Traffic traffic;
-  double bytesPerSecond = 0.0;  ///< that memory can deliver
+  double bytesPerSecond = 0.0; ///< that memory can deliver
 
   double bandwidthShare() const {
     // A GPU may not tell.

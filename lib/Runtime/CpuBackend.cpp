@@ -5,7 +5,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-
 #include "CpuBackend.h"
 
 #include "Memory.h"
@@ -47,8 +46,8 @@ Status CpuBackend::call(bool isDecode, dejavu_step step) {
   CallScope scope;
   return isDecode ? scope.call(model.entryPoints.decode, &step, model.manifest,
                                "decode")
-                  : scope.call(model.entryPoints.prefill, &step,
-                               model.manifest, "prefill");
+                  : scope.call(model.entryPoints.prefill, &step, model.manifest,
+                               "prefill");
 }
 
 Status CpuBackend::write(float *to, const float *from, uint64_t count) {

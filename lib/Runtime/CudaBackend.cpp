@@ -5,7 +5,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-
 #include "CudaBackend.h"
 
 #include "Checked.h"
@@ -24,8 +23,7 @@ CudaBackend::create(const LoadedModel &model, int64_t batch, int64_t capacity,
       !model.entryPoints.sample)
     return Status::error("the executable lacks an entry point of models for a "
                          "GPU");
-  std::unique_ptr<CudaBackend> backend(
-      new CudaBackend(model, batch, capacity));
+  std::unique_ptr<CudaBackend> backend(new CudaBackend(model, batch, capacity));
   if (Status status = backend->initialize(cacheBytes); status.failed())
     return status;
   return backend;
@@ -262,9 +260,9 @@ Status CudaBackend::choose(dejavu_step step, const int64_t *positions,
   std::fill_n(emitted.as<int64_t>(), (capacity + 1) * batch, -1);
   dejavu_step placed = asDecode(placeState(step));
   placed.past = last;
-  if (Status status = copyToDevice(
-          *device, const_cast<int64_t *>(placed.positions), positions,
-          batch * kWord);
+  if (Status status =
+          copyToDevice(*device, const_cast<int64_t *>(placed.positions),
+                       positions, batch * kWord);
       status.failed())
     return status;
   if (Status status = copyToDevice(*device, placed.past_at, &last, kWord);
@@ -326,12 +324,12 @@ ErrorOr<const int64_t *> CudaBackend::wait(int64_t index) {
       if (id >= 0 && id < model.manifest.vocab)
         break;
       if (id != -1)
-        return id == -2 ? Status::error("a logit is NaN")
-                        : makeError("the GPU has chosen the id %lld, which is "
-                                    "not in the vocabulary of %lld",
-                                    static_cast<long long>(id),
-                                    static_cast<long long>(
-                                        model.manifest.vocab));
+        return id == -2
+                   ? Status::error("a logit is NaN")
+                   : makeError("the GPU has chosen the id %lld, which is "
+                               "not in the vocabulary of %lld",
+                               static_cast<long long>(id),
+                               static_cast<long long>(model.manifest.vocab));
       if (isIdle)
         return Status::error("the GPU has chosen no id");
       if (look % kLooks != 0)

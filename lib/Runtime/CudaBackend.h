@@ -5,11 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Everything that generated code works in lies in the GPU's memory, at addresses
-// that do not change between decodes. So a decode and the choice of the next
-// ids are captured once, as a CUDA graph, and launched again for each token.
-// The ids arrive in pinned memory, which the host watches while the GPU is at
-// work on the next step.
+// Everything that generated code works in lies in the GPU's memory, at
+// addresses that do not change between decodes. So a decode and the choice of
+// the next ids are captured once, as a CUDA graph, and launched again for each
+// token. The ids arrive in pinned memory, which the host watches while the GPU
+// is at work on the next step.
 //
 //===----------------------------------------------------------------------===//
 

@@ -77,9 +77,8 @@ Status CudaDevice::initialize() {
     return status.withPrefix(deviceName);
   if (Status status = makeCurrent(); status.failed())
     return status;
-  return table.check(
-      table.streamCreate(&mainStream, cuda::kStreamNonBlocking),
-      "cuStreamCreate");
+  return table.check(table.streamCreate(&mainStream, cuda::kStreamNonBlocking),
+                     "cuStreamCreate");
 }
 
 Status CudaDevice::makeCurrent() const {

@@ -37,8 +37,8 @@ ErrorOr<CudaDriver> CudaDriver::load(const char *library) {
   // Never closed: what it has started lives as long as the process.
   CudaDriver driver;
 #define DEJAVU_CUDA_LOAD(NAME, SYMBOL, PARAMETERS)                             \
-  driver.NAME = reinterpret_cast<cuda::Result(*) PARAMETERS>(                  \
-      ::dlsym(handle, SYMBOL));                                                \
+  driver.NAME =                                                                \
+      reinterpret_cast<cuda::Result(*) PARAMETERS>(::dlsym(handle, SYMBOL));   \
   if (!driver.NAME)                                                            \
     return makeError("%s: has no %s: a newer driver is wanted", library,       \
                      SYMBOL);

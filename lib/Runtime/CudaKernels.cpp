@@ -5,7 +5,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-
 #include "CudaKernels.h"
 
 #include <algorithm>
@@ -30,9 +29,9 @@ static std::string describe(const CudaCode &code) {
   return text.empty() ? "none" : text;
 }
 
-ErrorOr<const CudaImage *>
-dejavu::rt::chooseImage(const CudaCode &code, int capability,
-                        const std::string &name) {
+ErrorOr<const CudaImage *> dejavu::rt::chooseImage(const CudaCode &code,
+                                                   int capability,
+                                                   const std::string &name) {
   const CudaImage *best = nullptr;
   for (const CudaImage &image : code.images) {
     if (!fits(image, capability))
@@ -133,8 +132,7 @@ Status CudaKernels::loadFunction(size_t number) {
 Status CudaKernels::launch(int64_t number, const int64_t grid[3],
                            void *const *arguments) const {
   if (number < 0 || number >= static_cast<int64_t>(functions.size()))
-    return makeError("there is no kernel %lld",
-                     static_cast<long long>(number));
+    return makeError("there is no kernel %lld", static_cast<long long>(number));
   const char *name = manifest.kernels[number].c_str();
   const CudaKernel &kernel = chosen->kernels[number];
   int64_t x = grid[0];

@@ -30,9 +30,10 @@ class CudaKernels {
 public:
   /// `code` are the bytes that the manifest's images are parts of. Manifest and
   /// device must outlive this object.
-  static ErrorOr<std::unique_ptr<CudaKernels>>
-  load(const CudaDevice &device, const CudaCode &manifest, const char *code,
-       int64_t codeSize);
+  static ErrorOr<std::unique_ptr<CudaKernels>> load(const CudaDevice &device,
+                                                    const CudaCode &manifest,
+                                                    const char *code,
+                                                    int64_t codeSize);
   ~CudaKernels();
   CudaKernels(const CudaKernels &) = delete;
 

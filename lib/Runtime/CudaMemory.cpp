@@ -60,8 +60,7 @@ Status dejavu::rt::copyToDevice(const CudaDevice &device, void *to,
   if (bytes == 0)
     return Status::success();
   return device.driver().check(
-      device.driver().copyToDevice(addressOf(to), from, bytes,
-                                   device.stream()),
+      device.driver().copyToDevice(addressOf(to), from, bytes, device.stream()),
       "cuMemcpyHtoDAsync");
 }
 

@@ -5,7 +5,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-
 #include "CudaUpload.h"
 
 #include <algorithm>
@@ -136,8 +135,8 @@ ErrorOr<DeviceWeights> DeviceWeights::upload(const CudaDevice &device,
     return weights.tensors()[a]->data < weights.tensors()[b]->data;
   });
   Pipeline pipeline(device);
-  if (Status status = pipeline.open(std::min(std::max<uint64_t>(total, 1),
-                                             kStagingBytes));
+  if (Status status =
+          pipeline.open(std::min(std::max<uint64_t>(total, 1), kStagingBytes));
       status.failed())
     return status;
   uint64_t done = 0, wanted = 0;

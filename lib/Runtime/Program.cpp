@@ -258,8 +258,8 @@ static Status runBench(const LoadedModel &model, const CommandLine &options,
 
 /// What is for the CPU alone is refused before anything is loaded.
 static Status checkGpuOptions(const CommandLine &options) {
-  const char *flag = options.threads ? "--threads"
-                     : options.tap   ? "--tap"
+  const char *flag = options.threads                   ? "--threads"
+                     : options.tap                     ? "--tap"
                      : options.job == Job::Activations ? "--activations"
                                                        : nullptr;
   return flag ? makeError("%s: this executable runs on a GPU, and that flag is "

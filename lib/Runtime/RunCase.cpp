@@ -173,8 +173,8 @@ Status CaseInputs::fillCache(Session &session) const {
     // A file's tensors may lie at any address.
     std::vector<float> values(tensor.bytes / sizeof(float));
     std::memcpy(values.data(), tensor.data, tensor.bytes);
-    if (Status status = session.writeCache(entry.role, entry.layer,
-                                           values.data(), past);
+    if (Status status =
+            session.writeCache(entry.role, entry.layer, values.data(), past);
         status.failed())
       return status;
   }

@@ -42,8 +42,7 @@ Session::create(const LoadedModel &model, int64_t batch, int64_t capacity) {
       return created.status();
     backend = std::move(*created);
   }
-  Cache cache =
-      Cache::place(manifest, batch, capacity, backend->cacheMemory());
+  Cache cache = Cache::place(manifest, batch, capacity, backend->cacheMemory());
   std::unique_ptr<Session> session(
       new Session(model, batch, std::move(cache), std::move(backend)));
   session->cuda = cuda;
@@ -53,8 +52,7 @@ Session::create(const LoadedModel &model, int64_t batch, int64_t capacity) {
 Session::Session(const LoadedModel &model, int64_t rows, Cache cache,
                  std::unique_ptr<Backend> backend)
     : model(model), rows(rows), cache(std::move(cache)),
-      backend(std::move(backend)), starts(rows, 0), readUnits(model.manifest) {
-}
+      backend(std::move(backend)), starts(rows, 0), readUnits(model.manifest) {}
 
 Session::~Session() = default;
 
