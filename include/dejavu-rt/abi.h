@@ -6,12 +6,18 @@
 //===----------------------------------------------------------------------===//
 //
 // The C ABI between the code that dejavu-compile emits and libdejavu_rt. The
-// layout of the structs is known to lib/Conversion/DejavuToCPU: a change here
-// is a change there, and of DEJAVU_ABI_VERSION.
+// layout of the structs is known to lib/Conversion/DejavuToCPU and
+// lib/Conversion/DejavuToCUDA: a change here is a change there, and of
+// DEJAVU_ABI_VERSION.
 //
 // A model has either dejavu_prefill and dejavu_decode (a decoder with a cache)
 // or dejavu_forward (anything else: its own inputs and outputs as tensors). The
 // manifest says which; the others are not there.
+//
+// A model for a GPU (the manifest has `cuda`) has dejavu_sample, too, and the
+// code of its kernels. Its entry points run on the CPU and do nothing but
+// enqueue kernels, with dejavu_rt_launch; they decide nothing by what is in the
+// GPU's memory, so that what they enqueue can be replayed.
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,7 +26,7 @@
 
 #include <stdint.h>
 
-#define DEJAVU_ABI_VERSION 3
+#define DEJAVU_ABI_VERSION 4
 
 #ifdef __cplusplus
 extern "C" {
@@ -30,7 +36,10 @@ extern "C" {
 #define DEJAVU_TAP_HIDDEN 2 ///< hidden layers of MLPs, in prefill
 
 /// One call of an entry point. All fields are eight bytes wide. `batch`,
-/// `tokens` and `past` are B, S and P below.
+/// `tokens` and `past` are B, S and P below. For a model on a GPU every array
+/// lies in the GPU's memory; the tables `keys`, `values` and `weights` are the
+/// host's and hold addresses of the GPU. `kept`, `complete` and `taps` are then
+/// null and 0.
 typedef struct dejavu_step {
   int64_t batch;              ///< rows, >= 1
   int64_t tokens;             ///< new tokens of each row, >= 1; 1 for decode
@@ -50,6 +59,15 @@ typedef struct dejavu_step {
   float *logits;              ///< [B, S - logits_from, vocab]
   void *workspace;            ///< 64-byte aligned, size from the manifest
   void *session;              ///< handed back to the callbacks
+  /// On a GPU; null on the CPU. `past_at` is [1] and equal to `past`: what
+  /// kernels that are replayed go by.
+  int64_t *past_at;
+  /// Likewise: [counters, B], units that each counter's op read for each row.
+  int32_t *counts;
+  /// Likewise: [capacity + 1, B], in memory of the host that the GPU writes:
+  /// the id chosen from the logits of step s at [s]. -1: none yet. -2: a logit
+  /// is NaN (what ids then gets is some id of the vocabulary).
+  int64_t *emitted;
 } dejavu_step;
 
 /// A layer whose keys and values are deferred (the manifest's `deferred`) keeps
@@ -62,6 +80,12 @@ typedef struct dejavu_step {
 /// failed.
 int32_t dejavu_prefill(dejavu_step *step);
 int32_t dejavu_decode(dejavu_step *step);
+
+/// Entry point of a model on a GPU, with the step of a decode: chooses the
+/// likeliest id of each row (the lowest among equals) from its logits [B, 1,
+/// vocab], writes it to ids[row] and emitted[past_at * B + row], and adds 1 to
+/// positions[row] and to past_at. `ids` and `positions` are written here.
+int32_t dejavu_sample(dejavu_step *step);
 
 #define DEJAVU_MAX_RANK 8
 
@@ -90,6 +114,10 @@ int32_t dejavu_forward(dejavu_call *call);
 extern const char dejavu_manifest[];
 extern const int64_t dejavu_manifest_size;
 
+/// The code of a GPU's kernels: the images of the manifest's `cuda`.
+extern const char dejavu_cuda_code[];
+extern const int64_t dejavu_cuda_code_size;
+
 /// Callback: counter `counter` (manifest bytes_per_token.selects) read
 /// counts[r] units for row r of `rows`. `indices`, null if they are not at
 /// hand, is [rows, units]: the units of row r are its first counts[r], in
@@ -101,6 +129,14 @@ void dejavu_rt_count_active(void *session, int64_t counter,
 /// Callback: the value of tap site `site`, f32 [rows, width], row-major.
 void dejavu_rt_tap(void *session, int64_t site, const float *data, int64_t rows,
                    int64_t width);
+
+/// Callback: enqueues kernel number `kernel` (manifest cuda.kernels). `grid`
+/// are blocks in x, y and z; a negative x stands for -x blocks on each
+/// multiprocessor, rounded down to whole clusters. `arguments` are addresses of
+/// 8-byte arguments, as cuLaunchKernel takes them. Nonzero if it failed; the
+/// session then has the error, and the entry point returns.
+int32_t dejavu_rt_launch(void *session, int64_t kernel, const int64_t grid[3],
+                         void *const *arguments);
 
 /// Callback: memory of that size, aligned to 64 bytes. Never null: without
 /// memory the call of the entry point ends here with an error.

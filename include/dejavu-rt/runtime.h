@@ -29,13 +29,17 @@ typedef enum dejavu_rt_status {
 
 /// A compiled model: the symbols that generated code exports (abi.h), or
 /// stand-ins for them. A decoder has no `forward`, any other model has nothing
-/// but that.
+/// but that. What is behind `forward` is that of models for a GPU, and null for
+/// others.
 typedef struct dejavu_rt_model {
   const char *manifest;
   int64_t manifest_size;
   int32_t (*prefill)(dejavu_step *step);
   int32_t (*decode)(dejavu_step *step);
   int32_t (*forward)(dejavu_call *call);
+  int32_t (*sample)(dejavu_step *step);
+  const char *cuda_code;
+  int64_t cuda_code_size;
 } dejavu_rt_model;
 
 /// How a session is set up. Zero is the default of every field.

@@ -7,7 +7,9 @@
 //
 // Prefill of a prompt, then greedy decode steps, several times over; the
 // median of the repeats counts. Bytes come from the active sets of the timed
-// steps, the bandwidth they are held against from the same process.
+// steps, the bandwidth they are held against from the same process. On a GPU
+// the timed steps count nothing: one more round, of the same steps, does; and
+// the bandwidth is what its memory can deliver by clock and width.
 //
 //===----------------------------------------------------------------------===//
 
@@ -32,13 +34,17 @@ struct BenchResult {
   int64_t newTokens = 0;
   int64_t repeats = 0;
   int64_t threads = 0;
+  std::string gpu;              ///< its name; empty on the CPU
   double prefillSeconds = 0.0;  ///< median
   double secondsPerToken = 0.0; ///< median
   Traffic traffic;
   double bytesPerSecond = 0.0; ///< that memory can deliver
 
   double bandwidthShare() const {
-    return traffic.bytesPerToken / secondsPerToken / bytesPerSecond;
+    // A GPU may not tell.
+    return bytesPerSecond > 0
+               ? traffic.bytesPerToken / secondsPerToken / bytesPerSecond
+               : 0.0;
   }
   std::string text(const Manifest &manifest) const;
   std::string json(const Manifest &manifest) const;

@@ -40,9 +40,10 @@ struct LayerOffsets {
 };
 } // namespace
 
-ErrorOr<Cache> Cache::allocate(const Manifest &manifest, int64_t batch,
-                               int64_t capacity) {
-  Layout layout;
+/// Where everything is, and the layout that came to it.
+static std::vector<LayerOffsets> placeLayers(const Manifest &manifest,
+                                             int64_t batch, int64_t capacity,
+                                             Layout &layout) {
   std::vector<LayerOffsets> offsets;
   for (const ManifestLayer &layer : manifest.layers) {
     LayerOffsets &at = offsets.emplace_back();
@@ -52,19 +53,29 @@ ErrorOr<Cache> Cache::allocate(const Manifest &manifest, int64_t batch,
       at.kept =
           layout.add({batch, layer.deferred->ring, layer.deferred->width});
   }
+  return offsets;
+}
+
+ErrorOr<uint64_t> Cache::byteSize(const Manifest &manifest, int64_t batch,
+                                  int64_t capacity) {
+  Layout layout;
+  placeLayers(manifest, batch, capacity, layout);
   if (!layout.size())
     return makeError("a cache of %lld rows and %lld steps is too large",
                      static_cast<long long>(batch),
                      static_cast<long long>(capacity));
-  ErrorOr<Buffer> buffer = Buffer::allocate(*layout.size(), "cache");
-  if (buffer.failed())
-    return buffer.status();
+  return *layout.size();
+}
 
+Cache Cache::place(const Manifest &manifest, int64_t batch, int64_t capacity,
+                   void *memory) {
+  Layout layout;
+  std::vector<LayerOffsets> offsets =
+      placeLayers(manifest, batch, capacity, layout);
   Cache cache;
   cache.steps = capacity;
-  cache.buffer = std::move(*buffer);
   auto pointer = [&](uint64_t offset) {
-    return reinterpret_cast<float *>(cache.buffer.as<char>() + offset);
+    return reinterpret_cast<float *>(static_cast<char *>(memory) + offset);
   };
   size_t numComplete = 0;
   for (size_t i = 0; i < offsets.size(); ++i) {

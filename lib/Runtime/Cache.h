@@ -8,23 +8,29 @@
 // For each layer, keys and values as f32 [batch, kv_heads, capacity,
 // head_dim]. Where they are deferred, also what those that are yet to be made
 // are made of, f32 [batch, ring, width], and how many steps each head has,
-// i64 [batch, kv_heads] (abi.h). One allocation holds all that is f32; pages
-// that no step has reached are never touched.
+// i64 [batch, kv_heads] (abi.h). One piece of memory, the caller's, holds all
+// that is f32; it may be a GPU's. Pages that no step has reached are never
+// touched.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef DEJAVU_LIB_RUNTIME_CACHE_H
 #define DEJAVU_LIB_RUNTIME_CACHE_H
 
-#include "Files.h"
 #include "Manifest.h"
+
+#include <vector>
 
 namespace dejavu::rt {
 
 class Cache {
 public:
-  static ErrorOr<Cache> allocate(const Manifest &manifest, int64_t batch,
-                                 int64_t capacity);
+  /// Bytes that the f32 tensors take.
+  static ErrorOr<uint64_t> byteSize(const Manifest &manifest, int64_t batch,
+                                    int64_t capacity);
+  /// A cache in `memory`, which has that many bytes, all of them zero.
+  static Cache place(const Manifest &manifest, int64_t batch, int64_t capacity,
+                     void *memory);
 
   float *const *keys() const { return keyPointers.data(); }
   float *const *values() const { return valuePointers.data(); }
@@ -46,7 +52,6 @@ public:
 private:
   Cache() = default;
 
-  Buffer buffer;
   int64_t steps = 0;
   std::vector<float *> keyPointers, valuePointers, keptPointers;
   std::vector<int64_t> completeSteps; ///< of the layers that defer

@@ -220,7 +220,7 @@ return pickJob(p, f, Job::Activations);
     {"--weights", "F",
      "weights file (default OUT.safetensors beside the executable OUT)",
      kWeights, STORE(weights)},
-    {"--threads", "N", "number of OpenMP threads", kWeights,
+    {"--threads", "N", "number of OpenMP threads (on the CPU)", kWeights,
      OPTIONAL_COUNT(threads, 1, 4096)},
     {"--version", nullptr, "print the compiler's version and the model's name",
      kNone, PICK(Version)},

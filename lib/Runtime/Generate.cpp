@@ -75,6 +75,56 @@ Status dejavu::rt::checkPrompts(const Manifest &manifest,
   return Status::success();
 }
 
+namespace {
+/// Takes new ids until their rows are done.
+class NextIds {
+public:
+  NextIds(const GenerateOptions &options, const Manifest &manifest,
+          std::vector<TokenIds> &results)
+      : options(options), manifest(manifest), results(results),
+        done(results.size(), false) {}
+
+  bool isDone(int64_t row) const { return done[row]; }
+  bool allDone() const {
+    return std::find(done.begin(), done.end(), false) == done.end();
+  }
+  /// Takes an id of a row that is not done.
+  Status add(int64_t row, int64_t id) {
+    results[row].push_back(id);
+    done[row] = !options.ignoreEos && manifest.isEos(id);
+    return options.onToken ? options.onToken(row, id) : Status::success();
+  }
+
+private:
+  const GenerateOptions &options;
+  const Manifest &manifest;
+  std::vector<TokenIds> &results;
+  std::vector<bool> done;
+};
+} // namespace
+
+/// Greedy, behind a prefill, without waiting for ids before the next step: it
+/// is enqueued when they are wanted, so it is one too many if they are the
+/// last.
+static Status generateOnGpu(Session &session, int64_t maxNewTokens,
+                            NextIds &next) {
+  if (Status status = session.beginGreedy(); status.failed())
+    return status;
+  for (int64_t step = 0; step < maxNewTokens && !next.allDone(); ++step) {
+    if (step + 1 < maxNewTokens)
+      if (Status status = session.advanceGreedy(); status.failed())
+        return status;
+    ErrorOr<const int64_t *> ids = session.waitGreedy(step);
+    if (ids.failed())
+      return ids.status();
+    for (int64_t row = 0; row < session.batch(); ++row)
+      if (!next.isDone(row))
+        if (Status status = next.add(row, (*ids)[row]); status.failed())
+          return status;
+  }
+  return Status::success();
+}
+
 ErrorOr<std::vector<TokenIds>>
 dejavu::rt::generate(const LoadedModel &model,
                      const std::vector<TokenIds> &prompts,
@@ -101,30 +151,33 @@ dejavu::rt::generate(const LoadedModel &model,
       status.failed())
     return status;
 
+  NextIds next(options, manifest, results);
+  if (session.choosesIds() && options.sampling.isGreedy()) {
+    Status status = generateOnGpu(session, options.maxNewTokens, next);
+    // A step too many may be under way.
+    Status ended = session.endGreedy();
+    if (status.succeeded())
+      status = ended;
+    return status.failed() ? ErrorOr<std::vector<TokenIds>>(status) : results;
+  }
   Sampler sampler(options.sampling, batch.rows);
-  TokenIds next(batch.rows, 0);
-  std::vector<bool> done(batch.rows, false);
+  TokenIds ids(batch.rows, 0);
   for (int64_t step = 0;; ++step) {
-    bool allDone = true;
     for (int64_t row = 0; row < batch.rows; ++row) {
-      if (done[row])
+      if (next.isDone(row))
         continue;
       ErrorOr<int64_t> id =
           sampler.pick(row, session.lastLogits(row), manifest.vocab);
       if (id.failed())
         return id.status().withPrefix("prompt " + std::to_string(row + 1));
-      next[row] = *id;
-      results[row].push_back(*id);
-      if (options.onToken)
-        if (Status status = options.onToken(row, *id); status.failed())
-          return status;
-      done[row] = !options.ignoreEos && manifest.isEos(*id);
-      allDone &= done[row];
+      ids[row] = *id;
+      if (Status status = next.add(row, *id); status.failed())
+        return status;
     }
     // The last id is not run: nobody asks what follows it.
-    if (allDone || step + 1 == options.maxNewTokens)
+    if (next.allDone() || step + 1 == options.maxNewTokens)
       return results;
-    if (Status status = session.decode(next.data()); status.failed())
+    if (Status status = session.decode(ids.data()); status.failed())
       return status;
   }
 }

@@ -17,9 +17,15 @@
 #pragma weak dejavu_prefill
 #pragma weak dejavu_decode
 #pragma weak dejavu_forward
+#pragma weak dejavu_sample
+#pragma weak dejavu_cuda_code
+#pragma weak dejavu_cuda_code_size
 
 int main(int argc, char **argv) {
-  dejavu_rt_model model = {dejavu_manifest, dejavu_manifest_size,
-                           dejavu_prefill, dejavu_decode, dejavu_forward};
+  const int64_t *codeSize = &dejavu_cuda_code_size;
+  dejavu_rt_model model = {dejavu_manifest,  dejavu_manifest_size,
+                           dejavu_prefill,   dejavu_decode,
+                           dejavu_forward,   dejavu_sample,
+                           dejavu_cuda_code, codeSize ? *codeSize : 0};
   return dejavu_rt_main(argc, argv, &model);
 }

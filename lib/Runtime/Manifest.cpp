@@ -13,6 +13,7 @@
 #include "dejavu-rt/abi.h"
 
 #include <algorithm>
+#include <charconv>
 #include <set>
 
 using namespace dejavu::rt;
@@ -266,6 +267,68 @@ static void parseDecoder(const Field &root, Manifest &manifest) {
   checkLookAhead(root["look_ahead"], manifest);
 }
 
+/// `sm_90`, `sm_100a`
+static void parseChip(const Field &field, CudaImage &image) {
+  image.chip = field.string();
+  std::string_view rest = image.chip;
+  bool hasPrefix = rest.substr(0, 3) == "sm_";
+  rest.remove_prefix(hasPrefix ? 3 : 0);
+  auto [end, code] =
+      std::from_chars(rest.data(), rest.data() + rest.size(), image.capability);
+  rest.remove_prefix(end - rest.data());
+  if (rest == "a" || rest == "f")
+    image.variant = rest[0];
+  else if (!rest.empty())
+    hasPrefix = false;
+  if (!hasPrefix || code != std::errc() || image.capability < 10)
+    field.fail("expected a chip such as sm_90");
+}
+
+static CudaImage parseImage(const Field &field, size_t numKernels) {
+  // What no GPU goes beyond.
+  static constexpr int64_t kMaxThreads = 1024, kMaxCluster = 16;
+  CudaImage image;
+  parseChip(field["chip"], image);
+  std::string kind = field["kind"].string();
+  image.isPtx = kind == "ptx";
+  if (kind != "ptx" && kind != "cubin")
+    field["kind"].fail("unknown kind '" + kind + "'");
+  image.offset = field["offset"].integer(0);
+  if (image.offset % 64 != 0)
+    field["offset"].fail("expected a multiple of 64");
+  image.size = field["size"].integer(1);
+  for (const Field &item : field["kernels"].array()) {
+    CudaKernel &kernel = image.kernels.emplace_back();
+    kernel.threads = item["threads"].integer(1);
+    if (kernel.threads > kMaxThreads)
+      item["threads"].fail("expected at most 1024");
+    kernel.shared = item["shared"].integer(0);
+    if (kernel.shared > INT32_MAX)
+      item["shared"].fail("is too large");
+    kernel.cluster = item["cluster"].integer(1);
+    if (kernel.cluster > kMaxCluster)
+      item["cluster"].fail("expected at most 16");
+    kernel.early = item["early"].boolean(false);
+  }
+  if (image.kernels.size() != numKernels)
+    field["kernels"].fail("expected " + std::to_string(numKernels) +
+                          " of them, as there are names");
+  return image;
+}
+
+static void parseCuda(const Field &field, Manifest &manifest) {
+  CudaCode &cuda = manifest.cuda.emplace();
+  for (const Field &name : field["kernels"].array())
+    cuda.kernels.push_back(name.string());
+  for (const Field &image : field["images"].array())
+    cuda.images.push_back(parseImage(image, cuda.kernels.size()));
+  if (manifest.form != Form::Decoder)
+    field.fail("only decoders run on a GPU");
+  for (const ManifestLayer &layer : manifest.layers)
+    if (layer.deferred)
+      field.fail("keys and values cannot be deferred on a GPU yet");
+}
+
 ErrorOr<Manifest> Manifest::parse(std::string_view text) {
   ErrorOr<Json> json = parseJson(text);
   if (json.failed())
@@ -292,6 +355,8 @@ ErrorOr<Manifest> Manifest::parse(std::string_view text) {
     root["form"].fail("unknown form '" + form + "'");
   if (manifest.form == Form::Decoder)
     parseDecoder(root, manifest);
+  if (!root["cuda"].isNull())
+    parseCuda(root["cuda"], manifest);
   parseSignature(root["signature"], manifest);
   for (const Field &weight : root["weights"].array())
     manifest.weights.push_back(parseWeight(weight));

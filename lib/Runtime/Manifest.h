@@ -104,12 +104,40 @@ struct TapSite {
   bool hidden = false; ///< of an MLP's hidden layer, which @prefill reports
 };
 
+/// How a kernel of a GPU is launched.
+struct CudaKernel {
+  int64_t threads = 0; ///< in a block
+  int64_t shared = 0;  ///< bytes of dynamic shared memory
+  int64_t cluster = 1; ///< blocks in a cluster
+  bool early = false;  ///< may begin before the kernel in front of it ends
+};
+
+/// The kernels, compiled for one kind of GPU.
+struct CudaImage {
+  std::string chip; ///< "sm_90"
+  /// 10 * major + minor of the compute capability, and what stands behind it:
+  /// 'a' for that capability alone, 'f' for its family, or 0.
+  int64_t capability = 0;
+  char variant = 0;
+  bool isPtx = false; ///< text for the driver to compile, with a zero behind it
+  int64_t offset = 0; ///< in the executable's code for GPUs
+  int64_t size = 0;
+  std::vector<CudaKernel> kernels; ///< in the order of CudaCode::kernels
+};
+
+/// What the manifest of a model for a GPU says about its code.
+struct CudaCode {
+  std::vector<std::string> kernels; ///< names
+  std::vector<CudaImage> images;
+};
+
 struct Manifest {
   Form form = Form::Decoder;
   std::string compiler;
   std::string modelName;
   std::string modelDigest; ///< empty if there is none
   std::vector<std::string> cpuFeatures;
+  std::optional<CudaCode> cuda; ///< of a model for a GPU
   std::string sparsity;
   int64_t vocab = 0;
   int64_t maxContext = 0;

@@ -256,12 +256,43 @@ static Status runBench(const LoadedModel &model, const CommandLine &options,
   return print(streams, result->text(model.manifest));
 }
 
+/// What is for the CPU alone is refused before anything is loaded.
+static Status checkGpuOptions(const CommandLine &options) {
+  const char *flag = options.threads                   ? "--threads"
+                     : options.tap                     ? "--tap"
+                     : options.job == Job::Activations ? "--activations"
+                                                       : nullptr;
+  return flag ? makeError("%s: this executable runs on a GPU, and that flag is "
+                          "for executables that run on the CPU",
+                          flag)
+              : Status::success();
+}
+
+/// Shows on a terminal how far the weights have come, if that takes long.
+static void showUpload(const Streams &streams, uint64_t done, uint64_t total) {
+  static constexpr uint64_t kLong = 256 << 20;
+  if (total < kLong)
+    return;
+  if (done == total)
+    std::fprintf(streams.err, "\r\033[K");
+  else
+    std::fprintf(streams.err, "\rweights: %llu of %llu MiB",
+                 static_cast<unsigned long long>(done >> 20),
+                 static_cast<unsigned long long>(total >> 20));
+  std::fflush(streams.err);
+}
+
 /// Everything that needs weights.
 static Status runModel(const dejavu_rt_model &entryPoints, Manifest manifest,
                        const CommandLine &options, const Streams &streams) {
   if (Status status = checkCpuFeatures(manifest.cpuFeatures); status.failed())
     return status;
-  bindThreads(options.threads);
+  if (manifest.cuda) {
+    if (Status status = checkGpuOptions(options); status.failed())
+      return status;
+  } else {
+    bindThreads(options.threads);
+  }
   if (options.threads)
     if (Status status = setThreads(*options.threads); status.failed())
       return status;
@@ -290,6 +321,10 @@ static Status runModel(const dejavu_rt_model &entryPoints, Manifest manifest,
                      : options.job == Job::Activations ? "--activations"
                                                        : "--bench");
   LoadedModel model{entryPoints, std::move(manifest), std::move(*weights)};
+  if (::isatty(::fileno(streams.err)))
+    model.onUpload = [&](uint64_t done, uint64_t total) {
+      showUpload(streams, done, total);
+    };
   switch (options.job) {
   case Job::Generate:
     return runGenerate(model, options, streams);

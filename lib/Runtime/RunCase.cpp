@@ -44,7 +44,7 @@ public:
 
   Status load();
   /// Copies the past keys and values to where the session wants them.
-  void fillCache(const Cache &cache) const;
+  Status fillCache(Session &session) const;
 
   int64_t batch = 0;
   int64_t tokens = 0;
@@ -165,19 +165,20 @@ Status CaseInputs::load() {
   return Status::success();
 }
 
-void CaseInputs::fillCache(const Cache &cache) const {
+Status CaseInputs::fillCache(Session &session) const {
   for (const SignatureEntry &entry : manifest.inputs) {
     if (entry.role != Role::Key && entry.role != Role::Value)
       continue;
-    const ManifestLayer &layer = manifest.layers[entry.layer];
-    const uint8_t *from = file.find("in." + entry.name)->data;
-    float *to = entry.role == Role::Key ? cache.keys()[entry.layer]
-                                        : cache.values()[entry.layer];
-    size_t bytes = past * layer.headDim * sizeof(float);
-    for (int64_t i = 0; i < batch * layer.kvHeads; ++i)
-      std::memcpy(to + i * cache.capacity() * layer.headDim, from + i * bytes,
-                  bytes);
+    const TensorView &tensor = *file.find("in." + entry.name);
+    // A file's tensors may lie at any address.
+    std::vector<float> values(tensor.bytes / sizeof(float));
+    std::memcpy(values.data(), tensor.data, tensor.bytes);
+    if (Status status =
+            session.writeCache(entry.role, entry.layer, values.data(), past);
+        status.failed())
+      return status;
   }
+  return Status::success();
 }
 
 Status dejavu::rt::runCase(const LoadedModel &model,
@@ -200,7 +201,8 @@ Status dejavu::rt::runCase(const LoadedModel &model,
   if (created.failed())
     return created.status();
   Session &session = **created;
-  inputs.fillCache(session.keyValueCache());
+  if (Status status = inputs.fillCache(session); status.failed())
+    return status;
   if (Status status = session.setPast(inputs.past); status.failed())
     return status;
   if (Status status = session.setStarts(inputs.starts); status.failed())
@@ -216,6 +218,7 @@ Status dejavu::rt::runCase(const LoadedModel &model,
     return status.withPrefix(casePath);
 
   std::vector<TensorView> outputs;
+  std::vector<std::vector<float>> caches;
   for (const SignatureEntry &entry : manifest.outputs) {
     TensorView view;
     view.name = "out." + entry.name;
@@ -223,9 +226,11 @@ Status dejavu::rt::runCase(const LoadedModel &model,
     view.shape = {inputs.batch, inputs.tokens, manifest.vocab};
     if (entry.role != Role::Logits) {
       const ManifestLayer &layer = manifest.layers[entry.layer];
-      const Cache &cache = session.keyValueCache();
-      data = entry.role == Role::Key ? cache.keys()[entry.layer]
-                                     : cache.values()[entry.layer];
+      ErrorOr<std::vector<float>> values =
+          session.readCache(entry.role, entry.layer);
+      if (values.failed())
+        return values.status();
+      data = caches.emplace_back(std::move(*values)).data();
       view.shape = {inputs.batch, layer.kvHeads, steps, layer.headDim};
     }
     view.data = reinterpret_cast<const uint8_t *>(data);

@@ -33,6 +33,8 @@ struct SamplingOptions {
   double temperature = 1.0; ///< 0 is greedy, too
   double topP = 1.0;
   uint64_t seed = 0;
+
+  bool isGreedy() const { return greedy || temperature == 0.0; }
 };
 
 /// The largest of `count` logits, the lowest index among equals. An error if

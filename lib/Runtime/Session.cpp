@@ -8,7 +8,8 @@
 #include "Session.h"
 
 #include "Checked.h"
-#include "Memory.h"
+#include "CpuBackend.h"
+#include "CudaBackend.h"
 
 #include <algorithm>
 
@@ -21,15 +22,41 @@ Session::create(const LoadedModel &model, int64_t batch, int64_t capacity) {
                      "least one of each",
                      static_cast<long long>(batch),
                      static_cast<long long>(capacity));
-  ErrorOr<Cache> cache = Cache::allocate(model.manifest, batch, capacity);
-  if (cache.failed())
-    return cache.status();
-  return std::unique_ptr<Session>(new Session(model, batch, std::move(*cache)));
+  const Manifest &manifest = model.manifest;
+  ErrorOr<uint64_t> bytes = Cache::byteSize(manifest, batch, capacity);
+  if (bytes.failed())
+    return bytes.status();
+  std::unique_ptr<Backend> backend;
+  CudaBackend *cuda = nullptr;
+  if (manifest.cuda) {
+    ErrorOr<std::unique_ptr<CudaBackend>> created =
+        CudaBackend::create(model, batch, capacity, *bytes);
+    if (created.failed())
+      return created.status();
+    cuda = created->get();
+    backend = std::move(*created);
+  } else {
+    ErrorOr<std::unique_ptr<CpuBackend>> created =
+        CpuBackend::create(model, *bytes);
+    if (created.failed())
+      return created.status();
+    backend = std::move(*created);
+  }
+  Cache cache = Cache::place(manifest, batch, capacity, backend->cacheMemory());
+  std::unique_ptr<Session> session(
+      new Session(model, batch, std::move(cache), std::move(backend)));
+  session->cuda = cuda;
+  return session;
 }
 
-Session::Session(const LoadedModel &model, int64_t rows, Cache cache)
-    : model(model), rows(rows), cache(std::move(cache)), starts(rows, 0),
-      readUnits(model.manifest) {}
+Session::Session(const LoadedModel &model, int64_t rows, Cache cache,
+                 std::unique_ptr<Backend> backend)
+    : model(model), rows(rows), cache(std::move(cache)),
+      backend(std::move(backend)), starts(rows, 0), readUnits(model.manifest) {}
+
+Session::~Session() = default;
+
+const CudaDevice *Session::gpu() const { return cuda ? &cuda->gpu() : nullptr; }
 
 void Session::reset() {
   pastSteps = 0;
@@ -94,36 +121,25 @@ Status Session::checkPositions(const int64_t *positions, int64_t tokens) const {
   return Status::success();
 }
 
-/// Makes `buffer` hold at least `bytes`. Its content is lost if it grows.
-static Status grow(Buffer &buffer, std::optional<uint64_t> bytes,
-                   const char *what) {
-  if (!bytes)
-    return makeError("the %s would be too large", what);
-  if (buffer.size() >= *bytes)
-    return Status::success();
-  ErrorOr<Buffer> larger = Buffer::allocate(*bytes, what);
-  if (larger.failed())
-    return larger.status();
-  buffer = std::move(*larger);
-  return Status::success();
-}
-
 Status Session::reserve(const WorkspaceSize &size, int64_t tokens,
                         int64_t numLogits) {
   std::optional<uint64_t> scratch =
       checkedProduct({rows, tokens, size.bytesPerRow});
   if (scratch)
     scratch = checkedAdd(*scratch, size.bytesFixed);
-  if (Status status = grow(workspace, scratch, "workspace"); status.failed())
-    return status;
-  return grow(logitsBuffer,
-              checkedProduct({rows, numLogits, model.manifest.vocab,
-                              static_cast<int64_t>(sizeof(float))}),
-              "logits");
+  std::optional<uint64_t> logitsBytes =
+      checkedProduct({rows, numLogits, model.manifest.vocab,
+                      static_cast<int64_t>(sizeof(float))});
+  if (!scratch || !logitsBytes)
+    return makeError("the %s would be too large",
+                     scratch ? "logits" : "workspace");
+  return backend->reserve(*scratch, *logitsBytes);
 }
 
 Status Session::prepare(Call &call) {
   const Manifest &manifest = model.manifest;
+  if (taps && cuda)
+    return Status::error("taps are for models compiled for the CPU");
   if (call.tokens < 1 || call.tokens > capacity() - pastSteps)
     return makeError("%lld tokens behind %lld steps do not fit a cache of "
                      "%lld",
@@ -153,38 +169,36 @@ Status Session::prepare(Call &call) {
                  call.tokens, call.tokens - call.logitsFrom);
 }
 
-Status Session::run(Call call) {
-  if (Status status = prepare(call); status.failed())
-    return status;
+dejavu_step Session::makeStep() const {
   dejavu_step step = {};
   step.batch = rows;
-  step.tokens = call.tokens;
+  step.tokens = 1;
   step.past = pastSteps;
   step.capacity = capacity();
-  step.logits_from = call.logitsFrom;
-  step.taps = taps && !isMuted ? taps->bits() : 0;
-  step.flush = call.flush;
-  step.ids = call.ids;
-  step.positions = call.positions;
   step.starts = starts.data();
   step.keys = cache.keys();
   step.values = cache.values();
   step.kept = cache.kept();
   step.complete = cache.complete();
-  step.weights = model.weights.pointers().data();
-  step.logits = logitsBuffer.as<float>();
-  step.workspace = workspace.data();
-  step.session = this;
+  step.session = const_cast<Session *>(this);
+  return step;
+}
+
+Status Session::run(Call call) {
+  if (Status status = prepare(call); status.failed())
+    return status;
+  dejavu_step step = makeStep();
+  step.tokens = call.tokens;
+  step.logits_from = call.logitsFrom;
+  step.taps = taps && !isMuted ? taps->bits() : 0;
+  step.flush = call.flush;
+  step.ids = call.ids;
+  step.positions = call.positions;
 
   callbackProblem = Status::success();
-  Status status = Status::success();
-  {
-    CallScope scope;
-    auto [entry, name] = call.isDecode
-                             ? std::pair(model.entryPoints.decode, "decode")
-                             : std::pair(model.entryPoints.prefill, "prefill");
-    status = scope.call(entry, &step, model.manifest, name);
-  }
+  Status status = backend->call(call.isDecode, step);
+  if (status.succeeded() && cuda && call.isDecode)
+    status = takeCounts();
   if (status.succeeded())
     status = callbackProblem;
   if (status.failed()) {
@@ -196,12 +210,13 @@ Status Session::run(Call call) {
     taps->nextCall();
   pastSteps += call.tokens;
   logitTokens = call.tokens - call.logitsFrom;
-  if (!call.isDecode) {
+  lastPositions.resize(rows);
+  for (int64_t row = 0; row < rows; ++row)
+    lastPositions[row] = call.positions[(row + 1) * call.tokens - 1];
+  if (!call.isDecode)
     cache.setComplete(pastSteps);
-  } else if (cache.isDeferred()) {
+  else if (cache.isDeferred())
     lastIds.assign(call.ids, call.ids + rows);
-    lastPositions.assign(call.positions, call.positions + rows);
-  }
   return Status::success();
 }
 
@@ -248,6 +263,81 @@ Status Session::decode(const int64_t *ids, const int64_t *positions,
 // Callbacks
 //===----------------------------------------------------------------------===//
 
+//===----------------------------------------------------------------------===//
+// The cache as tensors
+//===----------------------------------------------------------------------===//
+
+Status Session::writeCache(Role role, int64_t layer, const float *from,
+                           int64_t past) {
+  const ManifestLayer &shape = model.manifest.layers[layer];
+  float *to = role == Role::Key ? cache.keys()[layer] : cache.values()[layer];
+  int64_t count = past * shape.headDim;
+  for (int64_t i = 0; i < rows * shape.kvHeads; ++i)
+    if (Status status = backend->write(to + i * capacity() * shape.headDim,
+                                       from + i * count, count);
+        status.failed())
+      return status;
+  return Status::success();
+}
+
+ErrorOr<std::vector<float>> Session::readCache(Role role, int64_t layer) {
+  const ManifestLayer &shape = model.manifest.layers[layer];
+  const float *from =
+      role == Role::Key ? cache.keys()[layer] : cache.values()[layer];
+  std::vector<float> values(rows * shape.kvHeads * capacity() * shape.headDim);
+  if (Status status = backend->read(values.data(), from, values.size());
+      status.failed())
+    return status;
+  return values;
+}
+
+//===----------------------------------------------------------------------===//
+// What only a GPU does
+//===----------------------------------------------------------------------===//
+
+Status Session::takeCounts() {
+  if (isMuted)
+    return Status::success();
+  for (size_t i = 0; i < model.manifest.counters.size(); ++i)
+    if (Status status =
+            readUnits.add(i, cuda->counts() + i * rows, nullptr, rows);
+        status.failed())
+      return status;
+  return Status::success();
+}
+
+Status Session::beginGreedy() {
+  if (logitTokens != 1)
+    return Status::error("no logits of the last token alone to choose from");
+  firstChoice = pastSteps - 1;
+  return cuda->choose(makeStep(), lastPositions.data(), firstChoice);
+}
+
+Status Session::advanceGreedy() {
+  if (pastSteps >= capacity())
+    return makeError("no room behind %lld steps in the cache",
+                     static_cast<long long>(pastSteps));
+  for (int64_t &position : lastPositions)
+    ++position;
+  if (Status status = checkPositions(lastPositions.data(), 1); status.failed())
+    return status;
+  if (Status status = cuda->advance(makeStep()); status.failed())
+    return status;
+  ++pastSteps;
+  logitTokens = 0;
+  return Status::success();
+}
+
+ErrorOr<const int64_t *> Session::waitGreedy(int64_t index) {
+  return cuda->wait(firstChoice + index);
+}
+
+Status Session::endGreedy() { return cuda->finish(); }
+
+//===----------------------------------------------------------------------===//
+// Callbacks
+//===----------------------------------------------------------------------===//
+
 void Session::countActive(int64_t counter, const int32_t *counts,
                           const int32_t *indices, int64_t numRows) {
   if (isMuted)
@@ -264,6 +354,17 @@ void Session::tap(int64_t site, const float *data, int64_t numRows,
   Status status = taps->record(site, data, numRows, width);
   if (status.failed() && callbackProblem.succeeded())
     callbackProblem = status;
+}
+
+bool Session::launch(int64_t kernel, const int64_t grid[3],
+                     void *const *arguments) {
+  return cuda && cuda->launch(kernel, grid, arguments);
+}
+
+extern "C" int32_t dejavu_rt_launch(void *session, int64_t kernel,
+                                    const int64_t grid[3],
+                                    void *const *arguments) {
+  return !static_cast<Session *>(session)->launch(kernel, grid, arguments);
 }
 
 extern "C" void dejavu_rt_count_active(void *session, int64_t counter,

@@ -5,44 +5,41 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A session owns what a call of generated code needs besides weights: cache,
-// logits, workspace. It checks every id and position before generated code
-// sees it, since that code indexes tables with them.
+// A session has what a call of generated code needs besides weights: cache,
+// logits, workspace, which its backend owns. It checks every id and position
+// before generated code sees it, since that code indexes tables with them.
 //
 // @decode may defer keys and values, @prefill needs those of all past steps.
 // So where steps of @decode have left some out, a prefill first runs the last
 // of them once more, which then has to make them.
+//
+// On a GPU the ids of greedy generation need not wait for the host: see
+// beginGreedy.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef DEJAVU_LIB_RUNTIME_SESSION_H
 #define DEJAVU_LIB_RUNTIME_SESSION_H
 
+#include "Backend.h"
 #include "Cache.h"
 #include "Counters.h"
-#include "Manifest.h"
 #include "Taps.h"
-#include "Weights.h"
-
-#include "dejavu-rt/runtime.h"
 
 #include <memory>
 #include <vector>
 
 namespace dejavu::rt {
 
-/// A model whose manifest has been read and whose weights are mapped.
-struct LoadedModel {
-  dejavu_rt_model entryPoints;
-  Manifest manifest;
-  Weights weights;
-};
+class CudaBackend;
+class CudaDevice;
 
 class Session {
 public:
   /// The model must outlive the session. `capacity` is in steps.
   static ErrorOr<std::unique_ptr<Session>>
   create(const LoadedModel &model, int64_t batch, int64_t capacity);
+  ~Session();
 
   /// Runs `tokens` tokens of every row. `ids` and `positions` are
   /// [batch, tokens]; null positions stand for those that count from each
@@ -68,11 +65,35 @@ public:
   int64_t past() const { return pastSteps; }
   int64_t capacity() const { return cache.capacity(); }
   const Cache &keyValueCache() const { return cache; }
+  /// The GPU that it runs on; null for the CPU.
+  const CudaDevice *gpu() const;
+
+  /// Fills the first `past` steps of a layer's keys or values from `from`,
+  /// [batch, kv_heads, past, head_dim].
+  Status writeCache(Role role, int64_t layer, const float *from, int64_t past);
+  /// All steps of a layer's keys or values, [batch, kv_heads, capacity,
+  /// head_dim].
+  ErrorOr<std::vector<float>> readCache(Role role, int64_t layer);
 
   /// Logits of the last call, [batch, tokens - logitsFrom, vocab].
-  const float *logits() const { return logitsBuffer.as<float>(); }
+  const float *logits() const { return backend->logits(); }
   /// Logits of the last token of a row.
   const float *lastLogits(int64_t row) const;
+
+  /// Whether the next five are there.
+  bool choosesIds() const { return cuda; }
+  /// Enqueues choice 0: the likeliest ids behind the last call, which was one
+  /// with logits for no token but the last.
+  Status beginGreedy();
+  /// Enqueues a decode of the ids chosen last, and the choice that follows it.
+  /// What such a decode reads is not counted, and its logits stay where they
+  /// are.
+  Status advanceGreedy();
+  /// Waits for the ids of choice `index`, [batch].
+  ErrorOr<const int64_t *> waitGreedy(int64_t index);
+  /// Waits for all that has been enqueued. After this, and not before, other
+  /// calls may follow.
+  Status endGreedy();
 
   /// Null turns taps off.
   void setTaps(TapSink *sink) { taps = sink; }
@@ -84,9 +105,11 @@ public:
   void countActive(int64_t counter, const int32_t *counts,
                    const int32_t *indices, int64_t numRows);
   void tap(int64_t site, const float *data, int64_t numRows, int64_t width);
+  bool launch(int64_t kernel, const int64_t grid[3], void *const *arguments);
 
 private:
-  Session(const LoadedModel &model, int64_t rows, Cache cache);
+  Session(const LoadedModel &model, int64_t rows, Cache cache,
+          std::unique_ptr<Backend> backend);
 
   /// What a call of an entry point is asked for.
   struct Call {
@@ -105,6 +128,10 @@ private:
   Status completeCache();
   Status checkIds(const int64_t *ids, int64_t tokens) const;
   Status checkPositions(const int64_t *positions, int64_t tokens) const;
+  /// The fields that do not depend on a call's inputs.
+  dejavu_step makeStep() const;
+  /// Hands on what the GPU has counted.
+  Status takeCounts();
   /// Makes logits and workspace large enough.
   Status reserve(const WorkspaceSize &size, int64_t tokens,
                  int64_t logitTokens);
@@ -114,12 +141,15 @@ private:
   int64_t pastSteps = 0;
   int64_t logitTokens = 0; ///< tokens of a row that have logits now
   Cache cache;
-  Buffer logitsBuffer;
-  Buffer workspace;
+  std::unique_ptr<Backend> backend;
+  CudaBackend *cuda = nullptr; ///< the backend, if it is one
   std::vector<int64_t> starts;
   std::vector<int64_t> ownPositions;
   /// Of the last @decode, [batch], if keys and values may be deferred.
-  std::vector<int64_t> lastIds, lastPositions;
+  std::vector<int64_t> lastIds;
+  /// Of the last token of each row, [batch].
+  std::vector<int64_t> lastPositions;
+  int64_t firstChoice = 0; ///< the step that choice 0 follows
   Counters readUnits;
   TapSink *taps = nullptr;
   bool isMuted = false; ///< callbacks come to nothing

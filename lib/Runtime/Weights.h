@@ -33,6 +33,8 @@ public:
 
   /// In the order of the manifest.
   const std::vector<const void *> &pointers() const { return data; }
+  /// Likewise.
+  const std::vector<const TensorView *> &tensors() const { return views; }
 
 private:
   Weights(SafetensorsFile file) : file(std::move(file)) {}

@@ -1,0 +1,244 @@
+//===- CudaTest.cpp - models on a GPU, with a driver that records ---------===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The model's next id is its id plus its position plus 1, modulo eleven.
+//
+//===----------------------------------------------------------------------===//
+
+#include "CudaKernels.h"
+#include "FakeCuda.h"
+#include "FakeModel.h"
+#include "Generate.h"
+
+#include <algorithm>
+#include <cstring>
+#include <gtest/gtest.h>
+
+using namespace dejavu::rt;
+using namespace dejavu::test;
+
+static const char *kCuda =
+    R"("cuda": {"kernels": ["prefill", "decode", "sample"],
+  "images": [{"chip": "sm_90", "kind": "cubin", "offset": 64, "size": 8,
+    "kernels": [{"threads": 128, "shared": 100000, "cluster": 4, "early": true},
+                {"threads": 64, "shared": 0, "cluster": 1, "early": false},
+                {"threads": 32, "shared": 0, "cluster": 1, "early": false}]}]},
+)";
+
+static const int64_t kGrids[][3] = {{-1, 2, 1}, {3, 1, 1}, {1, 1, 1}};
+
+/// The kernels take the step, which they find where it is kept for them.
+static dejavu_step kept[3];
+static int32_t enqueue(dejavu_step *step, int64_t kernel) {
+  kept[kernel] = *step;
+  void *address = &kept[kernel];
+  void *arguments[] = {&address};
+  return dejavu_rt_launch(step->session, kernel, kGrids[kernel], arguments);
+}
+static int32_t enqueuePrefill(dejavu_step *step) { return enqueue(step, 0); }
+static int32_t enqueueDecode(dejavu_step *step) { return enqueue(step, 1); }
+static int32_t enqueueSample(dejavu_step *step) { return enqueue(step, 2); }
+
+static void runKernel(const FakeLaunch &launch) {
+  auto &step = *reinterpret_cast<dejavu_step *>(launch.argument);
+  auto *ids = const_cast<int64_t *>(step.ids);
+  auto *positions = const_cast<int64_t *>(step.positions);
+  if (launch.kernel == "sample") {
+    for (int64_t row = 0; row < step.batch; ++row) {
+      float *logits = step.logits + row * kVocab;
+      ids[row] = std::max_element(logits, logits + kVocab) - logits;
+      step.emitted[*step.past_at * step.batch + row] = ids[row];
+      ++positions[row];
+    }
+    ++*step.past_at;
+    return;
+  }
+  const float *bias = static_cast<const float *>(step.weights[0]);
+  float *logits = step.logits;
+  for (int64_t row = 0; row < step.batch; ++row)
+    for (int64_t i = step.logits_from; i < step.tokens; ++i) {
+      int64_t at = row * step.tokens + i;
+      int64_t next = (ids[at] + positions[at] + 1) % kVocab;
+      for (int64_t id = 0; id < kVocab; ++id)
+        *logits++ = bias[id] + (id == next);
+    }
+  if (launch.kernel == "decode")
+    for (int64_t row = 0; row < step.batch; ++row) {
+      step.counts[row] = ids[row];
+      step.counts[step.batch + row] = 1;
+      step.counts[2 * step.batch + row] = 0;
+    }
+}
+
+static TokenIds expected(const TokenIds &prompt, int64_t count, bool stops) {
+  TokenIds ids;
+  int64_t id = prompt.back(), position = prompt.size() - 1;
+  while (count-- > 0) {
+    id = (id + position++ + 1) % kVocab;
+    ids.push_back(id);
+    if (stops && id == kEos)
+      break;
+  }
+  return ids;
+}
+
+namespace {
+class CudaTest : public testing::Test {
+protected:
+  CudaTest() {
+    cuda.hook = runKernel;
+    manifest = {fake.model().manifest,
+                static_cast<size_t>(fake.model().manifest_size)};
+    std::string deferred = R"(,
+                            "deferred": {"ring": 3, "width": 2})";
+    manifest.erase(manifest.find(deferred), deferred.size());
+    manifest.insert(1, kCuda);
+    entryPoints = {manifest.data(),
+                   static_cast<int64_t>(manifest.size()),
+                   enqueuePrefill,
+                   enqueueDecode,
+                   nullptr,
+                   enqueueSample,
+                   code,
+                   sizeof(code)};
+    Manifest parsed = *Manifest::parse(manifest);
+    Weights weights = std::move(*Weights::open(fake.weights(), parsed));
+    model = std::make_unique<LoadedModel>(
+        LoadedModel{entryPoints, std::move(parsed), std::move(weights)});
+  }
+
+  char code[128] = {};
+  FakeCuda cuda;
+  FakeModel fake;
+  std::string manifest;
+  dejavu_rt_model entryPoints;
+  std::unique_ptr<LoadedModel> model;
+};
+} // namespace
+
+TEST(CudaImageTest, Choice) {
+  CudaCode code;
+  auto add = [&](const char *chip, int64_t capability, bool isPtx) {
+    CudaImage &image = code.images.emplace_back();
+    image.chip = chip;
+    image.capability = capability;
+    image.isPtx = isPtx;
+  };
+  add("sm_80", 80, false);
+  add("sm_90", 90, false);
+  add("sm_90", 90, true);
+  auto choose = [&](int capability) {
+    return *chooseImage(code, capability, "G");
+  };
+  EXPECT_EQ(choose(80), &code.images[0]);
+  EXPECT_EQ(choose(89), &code.images[0]); // an older minor
+  EXPECT_EQ(choose(90), &code.images[1]);
+  EXPECT_EQ(choose(100), &code.images[2]); // another major
+  EXPECT_EQ(chooseImage(code, 75, "Old GPU").message(),
+            "no code for Old GPU of compute capability 7.5 in this "
+            "executable, which has: sm_80 (cubin), sm_90 (cubin), sm_90 (PTX)");
+  code.images[2].variant = 'a';
+  EXPECT_TRUE(chooseImage(code, 100, "G").failed());
+}
+
+TEST(CudaDriverTest, NotThere) {
+  std::string message = CudaDriver::load("libnone-cuda.so.1").message();
+  EXPECT_EQ(message.rfind("libnone-cuda.so.1: cannot be loaded: ", 0), 0u);
+  EXPECT_NE(message.find(": this executable runs on an NVIDIA GPU"),
+            std::string::npos);
+}
+
+TEST_F(CudaTest, GraphIsCapturedOnceAndReplayed) {
+  GenerateOptions options;
+  options.maxNewTokens = 8;
+  options.ignoreEos = true;
+  std::vector<TokenIds> prompts = {{1}, {5, 5, 2, 9}, {10, 3}};
+  auto ids = generate(*model, prompts, options);
+  ASSERT_TRUE(ids.succeeded()) << ids.message();
+  for (size_t row = 0; row < prompts.size(); ++row)
+    EXPECT_EQ((*ids)[row], expected(prompts[row], 8, false)) << row;
+  EXPECT_EQ(cuda.captures, 1);
+  EXPECT_EQ(cuda.graphLaunches, 7);
+  EXPECT_EQ(cuda.image, code + 64);
+  EXPECT_EQ(cuda.allocations, 0) << "memory that was not given back";
+}
+
+TEST_F(CudaTest, StopsOneStepBehind) {
+  GenerateOptions options;
+  options.maxNewTokens = 10;
+  TokenIds prompt = {3}; // 4, 6, 9, 2, 7
+  auto ids = generate(*model, {prompt}, options);
+  ASSERT_TRUE(ids.succeeded()) << ids.message();
+  EXPECT_EQ((*ids)[0], expected(prompt, 10, true));
+  EXPECT_EQ((*ids)[0].back(), kEos);
+  EXPECT_EQ(cuda.graphLaunches, static_cast<int>((*ids)[0].size()));
+}
+
+TEST_F(CudaTest, HostSamplesWithATemperature) {
+  GenerateOptions options;
+  options.maxNewTokens = 5;
+  options.ignoreEos = true;
+  options.sampling.greedy = false;
+  options.sampling.temperature = 0.01;
+  auto ids = generate(*model, {{4, 1}}, options);
+  ASSERT_TRUE(ids.succeeded()) << ids.message();
+  EXPECT_EQ((*ids)[0], expected({4, 1}, 5, false));
+  EXPECT_EQ(cuda.captures, 0);
+}
+
+TEST_F(CudaTest, LaunchesAndCounters) {
+  auto session = Session::create(*model, 2, 8);
+  ASSERT_TRUE(session.succeeded()) << session.message();
+  TokenIds ids = {1, 2, 3, 4};
+  ASSERT_TRUE((*session)->prefill(ids.data(), nullptr, 2, 0).succeeded());
+  ASSERT_EQ(cuda.launches.size(), 1u);
+  const FakeLaunch &launch = cuda.launches[0];
+  EXPECT_EQ(launch.kernel, "prefill");
+  EXPECT_EQ(launch.config.gridX, 132u);
+  EXPECT_EQ(launch.config.gridY, 2u);
+  EXPECT_EQ(launch.config.blockX, 128u);
+  EXPECT_EQ(launch.config.sharedBytes, 100000u);
+  ASSERT_EQ(launch.attributes.size(), 2u);
+  EXPECT_EQ(launch.attributes[0].id, cuda::LaunchAttributeId::clusterDimension);
+  EXPECT_EQ(launch.attributes[0].value.cluster.x, 4u);
+  EXPECT_EQ(launch.attributes[1].id,
+            cuda::LaunchAttributeId::programmaticStreamSerialization);
+  EXPECT_EQ(cuda.attributes, (decltype(cuda.attributes){{"prefill", 100000}}));
+
+  ASSERT_TRUE((*session)->decode(ids.data()).succeeded());
+  EXPECT_TRUE(cuda.launches[1].attributes.empty());
+  EXPECT_EQ((*session)->counters().sums()[0].active, 3u);
+  EXPECT_EQ((*session)->counters().sums()[1].active, 2u);
+  EXPECT_EQ((*session)->counters().sums()[2].rows, 2u);
+  // The weights are a copy, at the address of the table.
+  EXPECT_NE(kept[1].weights[0], model->weights.pointers()[0]);
+  EXPECT_EQ(std::memcmp(kept[1].weights[0], model->weights.pointers()[0], 44),
+            0);
+  std::vector<float> keys(2 * kHeads * 3 * kHeadDim, 5.0f);
+  ASSERT_TRUE((*session)->writeCache(Role::Key, 0, keys.data(), 3).succeeded());
+  auto all = (*session)->readCache(Role::Key, 0);
+  ASSERT_TRUE(all.succeeded());
+  EXPECT_EQ(std::count(all->begin(), all->end(), 5.0f),
+            static_cast<int64_t>(keys.size()));
+}
+
+TEST_F(CudaTest, Errors) {
+  cuda.freeBytes = 100;
+  EXPECT_EQ(Session::create(*model, 1, 8).message(),
+            "out of GPU memory: needed 1 MiB (weights 1, cache 1, workspace "
+            "1), free 0 MiB on Fake GPU");
+  cuda.freeBytes = size_t(1) << 40;
+  cuda.capability = 80;
+  EXPECT_EQ(Session::create(*model, 1, 8).message(),
+            "no code for Fake GPU of compute capability 8.0 in this "
+            "executable, which has: sm_90 (cubin)");
+  cuda.driver.init = [](unsigned) { return 100; };
+  EXPECT_EQ(Session::create(*model, 1, 8).message(),
+            "the driver shows no GPU: this executable runs on an NVIDIA GPU "
+            "(CUDA_VISIBLE_DEVICES may hide it)");
+  EXPECT_EQ(cuda.allocations, 0);
+}
