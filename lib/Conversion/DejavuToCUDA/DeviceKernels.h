@@ -113,6 +113,31 @@ int64_t getPartialSumKernel(DeviceLibrary &library, int64_t parts, int64_t out,
 /// (values, counts): how many of a row are not zero. Grid: rows.
 int64_t getCountKernel(DeviceLibrary &library, int64_t extent);
 
+//===--- FusedFFNKernels.cpp ----------------------------------------------===//
+
+/// What a fused MLP depends on.
+struct FusedFFNSpec {
+  int64_t features, neurons;
+  Type element; ///< of the weights
+  Activation activation;
+  bool isGated = false, hasGateBias = false, hasUpBias = false;
+  bool hasSet = false; ///< whether only the neurons of a set take part
+};
+/// Bytes before the partial sums; their number is an i64 there.
+inline constexpr int64_t kPartialHeader = 256;
+/// Multiprocessors that partial sums have room for.
+inline constexpr int64_t kMaxBlocks = 256;
+/// Whether there is a kernel for these shapes.
+bool hasFusedFFN(const FusedFFNSpec &spec);
+/// (input [features], [gate], [gate bias], up, [up bias], down, [indices i32],
+/// [count i32], partial): one row. `partial` is the header, then f32 [blocks,
+/// features]. Grid: one block for each multiprocessor.
+int64_t getFusedFFNKernel(DeviceLibrary &library, const FusedFFNSpec &spec);
+/// (partial, [bias], [residual], result): sums what a fused MLP left. The grid
+/// has ceil(out / 32) blocks.
+int64_t getBlockSumKernel(DeviceLibrary &library, int64_t out,
+                          const Epilogue &epilogue);
+
 //===--- AttentionKernels.cpp ----------------------------------------------===//
 
 /// What attention kernels depend on.

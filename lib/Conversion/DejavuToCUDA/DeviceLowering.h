@@ -81,10 +81,19 @@ private:
     Value part, tokens, from; ///< or null for all rows
   };
   void multiply(Product product);
-  /// Sums the rows of `weight`, of each as much as `input` says. Rows where it
-  /// is zero are not read if `isSparse`.
-  void sumRows(Operation *op, Value input, FlatSymbolRefAttr weight,
-               FlatSymbolRefAttr bias, bool isSparse);
+  /// What a sum of the rows of a weight gets, of each as much as `input` says.
+  struct RowSum {
+    Value input;
+    FlatSymbolRefAttr weight, bias;
+    Epilogue epilogue;
+    bool isSparse = false; ///< whether rows of zeros are not read
+    Value residual, result, partial;
+  };
+  /// Parts that a weight is cut into.
+  int64_t getParts(FlatSymbolRefAttr weight);
+  /// Memory of a sum that `op` is.
+  void allocate(RowSum &sum, Operation *op);
+  void sumRows(const RowSum &sum);
 
   ModuleOp module;
   func::FuncOp function;

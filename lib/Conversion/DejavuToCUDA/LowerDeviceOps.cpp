@@ -108,34 +108,38 @@ void DeviceLowering::multiply(Product product) {
   host.launchRows(variants, product.rows, Value(), arguments);
 }
 
-void DeviceLowering::sumRows(Operation *op, Value input,
-                             FlatSymbolRefAttr weight, FlatSymbolRefAttr bias,
-                             bool isSparse) {
-  RankedTensorType type = getType(weight);
-  int64_t out = type.getDimSize(1);
+int64_t DeviceLowering::getParts(FlatSymbolRefAttr weight) {
   // With many rows there are enough blocks without cutting the sum.
-  int64_t parts = entry == Entry::prefill ? 1 : getRowSumParts(type);
-  Value partial = allocateScratch(parts * out * sizeof(float), op);
-  auto [result, residual] = allocateFused(op->getResult(0));
+  return entry == Entry::prefill ? 1 : getRowSumParts(getType(weight));
+}
+
+void DeviceLowering::allocate(RowSum &sum, Operation *op) {
+  int64_t out = getType(sum.weight).getDimSize(1);
+  sum.partial = allocateScratch(getParts(sum.weight) * out * sizeof(float), op);
+  std::tie(sum.result, sum.residual) = allocateFused(op->getResult(0));
+}
+
+void DeviceLowering::sumRows(const RowSum &sum) {
+  RankedTensorType type = getType(sum.weight);
+  int64_t out = type.getDimSize(1), parts = getParts(sum.weight);
   SmallVector<HostEntry::Variant> variants;
   for (int64_t rows : kRowBlocks)
     variants.push_back(
-        {rows, getRowSumKernel(library, type, parts, rows, isSparse),
+        {rows, getRowSumKernel(library, type, parts, rows, sum.isSparse),
          getRowSumBlocks(type)});
   host.launchRows(variants, host.getRows(), host.number(parts),
-                  {input, getWeight(weight), partial, host.getRows()});
+                  {sum.input, getWeight(sum.weight), sum.partial,
+                   host.getRows()});
 
-  Epilogue epilogue;
-  epilogue.hasBias = bias != nullptr;
-  epilogue.hasResidual = residual != nullptr;
-  if (auto linear = dyn_cast<LinearOp>(op))
-    epilogue.activation = linear.getActivation();
-  SmallVector<Value> arguments{partial};
-  if (bias)
-    arguments.push_back(getWeight(bias));
-  if (residual)
-    arguments.push_back(residual);
-  arguments.append({result, host.getRows()});
+  Epilogue epilogue = sum.epilogue;
+  epilogue.hasBias = sum.bias != nullptr;
+  epilogue.hasResidual = sum.residual != nullptr;
+  SmallVector<Value> arguments{sum.partial};
+  if (sum.bias)
+    arguments.push_back(getWeight(sum.bias));
+  if (sum.residual)
+    arguments.push_back(sum.residual);
+  arguments.append({sum.result, host.getRows()});
   host.launch(getPartialSumKernel(library, parts, out, epilogue),
               {host.number(llvm::divideCeil(out, 256)), host.getRows()},
               arguments);
@@ -143,8 +147,10 @@ void DeviceLowering::sumRows(Operation *op, Value input,
 
 LogicalResult DeviceLowering::lower(LinearOp op) {
   if (op.getInMajor()) {
-    sumRows(op, getMemory(op.getInput()), op.getWeightAttr(), op.getBiasAttr(),
-            /*isSparse=*/false);
+    RowSum sum{getMemory(op.getInput()), op.getWeightAttr(), op.getBiasAttr()};
+    sum.epilogue.activation = op.getActivation();
+    allocate(sum, op);
+    sumRows(sum);
     return success();
   }
   Product product;
@@ -196,9 +202,60 @@ LogicalResult DeviceLowering::lower(FFNOp op) {
   product.epilogue.activation = op.getActivation();
   product.rows = host.getRows();
   product.result = allocateScratch(neurons * sizeof(float), op);
-  multiply(product);
-  sumRows(op, product.result, op.getDownAttr(), op.getDownBiasAttr(),
-          /*isSparse=*/false);
+  RowSum sum{product.result, op.getDownAttr(), op.getDownBiasAttr()};
+  allocate(sum, op);
+
+  RankedTensorType type = getType(op.getUpAttr());
+  FusedFFNSpec spec{type.getDimSize(1),
+                    neurons,
+                    type.getElementType(),
+                    op.getActivation(),
+                    isGated,
+                    op.getGateBias().has_value(),
+                    op.getUpBias().has_value()};
+  bool isAlike = getType(op.getDownAttr()) == type &&
+                 (!isGated || getType(op.getGateAttr()) == type);
+  if (entry == Entry::prefill || !isAlike || !hasFusedFFN(spec)) {
+    multiply(product);
+    sumRows(sum);
+    return success();
+  }
+  // One row has a launch for the whole block.
+  int64_t bytes =
+      kPartialHeader + kMaxBlocks * spec.features * int64_t(sizeof(float));
+  Value partial = allocateScratch(bytes, op);
+  Value isOne = arith::CmpIOp::create(
+      host.getBuilder(), arith::CmpIPredicate::eq, host.getRows(),
+      host.number(1));
+  host.when(isOne, [&] {
+    SmallVector<Value> arguments{product.input};
+    for (FlatSymbolRefAttr weight : {op.getGateAttr(), op.getGateBiasAttr(),
+                                     op.getUpAttr(), op.getUpBiasAttr(),
+                                     op.getDownAttr()})
+      if (weight)
+        arguments.push_back(getWeight(weight));
+    arguments.push_back(partial);
+    host.launch(getFusedFFNKernel(library, spec), host.number(-1), arguments);
+    Epilogue epilogue;
+    epilogue.hasBias = sum.bias != nullptr;
+    epilogue.hasResidual = sum.residual != nullptr;
+    arguments = {partial};
+    if (sum.bias)
+      arguments.push_back(getWeight(sum.bias));
+    if (sum.residual)
+      arguments.push_back(sum.residual);
+    arguments.push_back(sum.result);
+    host.launch(getBlockSumKernel(library, spec.features, epilogue),
+                host.number(llvm::divideCeil(spec.features, kWarp)),
+                arguments);
+  });
+  Value isMore = arith::CmpIOp::create(
+      host.getBuilder(), arith::CmpIPredicate::ne, host.getRows(),
+      host.number(1));
+  host.when(isMore, [&] {
+    multiply(product);
+    sumRows(sum);
+  });
   return success();
 }
 
@@ -262,8 +319,10 @@ LogicalResult DeviceLowering::lower(SparseLinearOp op) {
   if (!isKnown)
     return op.emitOpError() << "has no kernel for CUDA: expected the set of "
                                "what is not zero in the input";
-  sumRows(op, getMemory(input), op.getWeightAttr(), op.getBiasAttr(),
-          /*isSparse=*/true);
+  RowSum sum{getMemory(input), op.getWeightAttr(), op.getBiasAttr()};
+  sum.isSparse = true;
+  allocate(sum, op);
+  sumRows(sum);
   return success();
 }
 

@@ -1,0 +1,42 @@
+//===- AsyncCopies.h - bulk copies and their barriers -----------*- C++ -*-===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The only place that names the intrinsics of bulk asynchronous copies
+// (TargetInfo::hasBulkCopies). A copy from global to shared memory completes
+// on a barrier in shared memory, 8 bytes, which waits for arrivals and for the
+// bytes that were announced. A barrier goes through phases of alternating
+// parity, the first of which has parity 0.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEJAVU_LIB_CONVERSION_DEJAVUTOCUDA_ASYNCCOPIES_H
+#define DEJAVU_LIB_CONVERSION_DEJAVUTOCUDA_ASYNCCOPIES_H
+
+#include "DeviceBuilder.h"
+
+namespace mlir::dejavu::cuda {
+
+/// Makes a barrier for `arrivals` in each phase. One thread does.
+void initBarrier(DeviceBuilder &b, Value barrier, int64_t arrivals);
+/// Makes new barriers visible to copies. By the thread that made them, before
+/// the block's threads meet.
+void publishBarriers(DeviceBuilder &b);
+/// Arrives, and announces `bytes` that copies will bring in this phase.
+void arriveExpecting(DeviceBuilder &b, Value barrier, Value bytes);
+void arrive(DeviceBuilder &b, Value barrier);
+/// Waits until the phase of `parity`, an i32, is over.
+void wait(DeviceBuilder &b, Value barrier, Value parity);
+/// Starts to copy `bytes`, a multiple of 16; so are both addresses.
+void startCopy(DeviceBuilder &b, Value to, Value from, Value bytes,
+               Value barrier);
+/// Until `threads` of the block, in whole warps, are here. Numbers from 1 on
+/// name different meetings.
+void meet(DeviceBuilder &b, int64_t number, int64_t threads);
+
+} // namespace mlir::dejavu::cuda
+
+#endif // DEJAVU_LIB_CONVERSION_DEJAVUTOCUDA_ASYNCCOPIES_H
