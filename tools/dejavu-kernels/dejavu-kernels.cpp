@@ -1,0 +1,176 @@
+//===- dejavu-kernels.cpp - single CUDA kernels ---------------------------===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Prints the kernels of one family for given shapes, as a gpu.module that
+// dejavu-ptx takes: for benchmarks, tests, and whoever works on a generator.
+//
+//===----------------------------------------------------------------------===//
+
+#include "DeviceKernels.h"
+
+#include "dejavu/InitAllDialects.h"
+#include "dejavu/Support/ToolOutput.h"
+#include "mlir/InitAllDialects.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/InitLLVM.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::dejavu;
+using namespace mlir::dejavu::cuda;
+namespace cl = llvm::cl;
+
+namespace {
+enum class Family { fusedFFN, linear, rowSum, attention };
+enum class Element { f16, bf16, f32 };
+} // namespace
+
+static cl::OptionCategory category("dejavu-kernels options");
+static cl::opt<Family> family(
+    "family", cl::desc("Which kernels"), cl::init(Family::fusedFFN),
+    cl::values(clEnumValN(Family::fusedFFN, "fused-ffn",
+                          "an MLP of one row, and the sum of its blocks"),
+               clEnumValN(Family::linear, "linear",
+                          "rows of a weight [out, in] as dot products"),
+               clEnumValN(Family::rowSum, "row-sum",
+                          "rows of a weight [in, out], scaled and summed"),
+               clEnumValN(Family::attention, "attention",
+                          "attention over a cache, and its last step")),
+    cl::cat(category));
+static cl::opt<std::string> chip("chip", cl::desc("GPU, such as sm_90"),
+                                 cl::init("sm_90"), cl::cat(category));
+static cl::opt<Element>
+    elementName("element", cl::desc("Type of weights"), cl::init(Element::f16),
+                cl::values(clEnumValN(Element::f16, "f16", "IEEE half"),
+                           clEnumValN(Element::bf16, "bf16", "bfloat16"),
+                           clEnumValN(Element::f32, "f32", "32 bits")),
+                cl::cat(category));
+static cl::opt<int64_t> in("in", cl::desc("Features of the input"),
+                           cl::init(256), cl::cat(category));
+static cl::opt<int64_t>
+    out("out", cl::desc("Features of the result; neurons of fused-ffn"),
+        cl::init(1024), cl::cat(category));
+static cl::opt<int64_t> rows("rows", cl::desc("Rows: 1, 2, 4 or 8"),
+                             cl::init(1), cl::cat(category));
+static cl::opt<bool> isGated("gated", cl::desc("fused-ffn: with a gate, SiLU"),
+                             cl::cat(category));
+static cl::opt<bool> hasSet("set", cl::desc("fused-ffn: neurons of a set"),
+                            cl::cat(category));
+static cl::opt<bool> isSparse("sparse", cl::desc("row-sum: skip zeros"),
+                              cl::cat(category));
+static cl::opt<int64_t> heads("heads", cl::desc("attention: query heads"),
+                              cl::init(32), cl::cat(category));
+static cl::opt<int64_t> kvHeads("kv-heads",
+                                cl::desc("attention: heads of the cache"),
+                                cl::init(8), cl::cat(category));
+static cl::opt<int64_t> headDim("head-dim", cl::desc("attention: of a head"),
+                                cl::init(128), cl::cat(category));
+static cl::opt<std::string> outputPath("o", cl::desc("The output"),
+                                       cl::value_desc("FILE"), cl::init("-"),
+                                       cl::cat(category));
+
+static Type getElement(MLIRContext *context) {
+  switch (elementName) {
+  case Element::f16:
+    return Float16Type::get(context);
+  case Element::bf16:
+    return BFloat16Type::get(context);
+  case Element::f32:
+    return Float32Type::get(context);
+  }
+  llvm_unreachable("unknown element");
+}
+
+static LogicalResult refuse(const Twine &message) {
+  (void)reportError(message);
+  return failure();
+}
+
+static LogicalResult generate(DeviceLibrary &library) {
+  MLIRContext *context = library.getContext();
+  Type element = getElement(context);
+  auto type = RankedTensorType::get({out, in}, element);
+  switch (family) {
+  case Family::fusedFFN: {
+    FusedFFNSpec spec{in,      out,
+                      element, isGated ? Activation::silu : Activation::relu,
+                      isGated, /*hasGateBias=*/false,
+                      !isGated, hasSet};
+    if (!hasFusedFFN(spec))
+      return refuse("--family fused-ffn: there is no such kernel for "
+                         "these shapes");
+    getFusedFFNKernel(library, spec);
+    getBlockSumKernel(library, in, Epilogue{.hasResidual = true});
+    return success();
+  }
+  case Family::linear:
+    getLinearKernel(library, LinearSpec{type, Epilogue()}, rows);
+    return success();
+  case Family::rowSum: {
+    auto major = RankedTensorType::get({in, out}, element);
+    int64_t parts = getRowSumParts(major);
+    getRowSumKernel(library, major, parts, rows, isSparse);
+    getPartialSumKernel(library, parts, out, Epilogue());
+    return success();
+  }
+  case Family::attention: {
+    AttentionSpec spec{KVCacheType::get(context, kvHeads, headDim),
+                       heads * headDim,
+                       llvm::APFloat(1.0f / std::sqrt(float(headDim))),
+                       llvm::APFloat(0.0f),
+                       MaskedRows::uniform,
+                       std::nullopt,
+                       {}};
+    spec.parts = getAttentionParts(spec);
+    getAttentionKernel(library, spec);
+    getAttentionCombineKernel(library, spec);
+    return success();
+  }
+  }
+  llvm_unreachable("unknown family");
+}
+
+static LogicalResult run() {
+  for (auto *option : {&in, &out, &heads, &kvHeads, &headDim})
+    if (*option < 1)
+      return refuse("--" + option->ArgStr + ": expected 1 or more");
+  if (!llvm::is_contained({1, 2, 4, 8}, rows))
+    return refuse("--rows: expected 1, 2, 4 or 8");
+  if (heads % kvHeads != 0)
+    return refuse("--heads: expected a multiple of --kv-heads");
+  std::optional<TargetInfo> target = TargetInfo::get(chip);
+  if (!target)
+    return refuse("--chip: expected one of " +
+                       llvm::join(TargetInfo::getKnownChips(), ", ") +
+                       ", found '" + chip + "'");
+  DialectRegistry registry;
+  registerAllDialects(registry);
+  registerAllDejavuDialects(registry);
+  MLIRContext context(registry);
+  context.loadAllAvailableDialects();
+  OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(&context));
+  DeviceLibrary library(*module, *target);
+  if (failed(generate(library)))
+    return failure();
+  std::string error;
+  auto file = OutputFile::create(outputPath, error);
+  if (file)
+    module->print(file->os());
+  if (!file || failed(file->commit(error)))
+    return refuse(error);
+  return success();
+}
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  if (failed(parseCommandLine(argc, argv, category,
+                              "Prints CUDA kernels of one family\n")))
+    return 1;
+  return succeeded(run()) ? 0 : 1;
+}

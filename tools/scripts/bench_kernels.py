@@ -1,0 +1,310 @@
+#!/usr/bin/env python3
+# Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Measures single CUDA kernels on a GPU: FOLDER is what bench_kernels_pack.py
+made. Needs PyTorch, for memory, graphs, and cuBLAS to compare with.
+
+Each time is of one launch inside a CUDA graph that goes through sets of weights
+of at least four times the L2 cache together, with a set of neurons of its own
+for each launch, gaps included: the median of 50 replays, over the launches. All
+results are checked against float64 first, with outputs poisoned. The floor is
+the bytes that must be read over the greater of 3.10 TB/s and the read bandwidth
+measured in the same run."""
+
+import argparse
+import ctypes
+import datetime
+import json
+import pathlib
+import statistics
+
+import torch
+
+DENSITIES = (1.0, 0.25, 0.10, 0.05)
+LEAST_BANDWIDTH = 3.10e12  # bytes/s, of an H100 80GB
+REPLAYS = 50
+
+
+class Driver:
+    """The few calls of the CUDA driver that launch kernels of a cubin."""
+
+    def __init__(self):
+        self.cuda = ctypes.CDLL("libcuda.so.1")
+
+    def check(self, code, what):
+        """Raises unless a call succeeded."""
+        if code:
+            text = ctypes.c_char_p()
+            self.cuda.cuGetErrorString(code, ctypes.byref(text))
+            raise RuntimeError(f"{what}: {text.value.decode()}")
+
+    def load(self, path):
+        """The module of a cubin."""
+        module = ctypes.c_void_p()
+        self.check(self.cuda.cuModuleLoadData(ctypes.byref(module),
+                                              path.read_bytes()), path.name)
+        return module
+
+    def function(self, module, facts):
+        """A kernel, with its shared memory allowed."""
+        function = ctypes.c_void_p()
+        self.check(self.cuda.cuModuleGetFunction(
+            ctypes.byref(function), module, facts["name"].encode()),
+            facts["name"])
+        if facts["shared"] > 48 * 1024:
+            self.check(self.cuda.cuFuncSetAttribute(function, 8,
+                                                    facts["shared"]),
+                       "shared memory")
+        return function
+
+    def launch(self, function, facts, grid, arguments):
+        """On the current stream; tensors and integers as arguments."""
+        values = [ctypes.c_uint64(a.data_ptr() if torch.is_tensor(a) else a)
+                  for a in arguments]
+        pointers = (ctypes.c_void_p * len(values))(
+            *[ctypes.addressof(v) for v in values])
+        stream = ctypes.c_void_p(torch.cuda.current_stream().cuda_stream)
+        grid = (*grid, 1, 1)[:3]
+        self.check(self.cuda.cuLaunchKernel(
+            function, *grid, facts["threads"], 1, 1, facts["shared"], stream,
+            pointers, None), facts["name"])
+
+
+def time_graph(launches):
+    """Microseconds of one of `launches`, called one after the other in a graph."""
+    for launch in launches:
+        launch()
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        for launch in launches:
+            launch()
+    for _ in range(3):
+        graph.replay()
+    times = []
+    for _ in range(REPLAYS):
+        start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record()
+        graph.replay()
+        stop.record()
+        torch.cuda.synchronize()
+        times.append(start.elapsed_time(stop) * 1e3 / len(launches))
+    return statistics.median(times)
+
+
+def bandwidths():
+    """Bytes per second of reading and of copying 2 GiB."""
+    data = torch.empty(2 << 30, dtype=torch.uint8, device="cuda").random_()
+    other = torch.empty_like(data)
+    words = data.view(torch.int64)
+    read = time_graph([lambda: torch.amax(words)])
+    floats = data.view(torch.float32).nan_to_num_(0, 0, 0)
+    read = min(read, time_graph([lambda: torch.sum(floats)]))
+    copy = time_graph([lambda: other.copy_(data)])
+    return data.numel() / read * 1e6, 2 * data.numel() / copy * 1e6
+
+
+def relative_error(got, want):
+    """||got - want|| / ||want||."""
+    got, want = got.double(), want.double()
+    return float((got - want).norm() / want.norm())
+
+
+class Bench:
+    """All measurements of a run."""
+
+    def __init__(self, folder, driver, bandwidth):
+        self.folder, self.driver, self.bandwidth = folder, driver, bandwidth
+        self.blocks = torch.cuda.get_device_properties(0).multi_processor_count
+        self.cache = torch.cuda.get_device_properties(0).L2_cache_size
+        self.results = []
+
+    def report(self, name, time, read, **more):
+        """Keeps and prints one time."""
+        floor = read / self.bandwidth * 1e6
+        self.results.append({"name": name, "us": round(time, 2),
+                             "floor_us": round(floor, 2),
+                             "over_floor_us": round(time - floor, 2), **more})
+        print(f"{name:38} {time:8.2f} us, floor {floor:7.2f},"
+              f" +{time - floor:6.2f}", more, flush=True)
+
+    def sets(self, total):
+        """Sets of weights for four times the cache."""
+        return max(2, -(-4 * self.cache // total))
+
+    def random(self, *shape, scale=1.0, dtype=torch.float16):
+        """Random numbers on the GPU."""
+        return (torch.randn(*shape, device="cuda", dtype=torch.float32)
+                * scale).to(dtype)
+
+    def ffn(self, facts):
+        """A fused MLP at all densities, and cuBLAS at density 1."""
+        d, f, gated = facts["features"], facts["neurons"], facts["gated"]
+        module = self.driver.load(self.folder / facts["file"])
+        kernel, total = facts["kernels"]
+        run, add = (self.driver.function(module, k) for k in (kernel, total))
+        matrices = 3 if gated else 2
+        count = self.sets(matrices * d * f * 2)
+        weights = [[self.random(f, d, scale=d ** -0.5)
+                    for _ in range(matrices)] for _ in range(count)]
+        bias = self.random(f, scale=0.1, dtype=torch.float32)
+        x = self.random(d, dtype=torch.float32)
+        residual = self.random(d, dtype=torch.float32)
+        partial = torch.empty(256 + 256 * d * 4, dtype=torch.uint8,
+                              device="cuda")
+        result = torch.empty(d, device="cuda")
+
+        def launch(matrix, indices, number):
+            biases = [] if gated else [bias]
+            self.driver.launch(run, kernel, (self.blocks,),
+                               [x, *matrix[:-1], *biases, matrix[-1], indices,
+                                number, partial])
+            self.driver.launch(add, total, (-(-d // 32),),
+                               [partial, residual, result])
+
+        for density in DENSITIES:
+            active = max(1, round(density * f))
+            launches = []
+            rounds = max(20, count)
+            keep = []
+            for i in range(rounds):
+                indices = torch.randperm(f, device="cuda")[:active].sort()[0] \
+                    .to(torch.int32)
+                indices = torch.cat([indices, indices.new_zeros(f - active)])
+                number = torch.tensor([active], dtype=torch.int32,
+                                      device="cuda")
+                keep.append((indices, number))
+                launches.append(lambda m=weights[i % count], s=keep[-1]:
+                                launch(m, *s))
+            # Correct first.
+            partial.view(torch.uint8).fill_(0xff)
+            result.fill_(float("nan"))
+            launches[0]()
+            chosen = keep[0][0][:active].long()
+            rows = [w[chosen].double() for w in weights[0]]
+            if gated:
+                hidden = torch.nn.functional.silu(rows[0] @ x.double()) \
+                    * (rows[1] @ x.double())
+            else:
+                hidden = (rows[0] @ x.double() + bias[chosen].double()).relu()
+            error = relative_error(result, hidden @ rows[-1]
+                                   + residual.double())
+            first = result.clone()
+            same = True
+            for _ in range(20):
+                launches[0]()
+                same &= bool(torch.equal(first, result))
+            if error > 1e-5 or not same:
+                raise SystemExit(f"{facts['name']}: error {error}, {same}")
+            read = active * (matrices * d * 2 + (0 if gated else 4) + 4)
+            self.report(f"{facts['name']} density {density}",
+                        time_graph(launches), read, error=error,
+                        equal_bits=same)
+        half = x.half()
+        if gated:
+            dense = [lambda m=m: (torch.nn.functional.silu(m[0] @ half)
+                                  * (m[1] @ half)) @ m[2] for m in weights]
+        else:
+            transposed = [(m[0], m[1].t().contiguous()) for m in weights]
+            dense = [lambda m=m: m[1] @ (m[0] @ half).relu()
+                     for m in transposed]
+        self.report(f"{facts['name']} cuBLAS, dense",
+                    time_graph(dense * max(1, 20 // len(dense))),
+                    matrices * d * f * 2)
+
+    def linear(self, facts):
+        """A linear layer, and cuBLAS."""
+        d, out, rows = facts["in"], facts["out"], facts["rows"]
+        module = self.driver.load(self.folder / facts["file"])
+        (kernel,) = facts["kernels"]
+        run = self.driver.function(module, kernel)
+        count = self.sets(d * out * 2)
+        weights = [self.random(out, d, scale=d ** -0.5) for _ in range(count)]
+        x = self.random(rows, d, dtype=torch.float32)
+        result = torch.full((rows, out), float("nan"), device="cuda")
+        per_warp = (4 if out >= 4096 else 2) if rows >= 4 else \
+            4 if out >= 16384 else 2 if out >= 8192 else 1
+        grid = (-(-out // (8 * per_warp)), 1)
+        launches = [lambda w=w: self.driver.launch(
+            run, kernel, grid, [x, w, result, rows, rows, rows, 0])
+            for w in weights]
+        launches[0]()
+        error = relative_error(result, x.double() @ weights[0].double().t())
+        if error > 1e-5:
+            raise SystemExit(f"{facts['name']}: error {error}")
+        rounds = max(1, 20 // count)
+        self.report(facts["name"], time_graph(launches * rounds),
+                    d * out * 2, error=error)
+        half = x.half()
+        self.report(f"{facts['name']} cuBLAS", time_graph(
+            [lambda w=w: half @ w.t() for w in weights] * rounds),
+            d * out * 2)
+
+    def attention(self, facts):
+        """Attention over a cache of 4096 steps, 16 sequences, f32."""
+        heads, kv, dim = facts["heads"], facts["kv_heads"], facts["head_dim"]
+        batch, steps = 16, 4096
+        module = self.driver.load(self.folder / facts["file"])
+        main, last = facts["kernels"]
+        run, combine = (self.driver.function(module, k) for k in (main, last))
+        parts = max(4, min(32, 1 << (-(-256 // kv) - 1).bit_length()))
+        count = self.sets(2 * batch * kv * steps * dim * 4)
+        caches = [[torch.randn(batch, kv, steps, dim, device="cuda")
+                   for _ in range(2)] for _ in range(count)]
+        query = torch.randn(batch, heads * dim, device="cuda")
+        starts = torch.zeros(batch, dtype=torch.int64, device="cuda")
+        past = torch.tensor([steps - 1], device="cuda")
+        partial = torch.full((batch * heads * parts * (dim + 2),),
+                             float("nan"), device="cuda")
+        result = torch.full((batch, heads * dim), float("nan"), device="cuda")
+
+        def launch(cache):
+            self.driver.launch(run, main, (kv, parts, batch),
+                               [query, *cache, starts, past, partial, 1, steps])
+            self.driver.launch(combine, last, (heads, batch),
+                               [partial, result])
+        launch(caches[0])
+        want = torch.nn.functional.scaled_dot_product_attention(
+            query.view(batch, heads, 1, dim).double(),
+            *[c.double().repeat_interleave(heads // kv, 1)
+              for c in caches[0]]).reshape(batch, heads * dim)
+        error = relative_error(result, want)
+        if error > 1e-5:
+            raise SystemExit(f"{facts['name']}: error {error}")
+        read = 2 * batch * kv * steps * dim * 4
+        time = time_graph([lambda c=c: launch(c) for c in caches] * 4)
+        self.report(facts["name"] + " batch 16 context 4096 f32", time, read,
+                    error=error, share=round(read / time * 1e6
+                                             / self.bandwidth, 3))
+
+
+def main():
+    """The command line."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("folder", type=pathlib.Path)
+    arguments.add_argument("--json", type=pathlib.Path, required=True)
+    arguments.add_argument("--only", default="", help="names that hold this")
+    options = arguments.parse_args()
+    torch.manual_seed(0)
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.empty(1, device="cuda")
+    read, copy = bandwidths()
+    print(f"{torch.cuda.get_device_name()}: read {read / 1e12:.3f} TB/s,"
+          f" copy {copy / 1e12:.3f} TB/s", flush=True)
+    bench = Bench(options.folder, Driver(), max(read, LEAST_BANDWIDTH))
+    for facts in json.loads((options.folder / "kernels.json").read_text()):
+        if options.only in facts["name"]:
+            getattr(bench, {"fused-ffn": "ffn"}.get(facts["family"],
+                                                    facts["family"]))(facts)
+            torch.cuda.empty_cache()
+    options.json.write_text(json.dumps({
+        "device": torch.cuda.get_device_name(),
+        "date": datetime.date.today().isoformat(),
+        "torch": torch.__version__, "read_bytes_per_second": round(read),
+        "copy_bytes_per_second": round(copy),
+        "floor_bytes_per_second": round(bench.bandwidth),
+        "results": bench.results}, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
