@@ -106,7 +106,9 @@ static LogicalResult generate(DeviceLibrary &library) {
       return refuse("--family fused-ffn: there is no such kernel for "
                          "these shapes");
     getFusedFFNKernel(library, spec);
-    getBlockSumKernel(library, in, Epilogue{.hasResidual = true});
+    Epilogue residual;
+    residual.hasResidual = true;
+    getBlockSumKernel(library, in, residual);
     return success();
   }
   case Family::linear:

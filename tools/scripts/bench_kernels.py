@@ -25,6 +25,22 @@ LEAST_BANDWIDTH = 3.10e12  # bytes/s, of an H100 80GB
 REPLAYS = 50
 
 
+class Attribute(ctypes.Structure):
+    """CUlaunchAttribute."""
+    _fields_ = [("id", ctypes.c_int32), ("padding", ctypes.c_int32),
+                ("value", ctypes.c_int32 * 16)]
+
+
+class Config(ctypes.Structure):
+    """CUlaunchConfig."""
+    _fields_ = [(name, ctypes.c_uint32) for name in
+                ("x", "y", "z", "threads", "threads_y", "threads_z",
+                 "shared")] + [
+        ("stream", ctypes.c_void_p),
+        ("attributes", ctypes.POINTER(Attribute)),
+        ("count", ctypes.c_uint32)]
+
+
 class Driver:
     """The few calls of the CUDA driver that launch kernels of a cubin."""
 
@@ -65,9 +81,12 @@ class Driver:
             *[ctypes.addressof(v) for v in values])
         stream = ctypes.c_void_p(torch.cuda.current_stream().cuda_stream)
         grid = (*grid, 1, 1)[:3]
-        self.check(self.cuda.cuLaunchKernel(
-            function, *grid, facts["threads"], 1, 1, facts["shared"], stream,
-            pointers, None), facts["name"])
+        # Programmatic stream serialization: attribute 6 of cuda.h.
+        attribute = Attribute(6, 0, (ctypes.c_int32 * 16)(1))
+        config = Config(*grid, facts["threads"], 1, 1, facts["shared"], stream,
+                        ctypes.pointer(attribute), int(facts["early"]))
+        self.check(self.cuda.cuLaunchKernelEx(
+            ctypes.byref(config), function, pointers, None), facts["name"])
 
 
 def time_graph(launches):

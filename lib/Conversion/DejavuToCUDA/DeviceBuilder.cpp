@@ -251,6 +251,17 @@ DeviceBuilder::choose(Value condition, TypeRange types,
 
 void DeviceBuilder::barrier() { gpu::BarrierOp::create(*this); }
 
+void DeviceBuilder::waitForEarlier() {
+  if (!target.hasEarlyLaunch)
+    return;
+  // In this order: what is launched next then finds done what was launched
+  // before this kernel.
+  for (StringRef intrinsic : {"llvm.nvvm.griddepcontrol.wait",
+                              "llvm.nvvm.griddepcontrol.launch.dependents"})
+    LLVM::CallIntrinsicOp::create(*this, getStringAttr(intrinsic),
+                                  ValueRange());
+}
+
 //===----------------------------------------------------------------------===//
 // Arithmetic
 //===----------------------------------------------------------------------===//
@@ -397,7 +408,7 @@ int64_t DeviceLibrary::get(StringRef stem, ArrayRef<Type> arguments,
     kernel->setAttr("dejavu.shared_bytes",
                     builder.getI64IntegerAttr(shape.sharedBytes));
     kernel->setAttr("dejavu.cluster", builder.getI64IntegerAttr(shape.cluster));
-    kernel->setAttr("dejavu.early", builder.getBoolAttr(shape.early));
+    kernel->setAttr("dejavu.early", builder.getBoolAttr(target.hasEarlyLaunch));
     builder.setInsertionPointToStart(&kernel.getBody().front());
     DeviceBuilder b(loc, builder, target, shape.threads);
     SmallVector<Value> values;
@@ -408,6 +419,8 @@ int64_t DeviceLibrary::get(StringRef stem, ArrayRef<Type> arguments,
       else
         values.push_back(b.toIndex(argument));
     }
+    if (!shape.waitsItself)
+      b.waitForEarlier();
     generate(b, values);
     gpu::ReturnOp::create(b);
   }

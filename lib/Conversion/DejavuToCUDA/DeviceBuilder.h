@@ -117,6 +117,10 @@ public:
          llvm::function_ref<SmallVector<Value>()> no);
   /// Until all threads of the block are here.
   void barrier();
+  /// Until all that was launched before is done, and visible. Every kernel says
+  /// so once, and reads and writes nothing before but what no kernel writes.
+  /// From then on the kernel behind may be launched, too.
+  void waitForEarlier();
 
   //===--- Arithmetic ----------------------------------------------------===//
 
@@ -153,7 +157,9 @@ struct KernelShape {
   int64_t threads = 256;
   int64_t sharedBytes = 0;
   int64_t cluster = 1;
-  bool early = false; ///< may begin before what it depends on is done
+  /// Whether the generator itself says where to wait for what was launched
+  /// before (DeviceBuilder::waitForEarlier); else the kernel begins so.
+  bool waitsItself = false;
 };
 
 /// The kernels of a module for all targets, by name. A name says all that the

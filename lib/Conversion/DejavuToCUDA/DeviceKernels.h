@@ -130,7 +130,8 @@ inline constexpr int64_t kMaxBlocks = 256;
 /// Whether there is a kernel for these shapes.
 bool hasFusedFFN(const FusedFFNSpec &spec);
 /// (input [features], [gate], [gate bias], up, [up bias], down, [indices i32],
-/// [count i32], partial): one row. `partial` is the header, then f32 [blocks,
+/// [count i32], partial): one row. The set is not of the kernel launched just
+/// before. `partial` is the header, then f32 [blocks,
 /// features]. Grid: one block for each multiprocessor.
 int64_t getFusedFFNKernel(DeviceLibrary &library, const FusedFFNSpec &spec);
 /// (partial, [bias], [residual], result): sums what a fused MLP left. The grid

@@ -261,6 +261,8 @@ struct FusedGenerator {
     Type f32 = b.getF32Type();
     int64_t warps = plan.workers / kWarp;
     int64_t projections = spec.isGated ? 2 : 1;
+    b.waitForEarlier();
+    storeCount();
     SmallVector<Value> x = loadInput();
     Value scratch = b.at(shared, b.getI8Type(),
                          llvm::alignTo(plan.getScratch(), 16));
@@ -426,9 +428,10 @@ struct FusedGenerator {
 
   void run() {
     shared = b.getShared();
-    storeCount();
-    if (!hasRing(plan, b.getTarget()))
+    if (!hasRing(plan, b.getTarget())) {
+      storeCount();
       return runWithoutRing();
+    }
     Value isFirst = b.isEqual(b.thread(), b.index(0));
     b.when(isFirst, [&] {
       for (int64_t i = 0; i < plan.stages; ++i) {
@@ -462,7 +465,8 @@ int64_t cuda::getFusedFFNKernel(DeviceLibrary &library,
       return KernelShape{.threads = plan.workers,
                          .sharedBytes = 2 * 2 * (plan.workers / kWarp) * 4};
     return KernelShape{.threads = plan.workers + kWarp,
-                       .sharedBytes = plan.getSharedBytes()};
+                       .sharedBytes = plan.getSharedBytes(),
+                       .waitsItself = true};
   };
   return library.get(
       name, types, getShape, [&](DeviceBuilder &b, ValueRange args) {
@@ -480,6 +484,8 @@ int64_t cuda::getFusedFFNKernel(DeviceLibrary &library,
         generator.indices = take(spec.hasSet);
         Value count = take(spec.hasSet);
         generator.partial = take(true);
+        // Weights may stream before what was launched before is done. A set
+        // is older than the launch before this one, and that one waited for it.
         generator.count =
             count ? b.toIndex(b.load(count, b.getI32Type()))
                   : b.index(spec.neurons);
