@@ -87,6 +87,12 @@ int32_t dejavu_decode(dejavu_step *step);
 /// positions[row] and to past_at. `ids` and `positions` are written here.
 int32_t dejavu_sample(dejavu_step *step);
 
+/// Entry point of a model on a GPU whose weights are synthetic (the manifest
+/// says so of each): enqueues kernels that write all of them. Called once,
+/// before any other, with `weights`, `session` and a batch and tokens of at
+/// least 1. No other model has it, so the version of the ABI has not changed.
+int32_t dejavu_fill(dejavu_step *step);
+
 #define DEJAVU_MAX_RANK 8
 
 /// A tensor, row-major. Elements are as the manifest has them; bools are bytes

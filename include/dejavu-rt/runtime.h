@@ -40,6 +40,7 @@ typedef struct dejavu_rt_model {
   int32_t (*sample)(dejavu_step *step);
   const char *cuda_code;
   int64_t cuda_code_size;
+  int32_t (*fill)(dejavu_step *step); ///< null unless weights are synthetic
 } dejavu_rt_model;
 
 /// How a session is set up. Zero is the default of every field.

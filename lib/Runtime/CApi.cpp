@@ -53,11 +53,15 @@ static Status load(const dejavu_rt_model &entryPoints, const char *weightsPath,
                          "prefill and decode");
   if (Status status = checkCpuFeatures(manifest->cpuFeatures); status.failed())
     return status;
-  ErrorOr<std::string> path =
-      weightsPath ? ErrorOr<std::string>(weightsPath) : defaultWeightsPath();
+  bool isSynthetic = manifest->hasSyntheticWeights();
+  ErrorOr<std::string> path = weightsPath   ? ErrorOr<std::string>(weightsPath)
+                              : isSynthetic ? ErrorOr<std::string>("")
+                                            : defaultWeightsPath();
   if (path.failed())
     return path.status();
-  ErrorOr<Weights> weights = Weights::open(*path, *manifest);
+  ErrorOr<Weights> weights =
+      isSynthetic ? ErrorOr<Weights>(Weights::describe(*manifest))
+                  : Weights::open(*path, *manifest);
   if (weights.failed())
     return weights.status();
   if (options.verify)

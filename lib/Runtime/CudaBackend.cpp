@@ -23,6 +23,9 @@ CudaBackend::create(const LoadedModel &model, int64_t batch, int64_t capacity,
       !model.entryPoints.sample)
     return Status::error("the executable lacks an entry point of models for a "
                          "GPU");
+  if (model.weights.isSynthetic() && !model.entryPoints.fill)
+    return Status::error("the executable lacks dejavu_fill, which makes its "
+                         "weights");
   std::unique_ptr<CudaBackend> backend(new CudaBackend(model, batch, capacity));
   if (Status status = backend->initialize(cacheBytes); status.failed())
     return status;
@@ -84,7 +87,9 @@ Status CudaBackend::initialize(uint64_t cacheBytes) {
   hostCounts.assign(manifest.counters.size() * batch, 0);
 
   ErrorOr<DeviceWeights> uploaded =
-      DeviceWeights::upload(*device, model.weights, model.onUpload);
+      model.weights.isSynthetic()
+          ? DeviceWeights::allocate(*device, model.weights)
+          : DeviceWeights::upload(*device, model.weights, model.onUpload);
   if (uploaded.failed())
     return uploaded.status();
   weights = std::move(*uploaded);
@@ -192,6 +197,22 @@ Status CudaBackend::enqueue(int32_t (*entry)(dejavu_step *), dejavu_step step,
     status = scope.call(entry, &step, model.manifest, what);
   }
   return launchProblem.failed() ? launchProblem : status;
+}
+
+Status CudaBackend::fillWeights(void *session) {
+  if (!model.weights.isSynthetic())
+    return Status::success();
+  if (Status status = device->makeCurrent(); status.failed())
+    return status;
+  dejavu_step step = {};
+  step.batch = batch;
+  step.tokens = 1;
+  step.session = session;
+  if (Status status =
+          enqueue(model.entryPoints.fill, placeState(step), "fill");
+      status.failed())
+    return status;
+  return device->synchronize();
 }
 
 bool CudaBackend::launch(int64_t kernel, const int64_t grid[3],

@@ -24,7 +24,7 @@ namespace dejavu::rt {
 
 class CudaBackend : public Backend {
 public:
-  /// Opens the GPU and copies the weights there. The model must outlive the
+  /// Opens the GPU and copies the weights there, unless they are synthetic. The model must outlive the
   /// backend.
   static ErrorOr<std::unique_ptr<CudaBackend>> create(const LoadedModel &model,
                                                       int64_t batch,
@@ -43,6 +43,10 @@ public:
 
   /// What the counters of the last decode came to, [counters, batch].
   const int32_t *counts() const { return hostCounts.data(); }
+
+  /// Makes synthetic weights, if the model has them; to be called once, with
+  /// the session that launches.
+  Status fillWeights(void *session);
 
   /// dejavu_rt_launch. The error is that of the call.
   bool launch(int64_t kernel, const int64_t grid[3], void *const *arguments);

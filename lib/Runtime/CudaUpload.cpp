@@ -113,12 +113,11 @@ private:
 };
 } // namespace
 
-ErrorOr<DeviceWeights> DeviceWeights::upload(const CudaDevice &device,
-                                             const Weights &weights,
-                                             const UploadProgress &progress) {
+ErrorOr<DeviceWeights> DeviceWeights::allocate(const CudaDevice &device,
+                                               const Weights &weights) {
   DeviceWeights result;
-  uint64_t total = byteSize(weights);
-  ErrorOr<DeviceBuffer> memory = DeviceBuffer::allocate(device, total);
+  ErrorOr<DeviceBuffer> memory =
+      DeviceBuffer::allocate(device, byteSize(weights));
   if (memory.failed())
     return memory.status();
   result.memory = std::move(*memory);
@@ -127,6 +126,17 @@ ErrorOr<DeviceWeights> DeviceWeights::upload(const CudaDevice &device,
     result.addresses.push_back(result.memory.at(offset));
     offset += alignUp(tensor->bytes);
   }
+  return result;
+}
+
+ErrorOr<DeviceWeights> DeviceWeights::upload(const CudaDevice &device,
+                                             const Weights &weights,
+                                             const UploadProgress &progress) {
+  ErrorOr<DeviceWeights> allocated = allocate(device, weights);
+  if (allocated.failed())
+    return allocated.status();
+  DeviceWeights result = std::move(*allocated);
+  uint64_t total = byteSize(weights);
 
   // The file is read from its beginning to its end.
   std::vector<size_t> order(weights.tensors().size());

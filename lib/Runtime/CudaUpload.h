@@ -28,6 +28,9 @@ class DeviceWeights {
 public:
   /// Bytes that the weights take on a GPU.
   static uint64_t byteSize(const Weights &weights);
+  /// Memory for them, with nothing in it.
+  static ErrorOr<DeviceWeights> allocate(const CudaDevice &device,
+                                         const Weights &weights);
   /// `progress` may be empty.
   static ErrorOr<DeviceWeights> upload(const CudaDevice &device,
                                        const Weights &weights,

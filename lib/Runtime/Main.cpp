@@ -18,6 +18,7 @@
 #pragma weak dejavu_decode
 #pragma weak dejavu_forward
 #pragma weak dejavu_sample
+#pragma weak dejavu_fill
 #pragma weak dejavu_cuda_code
 #pragma weak dejavu_cuda_code_size
 
@@ -26,6 +27,7 @@ int main(int argc, char **argv) {
   dejavu_rt_model model = {dejavu_manifest,  dejavu_manifest_size,
                            dejavu_prefill,   dejavu_decode,
                            dejavu_forward,   dejavu_sample,
-                           dejavu_cuda_code, codeSize ? *codeSize : 0};
+                           dejavu_cuda_code, codeSize ? *codeSize : 0,
+                           dejavu_fill};
   return dejavu_rt_main(argc, argv, &model);
 }

@@ -132,6 +132,7 @@ static ManifestWeight parseWeight(const Field &field) {
     field["dtype"].fail("unknown dtype '" + type + "'");
   for (const Field &dim : field["shape"].array())
     weight.shape.push_back(dim.integer(0));
+  weight.synthetic = field["synthetic"].boolean(false);
   return weight;
 }
 
@@ -360,6 +361,13 @@ ErrorOr<Manifest> Manifest::parse(std::string_view text) {
   parseSignature(root["signature"], manifest);
   for (const Field &weight : root["weights"].array())
     manifest.weights.push_back(parseWeight(weight));
+  for (const ManifestWeight &weight : manifest.weights)
+    if (weight.synthetic != manifest.hasSyntheticWeights() ||
+        (weight.synthetic && !byteSize(weight.dtype, weight.shape)))
+      root["weights"].fail("expected all of them or none to be synthetic, and "
+                           "sizes that can be");
+  if (manifest.hasSyntheticWeights() && !manifest.cuda)
+    root["weights"].fail("expected `cuda`, as they are synthetic");
   manifest.weightsDigest = root["weights_digest"].string();
   for (const Field &node : root["nodes"].optionalArray())
     manifest.nodes.push_back(node.string());
@@ -375,6 +383,10 @@ int64_t Manifest::contextLimit() const {
 
 bool Manifest::isEos(int64_t id) const {
   return std::find(eos.begin(), eos.end(), id) != eos.end();
+}
+
+bool Manifest::hasSyntheticWeights() const {
+  return !weights.empty() && weights.front().synthetic;
 }
 
 const SignatureEntry *Manifest::findInput(Role role) const {

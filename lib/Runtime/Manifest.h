@@ -67,6 +67,7 @@ struct ManifestWeight {
   std::string name;
   DType dtype = DType::F32;
   Shape shape;
+  bool synthetic = false; ///< made on the GPU, in no file
 };
 
 /// What is chosen, or left out.
@@ -167,6 +168,8 @@ struct Manifest {
   /// positions there are.
   int64_t contextLimit() const;
   bool isEos(int64_t id) const;
+  /// Whether the weights are made on the GPU: all of them are, or none.
+  bool hasSyntheticWeights() const;
   /// Null if the signature has no input of that role.
   const SignatureEntry *findInput(Role role) const;
   /// Null if there is no such site.

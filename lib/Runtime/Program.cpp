@@ -296,16 +296,22 @@ static Status runModel(const dejavu_rt_model &entryPoints, Manifest manifest,
   if (options.threads)
     if (Status status = setThreads(*options.threads); status.failed())
       return status;
+  bool isSynthetic = manifest.hasSyntheticWeights();
+  if (isSynthetic && options.weights)
+    return Status::error("--weights: the weights of this executable are "
+                         "synthetic and in no file");
   std::string path;
   if (options.weights) {
     path = *options.weights;
-  } else {
+  } else if (!isSynthetic) {
     ErrorOr<std::string> found = defaultWeightsPath();
     if (found.failed())
       return found.status();
     path = *found;
   }
-  ErrorOr<Weights> weights = Weights::open(path, manifest);
+  ErrorOr<Weights> weights =
+      isSynthetic ? ErrorOr<Weights>(Weights::describe(manifest))
+                  : Weights::open(path, manifest);
   if (weights.failed())
     return weights.status();
   if (options.verify)

@@ -46,6 +46,9 @@ Session::create(const LoadedModel &model, int64_t batch, int64_t capacity) {
   std::unique_ptr<Session> session(
       new Session(model, batch, std::move(cache), std::move(backend)));
   session->cuda = cuda;
+  if (cuda)
+    if (Status status = cuda->fillWeights(session.get()); status.failed())
+      return status;
   return session;
 }
 

@@ -38,7 +38,7 @@ ErrorOr<Weights> Weights::open(const std::string &path,
   // Moving the file moves neither its views nor its mapping.
   Weights weights(std::move(*file));
   for (const ManifestWeight &want : manifest.weights) {
-    const TensorView *found = weights.file.find(want.name);
+    const TensorView *found = weights.file->find(want.name);
     if (!found)
       return makeError("%s: no tensor '%s'", name, want.name.c_str());
     if (found->dtype != want.dtype || found->shape != want.shape)
@@ -55,12 +55,29 @@ ErrorOr<Weights> Weights::open(const std::string &path,
   return weights;
 }
 
+Weights Weights::describe(const Manifest &manifest) {
+  Weights weights;
+  for (const ManifestWeight &weight : manifest.weights)
+    weights.described.push_back(
+        {weight.name, weight.dtype, weight.shape, nullptr,
+         byteSize(weight.dtype, weight.shape).value_or(0)});
+  // Moving a vector does not move its elements.
+  for (const TensorView &view : weights.described) {
+    weights.views.push_back(&view);
+    weights.data.push_back(nullptr);
+  }
+  return weights;
+}
+
 Status Weights::verify() const {
+  if (!file)
+    return Status::error("there is nothing to verify: the weights are "
+                         "synthetic");
   for (const TensorView *view : views) {
-    const char *path = file.path().c_str();
+    const char *path = file->path().c_str();
     const char *name = view->name.c_str();
-    auto want = file.metadata().find("checksum." + view->name);
-    if (want == file.metadata().end())
+    auto want = file->metadata().find("checksum." + view->name);
+    if (want == file->metadata().end())
       return makeError("%s: tensor '%s': no checksum", path, name);
     std::string digest = digestOf({view->data, view->bytes});
     if (digest != want->second)

@@ -9,6 +9,8 @@
 // never copied. An executable takes no weights but its own: the digest of the
 // file's header, which holds a checksum of every tensor, is in its manifest.
 //
+// Synthetic weights have no file. A backend makes them (abi.h, dejavu_fill).
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef DEJAVU_LIB_RUNTIME_WEIGHTS_H
@@ -27,6 +29,11 @@ public:
   /// alignment against the manifest. Errors name the file.
   static ErrorOr<Weights> open(const std::string &path,
                                const Manifest &manifest);
+  /// What a manifest says of synthetic weights; their bytes are nowhere.
+  static Weights describe(const Manifest &manifest);
+
+  /// Whether the bytes have yet to be made.
+  bool isSynthetic() const { return !file; }
 
   /// Reads all bytes and compares them with the checksums of the header.
   Status verify() const;
@@ -37,9 +44,11 @@ public:
   const std::vector<const TensorView *> &tensors() const { return views; }
 
 private:
+  Weights() = default;
   Weights(SafetensorsFile file) : file(std::move(file)) {}
 
-  SafetensorsFile file;
+  std::optional<SafetensorsFile> file;
+  std::vector<TensorView> described; ///< without a file
   std::vector<const TensorView *> views;
   std::vector<const void *> data;
 };

@@ -11,6 +11,7 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/xxhash.h"
 
+#include <optional>
 #include <set>
 
 using namespace mlir;
@@ -19,17 +20,31 @@ using namespace mlir::dejavu;
 FailureOr<std::string> dejavu::computeModelDigest(ModuleOp module,
                                                   ArrayRef<WeightOp> weights) {
   constexpr int64_t kEnd = 4096;
-  FailureOr<WeightReader> reader = WeightReader::open(module);
-  if (failed(reader))
-    return failure();
+  std::optional<WeightReader> reader;
+  auto open = [&]() -> LogicalResult {
+    if (reader)
+      return success();
+    FailureOr<WeightReader> opened = WeightReader::open(module);
+    if (failed(opened))
+      return failure();
+    reader.emplace(std::move(*opened));
+    return success();
+  };
   // A set: parts of one tensor, as packed projections are, count once.
   std::set<uint64_t> hashes;
   for (WeightOp weight : weights) {
     SourceAttr source = weight.getSource();
-    if (source.getRoot() != SourceRoot::model)
+    if (source.getRoot() == SourceRoot::predictors)
       continue;
     std::string text;
     llvm::raw_string_ostream(text) << weight.getStoredType();
+    if (source.getRoot() == SourceRoot::synthetic) {
+      hashes.insert(llvm::xxh3_64bits(text + weight.getSymName().str() +
+                                      source.getFile().str()));
+      continue;
+    }
+    if (failed(open()))
+      return failure();
     int64_t length = source.getLength(), head = std::min(length, kEnd);
     int64_t tail = std::min(length - head, kEnd);
     std::string bytes(head + tail, '\0');

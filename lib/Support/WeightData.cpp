@@ -75,6 +75,8 @@ std::string WeightReader::getPath(SourceAttr source) const {
 }
 
 FailureOr<int> WeightReader::getFile(WeightOp weight) {
+  if (weight.getSource().getRoot() == SourceRoot::synthetic)
+    return weight.emitOpError() << "has no bytes: it is synthetic";
   std::string path = getPath(weight.getSource());
   auto found = descriptors.find(path);
   if (found != descriptors.end())

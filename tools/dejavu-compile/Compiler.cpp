@@ -22,6 +22,7 @@
 #include "dejavu/Target/Package/PackWeights.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/IR/Remarks.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
@@ -161,6 +162,15 @@ void Compiler::progress(StringRef what) {
 }
 
 LogicalResult Compiler::import() {
+  if (options.synthetic) {
+    std::string error;
+    FailureOr<OwningOpRef<ModuleOp>> built =
+        buildSyntheticModel(context, *options.synthetic, error);
+    if (failed(built))
+      return fail(error);
+    module = std::move(*built);
+    return success();
+  }
   progress("importing");
   if (options.from) {
     if (!llvm::sys::fs::is_regular_file(options.modelPath))
@@ -180,7 +190,9 @@ LogicalResult Compiler::import() {
 LogicalResult Compiler::checkOutputs() {
   namespace fs = llvm::sys::fs;
   namespace path = llvm::sys::path;
-  std::set<std::string> inputs{options.modelPath}, outputs{outputPath};
+  std::set<std::string> inputs, outputs{outputPath};
+  if (!options.synthetic)
+    inputs.insert(options.modelPath);
   if (!options.predictors.empty())
     inputs.insert(options.predictors);
   if (auto predictors = (*module)->getAttrOfType<StringAttr>(
@@ -307,18 +319,27 @@ LogicalResult Compiler::dumpCode(StringRef object,
 }
 
 LogicalResult Compiler::emit() {
+  bool forCPU = options.chips.empty();
+  bool isSynthetic =
+      (*module)->hasAttr(DejavuDialect::kSyntheticAttrName);
+  if (isSynthetic && forCPU)
+    return fail("a synthetic model: expected --target cuda, as its weights are "
+                "made on a GPU");
   // Both files are opened first: what cannot be written should not take long.
   std::string weightsPath = outputPath + ".safetensors", error;
   auto program = OutputFile::create(outputPath, error, /*executable=*/true);
   if (!program)
     return fail(error);
-  auto weights = OutputFile::create(weightsPath, error);
-  if (!weights)
-    return fail(error);
-
-  progress("packing weights");
-  FailureOr<std::string> digest = packWeights(*module, weights->os());
-  progress("");
+  std::unique_ptr<OutputFile> weights;
+  FailureOr<std::string> digest = std::string();
+  if (!isSynthetic) {
+    weights = OutputFile::create(weightsPath, error);
+    if (!weights)
+      return fail(error);
+    progress("packing weights");
+    digest = packWeights(*module, weights->os());
+    progress("");
+  }
   if (failed(digest)) {
     if (weights->os().has_error())
       return fail(weightsPath +
@@ -329,7 +350,6 @@ LogicalResult Compiler::emit() {
                         std::nullopt};
   CUDAImages images;
   SmallVector<EmbeddedBytes> embedded;
-  bool forCPU = options.chips.empty();
   progress("generating code");
   if (!forCPU) {
     FailureOr<CUDAImages> made = emitCUDAImages(*module, options.toolPath);
@@ -355,13 +375,14 @@ LogicalResult Compiler::emit() {
     return fail(error);
   program->os() << *linked;
   program->os().flush();
-  weights->os().flush();
+  if (weights)
+    weights->os().flush();
   if (program->os().has_error())
     return fail(outputPath +
                 ": cannot be written: " + program->os().error().message());
 
   SignalGuard guard;
-  if (failed(weights->commit(error)))
+  if (weights && failed(weights->commit(error)))
     return fail(error);
   if (failed(program->commit(error)))
     return fail(error);
@@ -472,9 +493,13 @@ LogicalResult Compiler::run() {
   if (failed(choosePaths()) || failed(enableRemarks()) || failed(import()) ||
       failed(checkOutputs()))
     return failure();
-  LogicalResult raised = runPasses(Phase::raise, [](OpPassManager &manager) {
-    buildRaisePipeline(manager);
-  });
+  // A synthetic model is made in its raised form.
+  LogicalResult raised =
+      options.synthetic
+          ? verify(*module)
+          : runPasses(Phase::raise, [](OpPassManager &manager) {
+              buildRaisePipeline(manager);
+            });
   // What was raised, or why not, shows best right after raise.
   if ((!options.from || *options.from <= Phase::raise) &&
       *options.to >= Phase::raise && failed(writeCoverage()))

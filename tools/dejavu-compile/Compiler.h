@@ -9,6 +9,7 @@
 #define DEJAVU_TOOLS_DEJAVU_COMPILE_COMPILER_H
 
 #include "dejavu/Dialect/Dejavu/Transforms/Passes.h"
+#include "dejavu/Import/Synthetic/SyntheticModel.h"
 #include "dejavu/Pipelines/Pipelines.h"
 
 #include <optional>
@@ -19,6 +20,7 @@ namespace mlir::dejavu {
 /// What the command line asks for.
 struct CompileOptions {
   std::string modelPath, outputPath, toolPath;
+  std::optional<SyntheticOptions> synthetic; ///< in place of a model
   SparsityKind sparsity = SparsityKind::exact;
   WeightType weights = WeightType::f32;
   std::vector<std::string> chips; ///< GPUs to compile for; empty: the CPU

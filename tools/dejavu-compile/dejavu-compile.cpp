@@ -20,9 +20,26 @@ namespace cl = llvm::cl;
 static cl::OptionCategory category("dejavu-compile options");
 
 static cl::opt<std::string>
-    modelPath(cl::Positional, cl::Required,
-              cl::desc("<model.onnx or a folder that holds it>"),
+    modelPath(cl::Positional, cl::desc("<model.onnx or a folder that holds it>"),
               cl::cat(category));
+
+static cl::opt<std::string> synthetic(
+    "synthetic",
+    cl::desc("In place of a model: this architecture (opt-6.7b, llama-3-8b, "
+             "...), with weights that are made when the executable starts"),
+    cl::value_desc("NAME"), cl::cat(category));
+
+static cl::opt<int64_t>
+    layers("layers",
+           cl::desc("The first N layers of a synthetic model alone (default: "
+                    "all)"),
+           cl::value_desc("N"), cl::init(0), cl::cat(category));
+
+static cl::opt<double> syntheticDensity(
+    "synthetic-density",
+    cl::desc("The share of neurons of a synthetic model that is active, where "
+             "the activation is ReLU (default: what comes, about 0.5)"),
+    cl::value_desc("D"), cl::init(0), cl::cat(category));
 
 static cl::opt<std::string>
     outputPath("o",
@@ -115,6 +132,40 @@ static cl::opt<std::string>
                       "folder"),
              cl::value_desc("DIR"), cl::cat(category));
 
+/// Reads the flags that choose the model.
+static LogicalResult readModel(CompileOptions &options) {
+  auto refuse = [](const Twine &message) {
+    (void)reportError(message);
+    return failure();
+  };
+  options.modelPath = modelPath;
+  if (!synthetic.getNumOccurrences()) {
+    for (const cl::Option *flag :
+         {static_cast<cl::Option *>(&layers),
+          static_cast<cl::Option *>(&syntheticDensity)})
+      if (flag->getNumOccurrences())
+        return refuse("--" + flag->ArgStr + ": expected --synthetic");
+    if (modelPath.empty())
+      return refuse("expected a model, or --synthetic");
+    return success();
+  }
+  if (modelPath.getNumOccurrences())
+    return refuse("--synthetic: expected no model, found '" +
+                  Twine(modelPath) + "'");
+  if (compileFrom.getNumOccurrences())
+    return refuse("--synthetic: expected no --compile-from");
+  if (layers.getNumOccurrences() && layers < 1)
+    return refuse("expected --layers of at least 1, found " + Twine(layers));
+  options.modelPath = synthetic;
+  options.synthetic = SyntheticOptions{synthetic, layers, std::nullopt};
+  if (syntheticDensity.getNumOccurrences()) {
+    if (!(syntheticDensity > 0 && syntheticDensity < 1))
+      return refuse("--synthetic-density: expected a share between 0 and 1");
+    options.synthetic->density = syntheticDensity;
+  }
+  return success();
+}
+
 /// Reads the flags into `options`; reports what does not go together.
 static LogicalResult readFlags(CompileOptions &options) {
   auto refuse = [](const Twine &message) {
@@ -185,6 +236,13 @@ static LogicalResult readFlags(CompileOptions &options) {
        needsFile))
     return refuse("--compile-from " + Twine(compileFrom) +
                   ": --sparsity, --predictors and --weights come too late");
+  if (options.synthetic) {
+    if (*options.to < Phase::raise)
+      return refuse("--synthetic: expected --compile-to raise or later");
+    if (*options.to >= Phase::lower && options.chips.empty())
+      return refuse("--synthetic: expected --target cuda, as its weights are "
+                    "made on a GPU");
+  }
   if (!coverageReport.empty() &&
       (*options.to < Phase::raise ||
        (options.from && *options.from > Phase::raise)))
@@ -204,11 +262,10 @@ int main(int argc, char **argv) {
           "Compiles an ONNX transformer into an executable\n")))
     return 1;
   CompileOptions options;
-  options.modelPath = modelPath;
   options.outputPath = outputPath;
   options.toolPath = llvm::sys::fs::getMainExecutable(
       argv[0], reinterpret_cast<void *>(&main));
-  if (failed(readFlags(options)))
+  if (failed(readModel(options)) || failed(readFlags(options)))
     return 1;
   return succeeded(compileModel(options)) ? 0 : 1;
 }

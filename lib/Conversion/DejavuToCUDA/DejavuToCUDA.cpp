@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 //
 // The pass: numbers the weights, has DeviceLowering lower each entry point,
-// makes the one that samples, and keeps what the manifest says.
+// makes those that sample and fill, and keeps what the manifest says.
 //
 //===----------------------------------------------------------------------===//
 
@@ -45,6 +45,35 @@ static void makeSample(ModuleOp module, DeviceLibrary &library,
   host.launch(getAdvanceKernel(library), host.number(1),
               {host.getPointer(Field::pastAt)});
   host.finish();
+}
+
+/// Makes @dejavu_fill if weights are synthetic.
+static LogicalResult makeFill(ModuleOp module, DeviceLibrary &library) {
+  auto weights = llvm::to_vector(module.getOps<WeightOp>());
+  auto isSynthetic = [](WeightOp weight) {
+    return weight.getSource().getRoot() == SourceRoot::synthetic;
+  };
+  if (llvm::none_of(weights, isSynthetic))
+    return success();
+  HostEntry host(module, "dejavu_fill", module.getLoc());
+  for (auto [number, weight] : llvm::enumerate(weights)) {
+    if (!isSynthetic(weight))
+      return weight.emitOpError()
+             << "expected all weights to be synthetic, or none";
+    auto formula = *SyntheticFormula::parse(weight.getSource().getFile());
+    RankedTensorType type = weight.getTensorType();
+    auto bits = [&](double value) {
+      return host.number(llvm::bit_cast<uint32_t>(static_cast<float>(value)));
+    };
+    host.launch(
+        getFillKernel(library, formula.kind, type.getElementType()),
+        host.number(getFillBlocks(type.getNumElements())),
+        {host.getTablePointer(Field::weights, number),
+         host.number(type.getNumElements()), host.number(number),
+         bits(formula.first), bits(formula.second)});
+  }
+  host.finish();
+  return success();
 }
 
 namespace {
@@ -116,6 +145,8 @@ struct ConvertDejavuToCUDA
     }
     manifest.set("workspace", b.getDictionaryAttr(workspace));
     auto logits = cast<RankedTensorType>(decode.getResultTypes().front());
+    if (failed(makeFill(module, library)))
+      return failure();
     makeSample(module, library, logits.getShape().back(), decode.getLoc());
     module->setAttr(kManifestAttrName, manifest.getDictionary(&getContext()));
     prefill.erase();

@@ -17,6 +17,8 @@
 
 #include "DeviceBuilder.h"
 
+#include "dejavu/Dialect/Dejavu/IR/SyntheticFormula.h"
+
 namespace mlir::dejavu::cuda {
 
 //===--- ElementwiseKernels.cpp --------------------------------------------===//
@@ -42,6 +44,15 @@ int64_t getNormKernel(DeviceLibrary &library, const NormSpec &spec);
 int64_t getGreedyKernel(DeviceLibrary &library, int64_t vocabulary);
 /// (past_at): one step on. Grid: 1.
 int64_t getAdvanceKernel(DeviceLibrary &library);
+
+//===--- FillKernels.cpp ---------------------------------------------------===//
+
+/// (result, count, number, first, second): the elements of a synthetic weight.
+/// `number` is that of the weight; the parameters of the formula are bits of
+/// f32. Grid: getFillBlocks.
+int64_t getFillKernel(DeviceLibrary &library, SyntheticFormula::Kind kind,
+                      Type element);
+int64_t getFillBlocks(int64_t count);
 
 //===--- RopeKernels.cpp ---------------------------------------------------===//
 

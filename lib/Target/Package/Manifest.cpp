@@ -81,6 +81,11 @@ static json::Array bindingsToJSON(ArrayAttr bindings, ArrayAttr tensors) {
   return array;
 }
 
+/// Whether the weights are made by formulas, and there is no model's folder.
+static bool isSynthetic(ModuleOp module) {
+  return module->hasAttrOfType<StringAttr>(DejavuDialect::kSyntheticAttrName);
+}
+
 static StringRef getSource(ModuleOp module) {
   auto source =
       module->getAttrOfType<StringAttr>(DejavuDialect::kSourceAttrName);
@@ -98,6 +103,10 @@ static SmallString<128> getModelFolder(ModuleOp module) {
 
 /// The name of a model: that of its folder, where `onnx` is no name.
 static std::string getModelName(ModuleOp module) {
+  if (isSynthetic(module))
+    return module
+        ->getAttrOfType<StringAttr>(DejavuDialect::kSyntheticAttrName)
+        .str();
   SmallString<128> folder = getModelFolder(module);
   if (path::filename(folder) == "onnx")
     path::remove_filename(folder);
@@ -150,6 +159,8 @@ static llvm::Expected<std::vector<int64_t>> readEosIds(StringRef file) {
 }
 
 FailureOr<std::vector<int64_t>> dejavu::findEosIds(ModuleOp module) {
+  if (isSynthetic(module))
+    return std::vector<int64_t>();
   SmallString<128> folder = getModelFolder(module);
   SmallString<128> parent(path::parent_path(folder));
   for (StringRef name : {"generation_config.json", "config.json"}) {
@@ -170,6 +181,8 @@ FailureOr<std::vector<int64_t>> dejavu::findEosIds(ModuleOp module) {
 }
 
 int64_t dejavu::findTrainedContext(ModuleOp module) {
+  if (isSynthetic(module))
+    return 0;
   SmallString<128> folder = getModelFolder(module);
   for (StringRef place : {StringRef(folder), path::parent_path(folder)}) {
     SmallString<128> file(place);
@@ -227,7 +240,9 @@ FailureOr<std::string> dejavu::makeManifest(ModuleOp module,
     return failure();
   manifest["model"] =
       json::Object{{"name", toText(getModelName(module))},
-                   {"source", toText(path::filename(getSource(module)))},
+                   {"source", isSynthetic(module)
+                                  ? "synthetic"
+                                  : toText(path::filename(getSource(module)))},
                    {"digest", *digest}};
   manifest["cpu"] = json::Object{{"name", config.cpuName},
                                  {"features", json::Array(config.cpuFeatures)}};
@@ -247,9 +262,12 @@ FailureOr<std::string> dejavu::makeManifest(ModuleOp module,
   json::Array weights;
   for (WeightOp weight : used) {
     RankedTensorType type = weight.getTensorType();
-    weights.push_back(json::Object{{"name", toText(weight.getSymName())},
-                                   {"dtype", nameDType(type.getElementType())},
-                                   {"shape", json::Array(type.getShape())}});
+    json::Object object{{"name", toText(weight.getSymName())},
+                        {"dtype", nameDType(type.getElementType())},
+                        {"shape", json::Array(type.getShape())}};
+    if (weight.getSource().getRoot() == SourceRoot::synthetic)
+      object["synthetic"] = true;
+    weights.push_back(std::move(object));
   }
   manifest["weights"] = std::move(weights);
   std::string text;

@@ -226,6 +226,53 @@ TEST_F(CudaTest, LaunchesAndCounters) {
             static_cast<int64_t>(keys.size()));
 }
 
+/// Fills the only weight.
+static int fills;
+static int32_t enqueueFill(dejavu_step *step) {
+  ++fills;
+  kept[1] = *step;
+  std::fill_n(static_cast<float *>(const_cast<void *>(step->weights[0])),
+              kVocab, 0.5f);
+  return enqueue(step, 1);
+}
+
+TEST_F(CudaTest, SyntheticWeightsAreFilledOnce) {
+  manifest.insert(manifest.find("\"dtype\""), "\"synthetic\": true, ");
+  entryPoints.manifest = manifest.data();
+  entryPoints.manifest_size = static_cast<int64_t>(manifest.size());
+  Manifest parsed = *Manifest::parse(manifest);
+  ASSERT_TRUE(parsed.hasSyntheticWeights());
+  Weights weights = Weights::describe(parsed);
+  EXPECT_EQ(weights.verify().message(),
+            "there is nothing to verify: the weights are synthetic");
+  LoadedModel synthetic{entryPoints, std::move(parsed), std::move(weights)};
+  EXPECT_EQ(Session::create(synthetic, 1, 8).message(),
+            "the executable lacks dejavu_fill, which makes its weights");
+  synthetic.entryPoints.fill = enqueueFill;
+  bool isUploaded = false;
+  synthetic.onUpload = [&](uint64_t, uint64_t) { isUploaded = true; };
+  cuda.hook = {};
+  fills = 0;
+  {
+    auto session = Session::create(synthetic, 2, 8);
+    ASSERT_TRUE(session.succeeded()) << session.message();
+    EXPECT_EQ(cuda.launches.size(), 1u);
+    EXPECT_EQ(kept[1].batch, 2);
+    cuda.hook = runKernel;
+    TokenIds ids = {1, 2};
+    ASSERT_TRUE((*session)->decode(ids.data()).succeeded());
+    EXPECT_EQ((*session)->logits()[0], 0.5f);
+  }
+  EXPECT_EQ(fills, 1);
+  EXPECT_FALSE(isUploaded);
+  EXPECT_EQ(cuda.allocations, 0);
+
+  std::string onCPU = manifest;
+  onCPU.replace(onCPU.find("\"cuda\""), 6, "\"none\"");
+  EXPECT_EQ(Manifest::parse(onCPU).message(),
+            "weights: expected `cuda`, as they are synthetic");
+}
+
 TEST_F(CudaTest, Errors) {
   cuda.freeBytes = 100;
   EXPECT_EQ(Session::create(*model, 1, 8).message(),

@@ -11,6 +11,7 @@
 
 #include "Verify.h"
 
+#include "dejavu/Dialect/Dejavu/IR/SyntheticFormula.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
@@ -98,6 +99,20 @@ LogicalResult WeightOp::verify() {
   if (result != type) // C4
     return emitOpError() << "the recipe makes " << result << ", expected "
                          << type;
+  if (source.getRoot() != SourceRoot::synthetic) // C5
+    return success();
+  if (!SyntheticFormula::parse(source.getFile()) || source.getOffset() != 0)
+    return emitOpError() << "expected a synthetic source with offset 0 and a "
+                            "formula as in 'uniform(0, 0.03)', found "
+                         << source;
+  if (!isa<FloatType>(stored.getElementType()))
+    return emitOpError() << "expected a synthetic weight of floating-point "
+                            "numbers, found "
+                         << stored;
+  for (Attribute step : getRecipe().value_or(ArrayAttr::get(getContext(), {})))
+    if (!isa<TransposeAttr, CastAttr>(step))
+      return emitOpError() << "recipe step " << step
+                           << " does not apply to a synthetic weight";
   return success();
 }
 

@@ -54,7 +54,8 @@ def Dejavu_PredictorKindAttr
 
 def Dejavu_SourceRoot : Dejavu_Enum<"SourceRoot",
     "whose file holds a weight", [
-      I32EnumAttrCase<"model", 0>, I32EnumAttrCase<"predictors", 1>]>;
+      I32EnumAttrCase<"model", 0>, I32EnumAttrCase<"predictors", 1>,
+      I32EnumAttrCase<"synthetic", 2>]>;
 
 def Dejavu_MaskedRows : Dejavu_Enum<"MaskedRows",
     "what a query that sees no key gives", [
@@ -109,9 +110,14 @@ def Dejavu_SourceAttr : Dejavu_Attr<"Source", "source"> {
     root `predictors`, of its `dejavu.predictors`, and a byte range in it.
     Elements are little-endian and row-major.
 
+    With the root `synthetic` there is no file: the elements are made by the
+    formula that stands in its place (SyntheticFormula.h), the offset is 0, and
+    steps of a recipe change the type and nothing else.
+
     ```mlir
     #dejavu.source<"model.onnx.data", offset = 0, length = 1048576>
     #dejavu.source<"opt.safetensors", offset = 512, length = 4096, predictors>
+    #dejavu.source<"uniform(0, 0.03)", offset = 0, length = 4096, synthetic>
     ```
   }];
   let parameters = (ins StringRefParameter<"file name">:$file,

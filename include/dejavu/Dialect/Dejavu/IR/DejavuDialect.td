@@ -33,6 +33,10 @@ def Dejavu_Dialect : Dialect {
   let extraClassDeclaration = [{
     /// Module attribute: the path of the .onnx file, as the user gave it.
     static constexpr llvm::StringLiteral kSourceAttrName = "dejavu.source";
+    /// Module attribute, in place of the former: the name of the architecture
+    /// that a model with synthetic weights has.
+    static constexpr llvm::StringLiteral kSyntheticAttrName =
+        "dejavu.synthetic";
     /// Module attribute: the path of the file with predictors.
     static constexpr llvm::StringLiteral kPredictorsAttrName =
         "dejavu.predictors";

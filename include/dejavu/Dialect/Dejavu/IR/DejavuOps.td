@@ -51,6 +51,8 @@ def Dejavu_WeightOp : Dejavu_Op<"weight", [Symbol]> {
     * (C3) types are static, of rank 1 or more, with floating-point or integer
       elements
     * (C4) the recipe leads from `source_type` to `type`
+    * (C5) a synthetic source has a formula and offset 0, its elements are
+      floating-point numbers, and its recipe transposes and casts
 
     ```mlir
     dejavu.weight @embed : tensor<8192x256xf32>
