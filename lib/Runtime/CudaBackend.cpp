@@ -208,8 +208,7 @@ Status CudaBackend::fillWeights(void *session) {
   step.batch = batch;
   step.tokens = 1;
   step.session = session;
-  if (Status status =
-          enqueue(model.entryPoints.fill, placeState(step), "fill");
+  if (Status status = enqueue(model.entryPoints.fill, placeState(step), "fill");
       status.failed())
     return status;
   return device->synchronize();

@@ -24,8 +24,8 @@ namespace dejavu::rt {
 
 class CudaBackend : public Backend {
 public:
-  /// Opens the GPU and copies the weights there, unless they are synthetic. The model must outlive the
-  /// backend.
+  /// Opens the GPU and copies the weights there, unless they are synthetic. The
+  /// model must outlive the backend.
   static ErrorOr<std::unique_ptr<CudaBackend>> create(const LoadedModel &model,
                                                       int64_t batch,
                                                       int64_t capacity,

@@ -24,10 +24,9 @@
 
 int main(int argc, char **argv) {
   const int64_t *codeSize = &dejavu_cuda_code_size;
-  dejavu_rt_model model = {dejavu_manifest,  dejavu_manifest_size,
-                           dejavu_prefill,   dejavu_decode,
-                           dejavu_forward,   dejavu_sample,
-                           dejavu_cuda_code, codeSize ? *codeSize : 0,
-                           dejavu_fill};
+  dejavu_rt_model model = {
+      dejavu_manifest,  dejavu_manifest_size,     dejavu_prefill,
+      dejavu_decode,    dejavu_forward,           dejavu_sample,
+      dejavu_cuda_code, codeSize ? *codeSize : 0, dejavu_fill};
   return dejavu_rt_main(argc, argv, &model);
 }

@@ -309,9 +309,9 @@ static Status runModel(const dejavu_rt_model &entryPoints, Manifest manifest,
       return found.status();
     path = *found;
   }
-  ErrorOr<Weights> weights =
-      isSynthetic ? ErrorOr<Weights>(Weights::describe(manifest))
-                  : Weights::open(path, manifest);
+  ErrorOr<Weights> weights = isSynthetic
+                                 ? ErrorOr<Weights>(Weights::describe(manifest))
+                                 : Weights::open(path, manifest);
   if (weights.failed())
     return weights.status();
   if (options.verify)

@@ -169,6 +169,9 @@ LogicalResult Compiler::import() {
     if (failed(built))
       return fail(error);
     module = std::move(*built);
+    if (options.chips.empty() && wants(Phase::lower))
+      return fail("--synthetic: expected --target cuda, as its weights are "
+                  "made on a GPU");
     return success();
   }
   progress("importing");
@@ -320,8 +323,7 @@ LogicalResult Compiler::dumpCode(StringRef object,
 
 LogicalResult Compiler::emit() {
   bool forCPU = options.chips.empty();
-  bool isSynthetic =
-      (*module)->hasAttr(DejavuDialect::kSyntheticAttrName);
+  bool isSynthetic = (*module)->hasAttr(DejavuDialect::kSyntheticAttrName);
   if (isSynthetic && forCPU)
     return fail("a synthetic model: expected --target cuda, as its weights are "
                 "made on a GPU");
@@ -495,11 +497,10 @@ LogicalResult Compiler::run() {
     return failure();
   // A synthetic model is made in its raised form.
   LogicalResult raised =
-      options.synthetic
-          ? verify(*module)
-          : runPasses(Phase::raise, [](OpPassManager &manager) {
-              buildRaisePipeline(manager);
-            });
+      options.synthetic ? verify(*module)
+                        : runPasses(Phase::raise, [](OpPassManager &manager) {
+                            buildRaisePipeline(manager);
+                          });
   // What was raised, or why not, shows best right after raise.
   if ((!options.from || *options.from <= Phase::raise) &&
       *options.to >= Phase::raise && failed(writeCoverage()))

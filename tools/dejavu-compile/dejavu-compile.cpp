@@ -20,7 +20,8 @@ namespace cl = llvm::cl;
 static cl::OptionCategory category("dejavu-compile options");
 
 static cl::opt<std::string>
-    modelPath(cl::Positional, cl::desc("<model.onnx or a folder that holds it>"),
+    modelPath(cl::Positional,
+              cl::desc("<model.onnx or a folder that holds it>"),
               cl::cat(category));
 
 static cl::opt<std::string> synthetic(
@@ -150,8 +151,8 @@ static LogicalResult readModel(CompileOptions &options) {
     return success();
   }
   if (modelPath.getNumOccurrences())
-    return refuse("--synthetic: expected no model, found '" +
-                  Twine(modelPath) + "'");
+    return refuse("--synthetic: expected no model, found '" + Twine(modelPath) +
+                  "'");
   if (compileFrom.getNumOccurrences())
     return refuse("--synthetic: expected no --compile-from");
   if (layers.getNumOccurrences() && layers < 1)
@@ -236,13 +237,8 @@ static LogicalResult readFlags(CompileOptions &options) {
        needsFile))
     return refuse("--compile-from " + Twine(compileFrom) +
                   ": --sparsity, --predictors and --weights come too late");
-  if (options.synthetic) {
-    if (*options.to < Phase::raise)
-      return refuse("--synthetic: expected --compile-to raise or later");
-    if (*options.to >= Phase::lower && options.chips.empty())
-      return refuse("--synthetic: expected --target cuda, as its weights are "
-                    "made on a GPU");
-  }
+  if (options.synthetic && *options.to < Phase::raise)
+    return refuse("--synthetic: expected --compile-to raise or later");
   if (!coverageReport.empty() &&
       (*options.to < Phase::raise ||
        (options.from && *options.from > Phase::raise)))

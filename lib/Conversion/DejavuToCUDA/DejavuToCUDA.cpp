@@ -65,12 +65,11 @@ static LogicalResult makeFill(ModuleOp module, DeviceLibrary &library) {
     auto bits = [&](double value) {
       return host.number(llvm::bit_cast<uint32_t>(static_cast<float>(value)));
     };
-    host.launch(
-        getFillKernel(library, formula.kind, type.getElementType()),
-        host.number(getFillBlocks(type.getNumElements())),
-        {host.getTablePointer(Field::weights, number),
-         host.number(type.getNumElements()), host.number(number),
-         bits(formula.first), bits(formula.second)});
+    host.launch(getFillKernel(library, formula.kind, type.getElementType()),
+                host.number(getFillBlocks(type.getNumElements())),
+                {host.getTablePointer(Field::weights, number),
+                 host.number(type.getNumElements()), host.number(number),
+                 bits(formula.first), bits(formula.second)});
   }
   host.finish();
   return success();

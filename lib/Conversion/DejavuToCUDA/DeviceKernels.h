@@ -21,7 +21,8 @@
 
 namespace mlir::dejavu::cuda {
 
-//===--- ElementwiseKernels.cpp --------------------------------------------===//
+//===--- ElementwiseKernels.cpp
+//--------------------------------------------===//
 
 /// (ids, table, result): rows of the table from `offset` on, times `scale`.
 /// Grid: rows.
@@ -45,7 +46,8 @@ int64_t getGreedyKernel(DeviceLibrary &library, int64_t vocabulary);
 /// (past_at): one step on. Grid: 1.
 int64_t getAdvanceKernel(DeviceLibrary &library);
 
-//===--- FillKernels.cpp ---------------------------------------------------===//
+//===--- FillKernels.cpp
+//---------------------------------------------------===//
 
 /// (result, count, number, first, second): the elements of a synthetic weight.
 /// `number` is that of the weight; the parameters of the formula are bits of
@@ -54,7 +56,8 @@ int64_t getFillKernel(DeviceLibrary &library, SyntheticFormula::Kind kind,
                       Type element);
 int64_t getFillBlocks(int64_t count);
 
-//===--- RopeKernels.cpp ---------------------------------------------------===//
+//===--- RopeKernels.cpp
+//---------------------------------------------------===//
 
 /// (positions, frequencies, result). Grid: rows.
 int64_t getRopeTableKernel(DeviceLibrary &library, int64_t features,
@@ -63,7 +66,8 @@ int64_t getRopeTableKernel(DeviceLibrary &library, int64_t features,
 int64_t getRopeKernel(DeviceLibrary &library, int64_t features, int64_t heads,
                       int64_t rotated, bool interleaved);
 
-//===--- LinearKernels.cpp -------------------------------------------------===//
+//===--- LinearKernels.cpp
+//-------------------------------------------------===//
 
 /// What comes behind a product: activation(cap(scale * (x + bias))), plus a
 /// row of the residual stream.
@@ -93,7 +97,8 @@ int64_t getLinearKernel(DeviceLibrary &library, const LinearSpec &spec,
 /// Blocks in x.
 int64_t getLinearBlocks(const LinearSpec &spec, int64_t rowBlock);
 
-//===--- RowSumKernels.cpp -------------------------------------------------===//
+//===--- RowSumKernels.cpp
+//-------------------------------------------------===//
 
 /// What a kernel that skips products depends on.
 struct GatherSpec {

@@ -39,8 +39,8 @@ static Value hash(DeviceBuilder &b, Value number, Value at) {
         b, b.getI64IntegerAttr(static_cast<int64_t>(value)));
   };
   auto mix = [&](Value x, int64_t shift) -> Value {
-    return arith::XOrIOp::create(
-        b, x, arith::ShRUIOp::create(b, x, constant(shift)));
+    return arith::XOrIOp::create(b, x,
+                                 arith::ShRUIOp::create(b, x, constant(shift)));
   };
   auto multiply = [&](Value x, uint64_t factor) -> Value {
     return arith::MulIOp::create(b, x, constant(factor));
@@ -59,12 +59,12 @@ static Value hash(DeviceBuilder &b, Value number, Value at) {
                 b.f32(1.0 / (1 << 16)));
 }
 
-int64_t cuda::getFillKernel(DeviceLibrary &library,
-                            SyntheticFormula::Kind kind, Type element) {
+int64_t cuda::getFillKernel(DeviceLibrary &library, SyntheticFormula::Kind kind,
+                            Type element) {
   bool isUniform = kind == SyntheticFormula::Kind::uniform;
   Type number = library.getNumber();
-  std::string name = (isUniform ? "fill_uniform_" : "fill_geometric_") +
-                     nameElement(element);
+  std::string name =
+      (isUniform ? "fill_uniform_" : "fill_geometric_") + nameElement(element);
   return library.get(
       name, {library.getPointer(), number, number, number, number},
       KernelShape{}, [&](DeviceBuilder &b, ValueRange args) {
@@ -73,15 +73,13 @@ int64_t cuda::getFillKernel(DeviceLibrary &library,
         Value to = b.min(b.add(from, kBlockElements), args[1]);
         b.loop(b.add(from, b.thread()), to, b.getThreads(), [&](Value at) {
           // Powers are for the few frequencies of a rotary embedding.
-          Value value =
-              isUniform
-                  ? b.fma(second, hash(b, args[2], at), first)
-                  : b.fold(b.index(0), at, b.index(1), first,
-                           [&](Value, ValueRange carried) {
-                             return SmallVector<Value>{
-                                 b.fmul(carried.front(), second)};
-                           })
-                        .front();
+          Value value = isUniform ? b.fma(second, hash(b, args[2], at), first)
+                                  : b.fold(b.index(0), at, b.index(1), first,
+                                           [&](Value, ValueRange carried) {
+                                             return SmallVector<Value>{b.fmul(
+                                                 carried.front(), second)};
+                                           })
+                                        .front();
           if (!element.isF32())
             value = arith::TruncFOp::create(b, element, value);
           b.store(value, b.at(args[0], element, at));

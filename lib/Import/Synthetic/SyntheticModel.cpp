@@ -71,10 +71,10 @@ private:
               SyntheticFormula formula = {SyntheticFormula::Kind::uniform, 0,
                                           kWidth}) {
     auto type = RankedTensorType::get(shape, b.getF32Type());
-    auto source = SourceAttr::get(
-        b.getContext(), formula.print(), /*offset=*/0,
-        type.getNumElements() * static_cast<int64_t>(sizeof(float)),
-        SourceRoot::synthetic);
+    auto source = SourceAttr::get(b.getContext(), formula.print(), /*offset=*/0,
+                                  type.getNumElements() *
+                                      static_cast<int64_t>(sizeof(float)),
+                                  SourceRoot::synthetic);
     OpBuilder::InsertionGuard guard(b);
     b.setLoc(NameLoc::get(b.getStringAttr(name)));
     WeightOp::create(b, name.str(), type, source, TypeAttr(), ArrayAttr());
@@ -96,10 +96,9 @@ private:
   void makeWeights() {
     int64_t queries = arch.heads * arch.headDim;
     int64_t keys = arch.kvHeads * arch.headDim;
-    double center =
-        options.density
-            ? getDensityBias(kWidth, arch.features, *options.density)
-            : 0;
+    double center = options.density ? getDensityBias(kWidth, arch.features,
+                                                     *options.density)
+                                    : 0;
     weight("embed_tokens.weight", {arch.vocabulary, arch.features});
     if (arch.positions)
       weight("embed_positions.weight",
@@ -143,9 +142,8 @@ private:
     auto addCache = [&](SmallVector<Attribute> &to, StringRef stem) {
       for (int64_t i = 0; i < layers; ++i)
         for (Role role : {Role::key, Role::value})
-          to.push_back(binding(stem + "." + Twine(i) + "." +
-                                   stringifyRole(role),
-                               role, i));
+          to.push_back(binding(
+              stem + "." + Twine(i) + "." + stringifyRole(role), role, i));
     };
     addCache(inputs, "past_key_values");
     addCache(outputs, "present");
@@ -157,9 +155,7 @@ private:
                                  b.getF32Type());
   }
   /// Names the op that comes next as nodes of a model are named.
-  void at(const Twine &name) {
-    b.setLoc(NameLoc::get(b.getStringAttr(name)));
-  }
+  void at(const Twine &name) { b.setLoc(NameLoc::get(b.getStringAttr(name))); }
 
   Value makeNorm(const Twine &name, Value input) {
     at(name);
@@ -182,16 +178,14 @@ private:
     at("embed_tokens");
     auto embed = [&](Value from, StringRef table, int64_t offset) -> Value {
       return EmbedOp::create(b, rows(arch.features), from, symbol(table),
-                             b.getI64IntegerAttr(offset),
-                             b.getF32FloatAttr(1));
+                             b.getI64IntegerAttr(offset), b.getF32FloatAttr(1));
     };
     Value hidden = embed(ids, "embed_tokens.weight", 0);
     if (!arch.positions)
       return hidden;
     at("embed_positions");
     return makeSum("embed_sum", hidden,
-                   embed(positions, "embed_positions.weight",
-                         kPositionOffset));
+                   embed(positions, "embed_positions.weight", kPositionOffset));
   }
 
   Value makeAttention(int64_t layer, Value hidden, Value table, Value starts,
@@ -213,8 +207,8 @@ private:
     cache = KVAppendOp::create(b, cache.getType(), cache, key, value);
     auto attention = AttentionOp::create(
         b, query.getType(), cache.getType(), query, cache, starts,
-        b.getF32FloatAttr(
-            static_cast<float>(1 / std::sqrt(static_cast<double>(arch.headDim)))),
+        b.getF32FloatAttr(static_cast<float>(
+            1 / std::sqrt(static_cast<double>(arch.headDim)))),
         MaskedRowsAttr::get(b.getContext(), MaskedRows::uniform),
         /*window=*/IntegerAttr(), /*softcap=*/b.getF32FloatAttr(0),
         /*alibi=*/DenseF32ArrayAttr(), /*predicted=*/Value());
@@ -244,8 +238,8 @@ private:
   void makeEntry(Entry entry) {
     bool isPrefill = entry == Entry::prefill;
     tokens = isPrefill ? ShapedType::kDynamic : 1;
-    Type ids = RankedTensorType::get({ShapedType::kDynamic, tokens},
-                                     b.getI64Type());
+    Type ids =
+        RankedTensorType::get({ShapedType::kDynamic, tokens}, b.getI64Type());
     SmallVector<Type> inputs{
         ids, ids,
         RankedTensorType::get({ShapedType::kDynamic}, b.getI64Type())};
@@ -299,10 +293,8 @@ private:
 };
 } // namespace
 
-FailureOr<OwningOpRef<ModuleOp>>
-dejavu::buildSyntheticModel(MLIRContext &context,
-                            const SyntheticOptions &options,
-                            std::string &error) {
+FailureOr<OwningOpRef<ModuleOp>> dejavu::buildSyntheticModel(
+    MLIRContext &context, const SyntheticOptions &options, std::string &error) {
   const Architecture *architecture = Architecture::find(options.name);
   if (!architecture) {
     error = "--synthetic: expected one of ";

@@ -104,8 +104,7 @@ static SmallString<128> getModelFolder(ModuleOp module) {
 /// The name of a model: that of its folder, where `onnx` is no name.
 static std::string getModelName(ModuleOp module) {
   if (isSynthetic(module))
-    return module
-        ->getAttrOfType<StringAttr>(DejavuDialect::kSyntheticAttrName)
+    return module->getAttrOfType<StringAttr>(DejavuDialect::kSyntheticAttrName)
         .str();
   SmallString<128> folder = getModelFolder(module);
   if (path::filename(folder) == "onnx")

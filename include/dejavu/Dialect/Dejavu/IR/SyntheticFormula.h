@@ -13,8 +13,8 @@
 //   geometric(FIRST, RATIO)  FIRST * RATIO^i for element i, FIRST and RATIO
 //                            above 0
 //
-// They are computed in f32. Which u an element gets depends on the number of its
-// weight and on its own (lib/Conversion/DejavuToCUDA/FillKernels.cpp).
+// They are computed in f32. Which u an element gets depends on the number of
+// its weight and on its own (lib/Conversion/DejavuToCUDA/FillKernels.cpp).
 //
 //===----------------------------------------------------------------------===//
 
