@@ -78,9 +78,9 @@ TEST(CudaApi, LaunchAttribute) {
   EXPECT_EQ(theirs.value.clusterDim.x, 2u);
   EXPECT_EQ(theirs.value.clusterDim.y, 3u);
   EXPECT_EQ(theirs.value.clusterDim.z, 4u);
-  EXPECT_EQ(offsetof(cuda::LaunchAttributeValue, programmaticSerialization),
-            offsetof(CUlaunchAttributeValue,
-                     programmaticStreamSerializationAllowed));
+  EXPECT_EQ(
+      offsetof(cuda::LaunchAttributeValue, programmaticSerialization),
+      offsetof(CUlaunchAttributeValue, programmaticStreamSerializationAllowed));
 }
 
 TEST(CudaApi, LaunchConfig) {
