@@ -119,6 +119,8 @@ def check_sanitizer(name):
 
 def device():
     """The GPU and its driver."""
+    if not shutil.which("nvidia-smi"):
+        return []
     done = run("nvidia-smi", "--query-gpu=name,driver_version",
                "--format=csv,noheader")
     return done.stdout.strip().splitlines()
