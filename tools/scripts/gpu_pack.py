@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+# Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Packs what gpu_check.py needs on a machine with a GPU and nothing but numpy:
+models of build/models, compiled for it, with their golden cases, and what the
+CPU generates for some prompts with the same weights. Needs build/bin."""
+
+import argparse
+import pathlib
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = ROOT / "build/bin"
+MODELS = ROOT / "build/models"
+TEXTS = ("opt-docs-7m", "llama-silu-docs-7m")  # those that know a language
+ZOO = ("gpt2", "gpt2-relu", "gpt_neox", "llama", "llama-relu",
+       "opt-350m-style")
+PROMPTS = 20
+NEW_TOKENS = 128
+# Of every Linux; all other libraries are packed.
+SYSTEM = ("ld-linux", "libc.so", "libm.so", "libdl.so", "libpthread.so",
+          "librt.so", "libgcc_s", "libstdc++", "linux-vdso")
+
+
+def run(*command):
+    """Runs a command that must succeed; its stdout."""
+    done = subprocess.run([str(part) for part in command], text=True,
+                          capture_output=True, check=False)
+    if done.returncode:
+        sys.exit(f"error: {command[0]}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def compile_model(model, out, *flags):
+    """Compiles a folder of build/models with f16 weights."""
+    run(BIN / "dejavu-compile", MODELS / model, "--weights", "f16", "-o", out,
+        *flags)
+
+
+def copy_libraries(program, folder):
+    """Copies the shared libraries of `program` that a machine may lack."""
+    folder.mkdir()
+    for line in run("ldd", program).splitlines():
+        name, _, rest = line.strip().partition(" => ")
+        if rest and not name.startswith(SYSTEM):
+            shutil.copy(rest.split()[0], folder / name)
+
+
+def write_texts(model, folder, scratch):
+    """Prompts out of the model's own tokens, and the CPU's greedy texts."""
+    tokens = np.load(MODELS / model / "tokens.npy")
+    random = np.random.default_rng(0)
+    starts = random.integers(0, len(tokens) - 64, PROMPTS)
+    prompts = [",".join(map(str, tokens[start:start + length].tolist()))
+               for start, length in zip(starts,
+                                        random.integers(3, 40, PROMPTS))]
+    compile_model(model, scratch / model)
+    texts = [run(scratch / model, "--prompt-ids", prompt, "--max-new-tokens",
+                 NEW_TOKENS, "--ignore-eos") for prompt in prompts]
+    (folder / f"{model}.prompts").write_text("\n".join(prompts) + "\n", "utf-8")
+    (folder / f"{model}.texts").write_text("".join(texts), "utf-8")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-o", "--output", default="gpu.tar.xz",
+                        type=pathlib.Path)
+    parser.add_argument("--target", default="cuda:sm_90")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        scratch = pathlib.Path(temporary)
+        folder = scratch / "gpu"
+        folder.mkdir()
+        shutil.copy(BIN / "dejavu-run", folder)
+        shutil.copy(pathlib.Path(__file__).with_name("gpu_check.py"), folder)
+        copy_libraries(BIN / "dejavu-run", folder / "lib")
+        models = {name: name for name in TEXTS}
+        models |= {name: f"zoo/{name}/dynamo-opset20" for name in ZOO}
+        for name, model in models.items():
+            compile_model(model, folder / name, "--target", args.target)
+            cases = sorted((MODELS / model).glob("*.npz"))
+            (folder / "cases" / name).mkdir(parents=True)
+            for case in cases:
+                shutil.copy(case, folder / "cases" / name)
+        for model in TEXTS:
+            write_texts(model, folder, scratch)
+        with tarfile.open(args.output, "w:xz", preset=1) as archive:
+            archive.add(folder, "gpu")
+    print(f"{args.output}: {args.output.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()
