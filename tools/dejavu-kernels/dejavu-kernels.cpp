@@ -98,13 +98,13 @@ static LogicalResult generate(DeviceLibrary &library) {
   auto type = RankedTensorType::get({out, in}, element);
   switch (family) {
   case Family::fusedFFN: {
-    FusedFFNSpec spec{in,      out,
-                      element, isGated ? Activation::silu : Activation::relu,
-                      isGated, /*hasGateBias=*/false,
+    FusedFFNSpec spec{in,       out,
+                      element,  isGated ? Activation::silu : Activation::relu,
+                      isGated,  /*hasGateBias=*/false,
                       !isGated, hasSet};
     if (!hasFusedFFN(spec))
       return refuse("--family fused-ffn: there is no such kernel for "
-                         "these shapes");
+                    "these shapes");
     getFusedFFNKernel(library, spec);
     Epilogue residual;
     residual.hasResidual = true;
@@ -149,8 +149,8 @@ static LogicalResult run() {
   std::optional<TargetInfo> target = TargetInfo::get(chip);
   if (!target)
     return refuse("--chip: expected one of " +
-                       llvm::join(TargetInfo::getKnownChips(), ", ") +
-                       ", found '" + chip + "'");
+                  llvm::join(TargetInfo::getKnownChips(), ", ") + ", found '" +
+                  chip + "'");
   DialectRegistry registry;
   registerAllDialects(registry);
   registerAllDejavuDialects(registry);

@@ -171,9 +171,9 @@ static Attribute getPredictor(SelectOp select, PredictOp predict,
 }
 
 void dejavu::addSitesToManifest(NamedAttrList &manifest, func::FuncOp prefill,
-                             func::FuncOp decode,
-                             const EntrySites &prefillSites,
-                             const EntrySites &decodeSites) {
+                                func::FuncOp decode,
+                                const EntrySites &prefillSites,
+                                const EntrySites &decodeSites) {
   MLIRContext *context = prefill.getContext();
   manifest.set("taps", getTaps(context, prefillSites.values));
   manifest.set("hidden_taps", getHiddenTaps(context, prefillSites.hidden));

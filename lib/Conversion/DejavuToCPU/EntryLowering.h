@@ -29,7 +29,6 @@
 #include "EntryPoint.h"
 #include "Kernels.h"
 
-
 #include "llvm/ADT/DenseMap.h"
 
 #include <vector>

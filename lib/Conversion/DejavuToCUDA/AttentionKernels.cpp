@@ -58,23 +58,22 @@ int64_t cuda::getKVAppendKernel(DeviceLibrary &library, KVCacheType cache) {
         Value token = arith::RemUIOp::create(b, row, tokens);
         Value past = b.toIndex(b.load(args[4], b.getI64Type()));
         Value step = b.add(past, token);
-        b.loop(b.thread(), b.index(heads * dim), b.getThreads(),
-               [&](Value at) {
-                 Value from = b.add(b.mul(row, heads * dim), at);
-                 Value head = b.add(b.mul(sequence, heads), b.div(at, dim));
-                 Value line = b.add(b.mul(head, capacity), step);
-                 Value to = b.add(b.mul(line, dim), b.rem(at, dim));
-                 for (int64_t which : {0, 1})
-                   b.store(b.load(b.at(args[which], f32, from), f32),
-                           b.at(args[2 + which], f32, to));
-               });
+        b.loop(b.thread(), b.index(heads * dim), b.getThreads(), [&](Value at) {
+          Value from = b.add(b.mul(row, heads * dim), at);
+          Value head = b.add(b.mul(sequence, heads), b.div(at, dim));
+          Value line = b.add(b.mul(head, capacity), step);
+          Value to = b.add(b.mul(line, dim), b.rem(at, dim));
+          for (int64_t which : {0, 1})
+            b.store(b.load(b.at(args[which], f32, from), f32),
+                    b.at(args[2 + which], f32, to));
+        });
       });
 }
 
 int64_t cuda::getAttentionParts(const AttentionSpec &spec) {
   // Two blocks for each multiprocessor of a large GPU with one sequence.
-  int64_t parts = llvm::PowerOf2Ceil(
-      llvm::divideCeil(256, spec.cache.getHeads()));
+  int64_t parts =
+      llvm::PowerOf2Ceil(llvm::divideCeil(256, spec.cache.getHeads()));
   return std::clamp<int64_t>(parts, 4, 32);
 }
 
@@ -104,16 +103,16 @@ namespace {
 struct AttentionGenerator {
   DeviceBuilder &b;
   const AttentionSpec &spec;
-  int64_t group;    ///< query heads
-  int64_t elements; ///< of a head, for each lane
-  int64_t lanes;    ///< that share a step
-  SmallVector<Value> queries;   ///< pieces, scaled
-  SmallVector<Value> slopes;    ///< or none
-  Value keys, values;           ///< this lane's piece of step 0
-  Value own;                    ///< the step of these lanes
-  Value first, last;            ///< steps of the block
-  Value time;                   ///< the step of the query
-  Value isMasked;               ///< whether the query sees nothing
+  int64_t group;              ///< query heads
+  int64_t elements;           ///< of a head, for each lane
+  int64_t lanes;              ///< that share a step
+  SmallVector<Value> queries; ///< pieces, scaled
+  SmallVector<Value> slopes;  ///< or none
+  Value keys, values;         ///< this lane's piece of step 0
+  Value own;                  ///< the step of these lanes
+  Value first, last;          ///< steps of the block
+  Value time;                 ///< the step of the query
+  Value isMasked;             ///< whether the query sees nothing
 
   int64_t getSteps() const { return kThreads / lanes; }
 
@@ -153,8 +152,8 @@ struct AttentionGenerator {
       SmallVector<Value> scores;
       Value greatest = best;
       for (int64_t i = 0; i < unroll; ++i) {
-        Value score = b.sumLanes(
-            b.sumElements(b.fmul(queries[q], keyPieces[i])), lanes);
+        Value score =
+            b.sumLanes(b.sumElements(b.fmul(queries[q], keyPieces[i])), lanes);
         score = b.softcap(spec.softcap.convertToFloat(), score);
         if (!slopes.empty()) {
           Value distance = arith::SIToFPOp::create(
@@ -189,7 +188,8 @@ int64_t cuda::getAttentionKernel(DeviceLibrary &library,
                                  const AttentionSpec &spec) {
   int64_t heads = spec.cache.getHeads(), dim = spec.cache.getHeadDim();
   int64_t whole = spec.getGroup(), group = getBlockGroup(spec);
-  int64_t elements = getLoadElements(Float32Type::get(library.getContext()), dim);
+  int64_t elements =
+      getLoadElements(Float32Type::get(library.getContext()), dim);
   while (llvm::divideCeil(dim, elements) > kWarp)
     elements *= 2;
   int64_t lanes = llvm::PowerOf2Ceil(llvm::divideCeil(dim, elements));
@@ -216,8 +216,8 @@ int64_t cuda::getAttentionKernel(DeviceLibrary &library,
         if (spec.window)
           low = b.max(low, b.add(time, 1 - *spec.window));
         Value high = b.add(time, 1);
-        Value isMasked = arith::CmpIOp::create(
-            b, arith::CmpIPredicate::sge, low, high);
+        Value isMasked =
+            arith::CmpIOp::create(b, arith::CmpIPredicate::sge, low, high);
         if (spec.maskedRows == MaskedRows::uniform) {
           // The mean of all values: all scores are 0.
           low = b.select(isMasked, b.index(0), low);
@@ -237,20 +237,20 @@ int64_t cuda::getAttentionKernel(DeviceLibrary &library,
         Value piece = b.mul(lane, elements);
         Value isPiece = b.isLess(piece, b.index(dim));
         Value place = b.min(piece, b.index(dim - elements));
-        Value line = b.mul(b.mul(b.add(b.mul(sequence, heads), head), capacity),
-                           dim);
-        AttentionGenerator generator{
-            b,     spec, group, elements, lanes, {}, {}, {}, {}, {}, first, last,
-            time, isMasked};
+        Value line =
+            b.mul(b.mul(b.add(b.mul(sequence, heads), head), capacity), dim);
+        AttentionGenerator generator{b,     spec, group, elements, lanes,
+                                     {},    {},   {},    {},       {},
+                                     first, last, time,  isMasked};
         generator.own = b.div(b.thread(), lanes);
         generator.keys = b.at(args[1], f32, b.add(line, place));
         generator.values = b.at(args[2], f32, b.add(line, place));
         Value scale = b.f32(spec.scale.convertToFloat());
         for (int64_t q = 0; q < group; ++q) {
-          Value query = b.at(
-              args[0], f32,
-              b.add(b.mul(row, spec.features),
-                    b.add(b.mul(b.add(firstQuery, q), dim), place)));
+          Value query =
+              b.at(args[0], f32,
+                   b.add(b.mul(row, spec.features),
+                         b.add(b.mul(b.add(firstQuery, q), dim), place)));
           SmallVector<Value> numbers;
           for (int64_t i = 0; i < elements; ++i)
             numbers.push_back(b.select(
@@ -267,18 +267,17 @@ int64_t cuda::getAttentionKernel(DeviceLibrary &library,
             generator.slopes.push_back(slope);
           }
         }
-        SmallVector<Value> state = b.fold(
-            first, last, b.index(teams * kUnroll), generator.getInit(),
-            [&](Value base, ValueRange carried) {
-              return generator.step(base, kUnroll, carried);
-            });
+        SmallVector<Value> state =
+            b.fold(first, last, b.index(teams * kUnroll), generator.getInit(),
+                   [&](Value base, ValueRange carried) {
+                     return generator.step(base, kUnroll, carried);
+                   });
 
         // The teams of the block.
         Value shared = b.getShared();
         for (int64_t q = 0; q < group; ++q) {
           Value line = b.at(
-              shared, f32,
-              b.mul(b.add(b.mul(generator.own, group), q), width));
+              shared, f32, b.mul(b.add(b.mul(generator.own, group), q), width));
           b.when(isPiece, [&] {
             for (int64_t i = 0; i < elements; ++i)
               b.store(b.extract(state[3 * q + 2], i),
@@ -290,34 +289,33 @@ int64_t cuda::getAttentionKernel(DeviceLibrary &library,
           });
         }
         b.barrier();
-        b.loop(b.thread(), b.index(group * dim), b.getThreads(),
-               [&](Value each) {
-                 Value q = b.div(each, dim), at = b.rem(each, dim);
-                 auto load = [&](int64_t team, Value column) {
-                   Value line = b.mul(b.add(q, team * group), width);
-                   return b.load(b.at(shared, f32, b.add(line, column)), f32);
-                 };
-                 Value greatest = b.f32(kLowest);
-                 for (int64_t team = 0; team < teams; ++team)
-                   greatest = b.fmax(greatest, load(team, b.index(dim)));
-                 Value sum = b.f32(0), weighted = b.f32(0);
-                 for (int64_t team = 0; team < teams; ++team) {
-                   Value factor =
-                       b.exp(b.fsub(load(team, b.index(dim)), greatest));
-                   sum = b.fma(factor, load(team, b.index(dim + 1)), sum);
-                   weighted = b.fma(factor, load(team, at), weighted);
-                 }
-                 Value query = b.add(b.mul(row, heads * whole),
-                                     b.add(firstQuery, q));
-                 Value line = b.at(
-                     args[5], f32,
-                     b.mul(b.add(b.mul(query, parts), part), width));
-                 b.store(weighted, b.at(line, f32, at));
-                 b.when(b.isEqual(at, b.index(0)), [&] {
-                   b.store(greatest, b.at(line, f32, dim));
-                   b.store(sum, b.at(line, f32, dim + 1));
-                 });
-               });
+        b.loop(
+            b.thread(), b.index(group * dim), b.getThreads(), [&](Value each) {
+              Value q = b.div(each, dim), at = b.rem(each, dim);
+              auto load = [&](int64_t team, Value column) {
+                Value line = b.mul(b.add(q, team * group), width);
+                return b.load(b.at(shared, f32, b.add(line, column)), f32);
+              };
+              Value greatest = b.f32(kLowest);
+              for (int64_t team = 0; team < teams; ++team)
+                greatest = b.fmax(greatest, load(team, b.index(dim)));
+              Value sum = b.f32(0), weighted = b.f32(0);
+              for (int64_t team = 0; team < teams; ++team) {
+                Value factor =
+                    b.exp(b.fsub(load(team, b.index(dim)), greatest));
+                sum = b.fma(factor, load(team, b.index(dim + 1)), sum);
+                weighted = b.fma(factor, load(team, at), weighted);
+              }
+              Value query =
+                  b.add(b.mul(row, heads * whole), b.add(firstQuery, q));
+              Value line = b.at(args[5], f32,
+                                b.mul(b.add(b.mul(query, parts), part), width));
+              b.store(weighted, b.at(line, f32, at));
+              b.when(b.isEqual(at, b.index(0)), [&] {
+                b.store(greatest, b.at(line, f32, dim));
+                b.store(sum, b.at(line, f32, dim + 1));
+              });
+            });
       });
 }
 
@@ -331,27 +329,25 @@ int64_t cuda::getAttentionCombineKernel(DeviceLibrary &library,
        Twine(parts))
           .str(),
       {pointer, pointer},
-      KernelShape{.threads = int64_t(llvm::alignTo(std::min<int64_t>(dim, 256),
-                                                   kWarp))},
+      KernelShape{.threads = int64_t(
+                      llvm::alignTo(std::min<int64_t>(dim, 256), kWarp))},
       [&](DeviceBuilder &b, ValueRange args) {
         Type f32 = b.getF32Type();
-        Value query = b.add(b.mul(b.block(gpu::Dimension::y), queries),
-                            b.block());
+        Value query =
+            b.add(b.mul(b.block(gpu::Dimension::y), queries), b.block());
         Value line = b.at(args[0], f32, b.mul(query, parts * width));
         b.loop(b.thread(), b.index(dim), b.getThreads(), [&](Value at) {
           SmallVector<Value> scores;
           Value greatest = b.f32(kLowest);
           for (int64_t part = 0; part < parts; ++part) {
-            scores.push_back(
-                b.load(b.at(line, f32, part * width + dim), f32));
+            scores.push_back(b.load(b.at(line, f32, part * width + dim), f32));
             greatest = b.fmax(greatest, scores.back());
           }
           Value sum = b.f32(0), weighted = b.f32(0);
           for (int64_t part = 0; part < parts; ++part) {
             Value factor = b.exp(b.fsub(scores[part], greatest));
             Value own = b.load(b.at(line, f32, part * width + dim + 1), f32);
-            Value value =
-                b.load(b.at(line, f32, b.add(at, part * width)), f32);
+            Value value = b.load(b.at(line, f32, b.add(at, part * width)), f32);
             sum = b.fma(factor, own, sum);
             weighted = b.fma(factor, value, weighted);
           }
@@ -359,8 +355,7 @@ int64_t cuda::getAttentionCombineKernel(DeviceLibrary &library,
           Value isNone = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ,
                                                sum, b.f32(0));
           Value result = b.select(isNone, b.f32(0), b.fdiv(weighted, sum));
-          b.store(result,
-                  b.at(args[1], f32, b.add(b.mul(query, dim), at)));
+          b.store(result, b.at(args[1], f32, b.add(b.mul(query, dim), at)));
         });
       });
 }

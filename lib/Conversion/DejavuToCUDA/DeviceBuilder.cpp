@@ -147,17 +147,15 @@ Value DeviceBuilder::at(Value pointer, Type element, Value at) {
 Value DeviceBuilder::at(Value pointer, Type element, int64_t at) {
   if (at == 0)
     return pointer;
-  return LLVM::GEPOp::create(
-      *this, pointer.getType(), element, pointer,
-      ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(at)});
+  return LLVM::GEPOp::create(*this, pointer.getType(), element, pointer,
+                             ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(at)});
 }
 
 Value DeviceBuilder::load(Value pointer, Type type, int64_t alignment) {
   return LLVM::LoadOp::create(*this, type, pointer, alignment);
 }
 
-Value DeviceBuilder::loadConstant(Value pointer, Type type,
-                                  int64_t alignment) {
+Value DeviceBuilder::loadConstant(Value pointer, Type type, int64_t alignment) {
   return LLVM::LoadOp::create(*this, type, pointer, alignment,
                               /*isVolatile=*/false, /*isNonTemporal=*/false,
                               /*isInvariant=*/true);
@@ -228,8 +226,7 @@ SmallVector<Value> DeviceBuilder::fold(Value from, Value to, Value step,
 }
 
 void DeviceBuilder::when(Value condition, llvm::function_ref<void()> body) {
-  auto branch =
-      scf::IfOp::create(*this, condition, /*withElseRegion=*/false);
+  auto branch = scf::IfOp::create(*this, condition, /*withElseRegion=*/false);
   OpBuilder::InsertionGuard guard(*this);
   setInsertionPointToStart(branch.thenBlock());
   body();
@@ -308,8 +305,8 @@ Value DeviceBuilder::activate(std::optional<Activation> activation, Value x) {
   }
   case Activation::gelu_tanh: {
     Value cube = fmul(fmul(x, x), x);
-    Value inner = fmul(fadd(x, fmul(cube, f32(0.044715))),
-                       f32(0.79788456080286536));
+    Value inner =
+        fmul(fadd(x, fmul(cube, f32(0.044715))), f32(0.79788456080286536));
     return fmul(fmul(x, f32(0.5)), fadd(tanh(inner), f32(1)));
   }
   case Activation::silu:
@@ -337,11 +334,10 @@ Value DeviceBuilder::reduceLanes(
     Value value, int64_t width,
     llvm::function_ref<Value(Value, Value)> combine) {
   for (int64_t offset = width / 2; offset > 0; offset /= 2) {
-    Value other =
-        gpu::ShuffleOp::create(*this, value, static_cast<int32_t>(offset),
-                               static_cast<int32_t>(kWarp),
-                               gpu::ShuffleMode::XOR)
-            .getShuffleResult();
+    Value other = gpu::ShuffleOp::create(
+                      *this, value, static_cast<int32_t>(offset),
+                      static_cast<int32_t>(kWarp), gpu::ShuffleMode::XOR)
+                      .getShuffleResult();
     value = combine(value, other);
   }
   return value;

@@ -111,10 +111,9 @@ public:
   SmallVector<Value> fold(Value from, Value to, Value step, ValueRange init,
                           Fold body);
   void when(Value condition, llvm::function_ref<void()> body);
-  SmallVector<Value>
-  choose(Value condition, TypeRange types,
-         llvm::function_ref<SmallVector<Value>()> yes,
-         llvm::function_ref<SmallVector<Value>()> no);
+  SmallVector<Value> choose(Value condition, TypeRange types,
+                            llvm::function_ref<SmallVector<Value>()> yes,
+                            llvm::function_ref<SmallVector<Value>()> no);
   /// Until all threads of the block are here.
   void barrier();
   /// Until all that was launched before is done, and visible. Every kernel says

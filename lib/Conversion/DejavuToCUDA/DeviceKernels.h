@@ -155,7 +155,8 @@ int64_t getFusedFFNKernel(DeviceLibrary &library, const FusedFFNSpec &spec);
 int64_t getBlockSumKernel(DeviceLibrary &library, int64_t out,
                           const Epilogue &epilogue);
 
-//===--- AttentionKernels.cpp ----------------------------------------------===//
+//===--- AttentionKernels.cpp
+//----------------------------------------------===//
 
 /// What attention kernels depend on.
 struct AttentionSpec {

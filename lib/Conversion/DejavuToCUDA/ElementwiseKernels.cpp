@@ -32,10 +32,9 @@ int64_t cuda::getEmbedKernel(DeviceLibrary &library, RankedTensorType table,
                              int64_t offset, llvm::APFloat scale) {
   int64_t features = table.getDimSize(1);
   Type element = table.getElementType();
-  std::string name =
-      ("embed_" + Twine(features) + "_" + nameElement(element) + "_from" +
-       Twine(offset) + "_scale" + nameNumber(scale))
-          .str();
+  std::string name = ("embed_" + Twine(features) + "_" + nameElement(element) +
+                      "_from" + Twine(offset) + "_scale" + nameNumber(scale))
+                         .str();
   Type pointer = library.getPointer();
   return library.get(
       name, {pointer, pointer, pointer}, KernelShape{},
@@ -72,19 +71,19 @@ int64_t cuda::getAddKernel(DeviceLibrary &library, int64_t features) {
 
 int64_t cuda::getNormKernel(DeviceLibrary &library, const NormSpec &spec) {
   bool isLayer = spec.kind == NormKind::layer;
-  std::string name = ("norm_" + stringifyNormKind(spec.kind) + "_" +
-                      Twine(spec.features) + "_eps" + nameNumber(spec.epsilon) +
-                      (spec.hasScale ? "_scale" : "") +
-                      (spec.hasBias ? "_bias" : "") +
-                      (spec.weightOffset.isZero()
-                           ? ""
-                           : "_offset" + nameNumber(spec.weightOffset)))
-                         .str();
+  std::string name =
+      ("norm_" + stringifyNormKind(spec.kind) + "_" + Twine(spec.features) +
+       "_eps" + nameNumber(spec.epsilon) + (spec.hasScale ? "_scale" : "") +
+       (spec.hasBias ? "_bias" : "") +
+       (spec.weightOffset.isZero() ? ""
+                                   : "_offset" + nameNumber(spec.weightOffset)))
+          .str();
   SmallVector<Type> types(2 + spec.hasScale + spec.hasBias,
                           library.getPointer());
   // Short rows, such as those of heads, need no more than a warp or two.
-  int64_t threads = spec.features <= 128 ? 32 : spec.features <= 1024 ? 256
-                                                                      : 1024;
+  int64_t threads = spec.features <= 128    ? 32
+                    : spec.features <= 1024 ? 256
+                                            : 1024;
   return library.get(
       name, types, KernelShape{.threads = threads, .sharedBytes = 33 * 4},
       [&](DeviceBuilder &b, ValueRange args) {
@@ -94,14 +93,14 @@ int64_t cuda::getNormKernel(DeviceLibrary &library, const NormSpec &spec) {
         Value scratch = b.getShared();
         Value zero = b.f32(0), size = b.f32(spec.features);
         auto sum = [&](llvm::function_ref<Value(Value)> map) {
-          Value own = b.fold(b.thread(), b.index(spec.features),
-                             b.index(threads), zero,
-                             [&](Value column, ValueRange carried) {
-                               Value x = b.load(b.at(row, f32, column), f32);
-                               return SmallVector<Value>{
-                                   b.fadd(carried.front(), map(x))};
-                             })
-                          .front();
+          Value own =
+              b.fold(b.thread(), b.index(spec.features), b.index(threads), zero,
+                     [&](Value column, ValueRange carried) {
+                       Value x = b.load(b.at(row, f32, column), f32);
+                       return SmallVector<Value>{
+                           b.fadd(carried.front(), map(x))};
+                     })
+                  .front();
           return b.sumBlock(own, scratch);
         };
         Value mean = zero;
@@ -156,12 +155,12 @@ int64_t cuda::getGreedyKernel(DeviceLibrary &library, int64_t vocabulary) {
           Value yes = arith::OrIOp::create(b, greater, first);
           return SmallVector<Value>{b.select(yes, x, y), b.select(yes, i, j)};
         };
-        SmallVector<Value> best = b.fold(
-            b.thread(), none, b.index(kThreads), {least, none},
-            [&](Value at, ValueRange carried) {
-              Value x = b.load(b.at(logits, f32, at), f32);
-              return better(x, at, carried[0], carried[1]);
-            });
+        SmallVector<Value> best =
+            b.fold(b.thread(), none, b.index(kThreads), {least, none},
+                   [&](Value at, ValueRange carried) {
+                     Value x = b.load(b.at(logits, f32, at), f32);
+                     return better(x, at, carried[0], carried[1]);
+                   });
         auto reduce = [&] {
           for (int32_t offset = kWarp / 2; offset > 0; offset /= 2) {
             auto other = [&](Value value) {
@@ -204,13 +203,13 @@ int64_t cuda::getGreedyKernel(DeviceLibrary &library, int64_t vocabulary) {
 }
 
 int64_t cuda::getAdvanceKernel(DeviceLibrary &library) {
-  return library.get(
-      "advance", {library.getPointer()}, KernelShape{.threads = kWarp},
-      [&](DeviceBuilder &b, ValueRange args) {
-        Type i64 = b.getI64Type();
-        b.when(b.isEqual(b.thread(), b.index(0)), [&] {
-          Value past = b.toIndex(b.load(args[0], i64));
-          b.store(b.toI64(b.add(past, 1)), args[0]);
-        });
-      });
+  return library.get("advance", {library.getPointer()},
+                     KernelShape{.threads = kWarp},
+                     [&](DeviceBuilder &b, ValueRange args) {
+                       Type i64 = b.getI64Type();
+                       b.when(b.isEqual(b.thread(), b.index(0)), [&] {
+                         Value past = b.toIndex(b.load(args[0], i64));
+                         b.store(b.toI64(b.add(past, 1)), args[0]);
+                       });
+                     });
 }

@@ -106,8 +106,7 @@ struct FusedGenerator {
   Value shared;
 
   Value getStage(Value stage, int64_t byte) {
-    return b.at(b.at(shared, b.getI8Type(),
-                     b.mul(stage, plan.getStageBytes())),
+    return b.at(b.at(shared, b.getI8Type(), b.mul(stage, plan.getStageBytes())),
                 b.getI8Type(), byte);
   }
   /// Barriers: rows of the first projections are there; the down row is; the
@@ -125,11 +124,10 @@ struct FusedGenerator {
 
   /// Calls `body` for each neuron of this block with its place in the set, the
   /// stage, its parity, and what is carried along.
-  SmallVector<Value>
-  forNeurons(ValueRange init,
-             llvm::function_ref<SmallVector<Value>(Value, Value, Value,
-                                                   ValueRange)>
-                 body) {
+  SmallVector<Value> forNeurons(
+      ValueRange init,
+      llvm::function_ref<SmallVector<Value>(Value, Value, Value, ValueRange)>
+          body) {
     Value zero = arith::ConstantOp::create(b, b.getI32IntegerAttr(0));
     Value one = arith::ConstantOp::create(b, b.getI32IntegerAttr(1));
     SmallVector<Value> state{b.index(0), zero};
@@ -145,7 +143,8 @@ struct FusedGenerator {
           next.insert(
               next.begin(),
               {b.select(isEnd, b.index(0), after),
-               b.select(isEnd, arith::XOrIOp::create(b, parity, one).getResult(),
+               b.select(isEnd,
+                        arith::XOrIOp::create(b, parity, one).getResult(),
                         parity)});
           return next;
         });
@@ -159,18 +158,16 @@ struct FusedGenerator {
     forNeurons({}, [&](Value place, Value stage, Value parity, ValueRange) {
       // In the first round nobody has to leave; a new barrier is in phase 0, so
       // that waiting for parity 1 ends at once.
-      wait(b, getBarrier(kEmpty, stage),
-           arith::XOrIOp::create(b, parity, one));
+      wait(b, getBarrier(kEmpty, stage), arith::XOrIOp::create(b, parity, one));
       Value neuron = place;
       if (indices)
         neuron = b.toIndex(
             b.load(b.at(indices, b.getI32Type(), place), b.getI32Type()));
       Value first = getBarrier(kFirst, stage);
-      int64_t extras = (upBias != nullptr) + (gateBias != nullptr) +
-                       (indices != nullptr);
+      int64_t extras =
+          (upBias != nullptr) + (gateBias != nullptr) + (indices != nullptr);
       arriveExpecting(
-          b, first,
-          b.index((plan.matrices - 1) * plan.rowBytes + 16 * extras));
+          b, first, b.index((plan.matrices - 1) * plan.rowBytes + 16 * extras));
       Value row = b.mul(neuron, spec.features);
       int64_t at = 0;
       for (Value matrix : {gate, up})
@@ -180,7 +177,8 @@ struct FusedGenerator {
           at += plan.rowBytes;
         }
       Value four = b.mul(b.div(neuron, 4), 4);
-      for (auto [which, bias] : llvm::enumerate(ArrayRef<Value>{upBias, gateBias}))
+      for (auto [which, bias] :
+           llvm::enumerate(ArrayRef<Value>{upBias, gateBias}))
         if (bias)
           startCopy(b, getStage(stage, getBiasPlace(which)),
                     b.at(bias, b.getF32Type(), four), sixteen, first);
@@ -222,9 +220,8 @@ struct FusedGenerator {
       Value inside = b.isLess(column, b.index(spec.features));
       Value place = b.min(column, b.index(spec.features - kPiece));
       for (int64_t half = 0; half < 2; ++half) {
-        Value part =
-            b.load(b.at(b.at(input, f32, place), f32, 4 * half),
-                   VectorType::get({4}, f32), 16);
+        Value part = b.load(b.at(b.at(input, f32, place), f32, 4 * half),
+                            VectorType::get({4}, f32), 16);
         x.push_back(b.select(inside, part, b.splat(0, 4)));
       }
     }
@@ -236,8 +233,8 @@ struct FusedGenerator {
     Value sum = b.f32(0);
     for (auto [i, piece] : llvm::enumerate(pieces))
       for (int64_t e = 0; e < kPiece; ++e)
-        sum = b.fma(b.extract(piece, e), b.extract(x[2 * i + e / 4], e % 4),
-                    sum);
+        sum =
+            b.fma(b.extract(piece, e), b.extract(x[2 * i + e / 4], e % 4), sum);
     return sum;
   }
 
@@ -264,8 +261,8 @@ struct FusedGenerator {
     b.waitForEarlier();
     storeCount();
     SmallVector<Value> x = loadInput();
-    Value scratch = b.at(shared, b.getI8Type(),
-                         llvm::alignTo(plan.getScratch(), 16));
+    Value scratch =
+        b.at(shared, b.getI8Type(), llvm::alignTo(plan.getScratch(), 16));
     SmallVector<Value> init(plan.pieces, b.splat(0, kPiece));
     init.push_back(b.index(0)); // which half of the scratch
     SmallVector<Value> sums = forNeurons(
@@ -290,10 +287,9 @@ struct FusedGenerator {
               return sum;
             Value neuron = place;
             if (indices)
-              neuron = b.toIndex(b.load(
-                  b.at(getStage(stage, getBiasPlace(2)), b.getI32Type(),
-                       b.rem(place, 4)),
-                  b.getI32Type()));
+              neuron = b.toIndex(b.load(b.at(getStage(stage, getBiasPlace(2)),
+                                             b.getI32Type(), b.rem(place, 4)),
+                                        b.getI32Type()));
             Value four = getStage(stage, getBiasPlace(which));
             return b.fadd(sum, b.load(b.at(four, f32, b.rem(neuron, 4)), f32));
           };
@@ -345,8 +341,8 @@ struct FusedGenerator {
     return b.choose(
         b.isLess(place, count), b.getIndexType(),
         [&] {
-          return SmallVector<Value>{b.toIndex(b.load(
-              b.at(indices, b.getI32Type(), place), b.getI32Type()))};
+          return SmallVector<Value>{b.toIndex(
+              b.load(b.at(indices, b.getI32Type(), place), b.getI32Type()))};
         },
         [&] { return SmallVector<Value>{b.index(0)}; })[0];
   }
@@ -390,8 +386,7 @@ struct FusedGenerator {
           auto getPieces = [&](int64_t matrix) {
             SmallVector<Value> pieces;
             for (int64_t i = 0; i < plan.pieces; ++i)
-              pieces.push_back(
-                  b.toFloats(loaded[matrix * plan.pieces + i]));
+              pieces.push_back(b.toFloats(loaded[matrix * plan.pieces + i]));
             return pieces;
           };
           Value own = b.at(shared, f32, b.mul(half, 2 * warps));
@@ -421,8 +416,8 @@ struct FusedGenerator {
 
   /// Says how many rows there are to sum.
   void storeCount() {
-    Value isFirst = arith::AndIOp::create(
-        b, b.isEqual(b.thread(), b.index(0)), b.isEqual(b.block(), b.index(0)));
+    Value isFirst = arith::AndIOp::create(b, b.isEqual(b.thread(), b.index(0)),
+                                          b.isEqual(b.block(), b.index(0)));
     b.when(isFirst, [&] { b.store(b.toI64(b.blocks()), partial); });
   }
 
@@ -486,9 +481,8 @@ int64_t cuda::getFusedFFNKernel(DeviceLibrary &library,
         generator.partial = take(true);
         // Weights may stream before what was launched before is done. A set
         // is older than the launch before this one, and that one waited for it.
-        generator.count =
-            count ? b.toIndex(b.load(count, b.getI32Type()))
-                  : b.index(spec.neurons);
+        generator.count = count ? b.toIndex(b.load(count, b.getI32Type()))
+                                : b.index(spec.neurons);
         generator.run();
       });
 }
@@ -500,8 +494,7 @@ int64_t cuda::getBlockSumKernel(DeviceLibrary &library, int64_t out,
                           library.getPointer());
   return library.get(
       ("block_sum_" + Twine(out) + epilogue.getName()).str(), types,
-      KernelShape{.threads = kWarps * kWarp,
-                  .sharedBytes = kWarps * kWarp * 4},
+      KernelShape{.threads = kWarps * kWarp, .sharedBytes = kWarps * kWarp * 4},
       [&](DeviceBuilder &b, ValueRange args) {
         Type f32 = b.getF32Type();
         Value count = b.toIndex(b.load(args[0], b.getI64Type()));
@@ -522,8 +515,7 @@ int64_t cuda::getBlockSumKernel(DeviceLibrary &library, int64_t out,
                 Value inside = b.isLess(own, count);
                 Value line = b.mul(b.select(inside, own, row), out);
                 Value x = b.load(b.at(rows, f32, b.add(line, place)), f32);
-                next.push_back(
-                    b.fadd(carried[i], b.select(inside, x, zero)));
+                next.push_back(b.fadd(carried[i], b.select(inside, x, zero)));
               }
               return next;
             });
@@ -537,13 +529,12 @@ int64_t cuda::getBlockSumKernel(DeviceLibrary &library, int64_t out,
         b.when(arith::AndIOp::create(b, isFirst, isInside), [&] {
           Value total = zero;
           for (int64_t warp = 0; warp < kWarps; ++warp)
-            total = b.fadd(
-                total, b.load(b.at(b.at(shared, f32, b.lane()), f32,
-                                   warp * kWarp),
-                              f32));
+            total = b.fadd(total, b.load(b.at(b.at(shared, f32, b.lane()), f32,
+                                              warp * kWarp),
+                                         f32));
           if (epilogue.hasBias)
-            total = b.fadd(total,
-                           b.loadConstant(b.at(args[1], f32, column), f32));
+            total =
+                b.fadd(total, b.loadConstant(b.at(args[1], f32, column), f32));
           total = epilogue.apply(b, total);
           if (epilogue.hasResidual)
             total = b.fadd(

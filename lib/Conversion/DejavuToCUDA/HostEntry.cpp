@@ -109,9 +109,10 @@ void HostEntry::launch(Value kernel, ArrayRef<Value> blocks,
                        ValueRange arguments) {
   Value grid = allocate(3);
   for (int64_t i = 0; i < 3; ++i)
-    LLVM::StoreOp::create(
-        builder, i < static_cast<int64_t>(blocks.size()) ? blocks[i] : number(1),
-        getElement(builder, grid, i));
+    LLVM::StoreOp::create(builder,
+                          i < static_cast<int64_t>(blocks.size()) ? blocks[i]
+                                                                  : number(1),
+                          getElement(builder, grid, i));
   auto count = static_cast<int64_t>(arguments.size());
   Value values = allocate(count), pointers = allocate(count);
   for (auto [i, argument] : llvm::enumerate(arguments)) {
@@ -119,14 +120,13 @@ void HostEntry::launch(Value kernel, ArrayRef<Value> blocks,
     LLVM::StoreOp::create(builder, argument, place);
     LLVM::StoreOp::create(builder, place, getElement(builder, pointers, i));
   }
-  Value failed =
-      func::CallOp::create(
-          builder, kLaunch, builder.getI32Type(),
-          ValueRange{getPointer(Field::session), kernel, grid, pointers})
-          .getResult(0);
+  Value failed = func::CallOp::create(builder, kLaunch, builder.getI32Type(),
+                                      ValueRange{getPointer(Field::session),
+                                                 kernel, grid, pointers})
+                     .getResult(0);
   Value before = LLVM::LoadOp::create(builder, builder.getI32Type(), status);
-  LLVM::StoreOp::create(
-      builder, arith::OrIOp::create(builder, before, failed), status);
+  LLVM::StoreOp::create(builder, arith::OrIOp::create(builder, before, failed),
+                        status);
 }
 
 void HostEntry::launchRows(ArrayRef<Variant> variants, Value count, Value y,
@@ -151,8 +151,7 @@ void HostEntry::launchRows(ArrayRef<Variant> variants, Value count, Value y,
 }
 
 void HostEntry::when(Value condition, llvm::function_ref<void()> body) {
-  auto branch =
-      scf::IfOp::create(builder, condition, /*withElseRegion=*/false);
+  auto branch = scf::IfOp::create(builder, condition, /*withElseRegion=*/false);
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(branch.thenBlock());
   body();

@@ -59,7 +59,7 @@ namespace {
 struct DotGenerator {
   DeviceBuilder &b;
   Type element;
-  int64_t lanes;             ///< elements of a load
+  int64_t lanes;              ///< elements of a load
   SmallVector<Value> weights; ///< rows of the weights
   SmallVector<Value> inputs;  ///< rows of the input
 
@@ -162,8 +162,8 @@ int64_t cuda::getLinearKernel(DeviceLibrary &library, const LinearSpec &spec,
         // Of each sequence's `tokens` rows those from `from` on.
         Value part = args[next++], tokens = args[next++], from = args[next++];
 
-        Value first = b.mul(
-            b.add(b.mul(b.block(), kWarps), b.warp()), outBlock);
+        Value first =
+            b.mul(b.add(b.mul(b.block(), kWarps), b.warp()), outBlock);
         Value firstRow = b.mul(b.block(gpu::Dimension::y), rowBlock);
         // What is past the end is computed for the last and not stored.
         SmallVector<Value> outs, inputRows;
@@ -173,8 +173,7 @@ int64_t cuda::getLinearKernel(DeviceLibrary &library, const LinearSpec &spec,
         for (Value matrix : {weight, factor})
           for (int64_t i = 0; matrix && i < outBlock; ++i)
             dots.weights.push_back(b.at(
-                matrix, element,
-                b.mul(b.min(outs[i], b.index(out - 1)), in)));
+                matrix, element, b.mul(b.min(outs[i], b.index(out - 1)), in)));
         for (int64_t i = 0; i < rowBlock; ++i) {
           inputRows.push_back(b.add(firstRow, i));
           Value row = b.min(inputRows[i], b.add(rows, -1));
@@ -237,8 +236,11 @@ int64_t cuda::getGatherLinearKernel(DeviceLibrary &library,
         Value own = b.add(b.mul(b.block(), kWarps), b.warp());
         Value unit = b.min(own, b.index(out - 1));
         Value firstRow = b.mul(b.block(gpu::Dimension::y), rowBlock);
-        DotGenerator dots{b, element, getLoadElements(element, in),
-                          {b.at(args[1], element, b.mul(unit, in))}, {}};
+        DotGenerator dots{b,
+                          element,
+                          getLoadElements(element, in),
+                          {b.at(args[1], element, b.mul(unit, in))},
+                          {}};
         SmallVector<Value> inputRows, factors;
         Value any;
         for (int64_t i = 0; i < rowBlock; ++i) {
@@ -248,8 +250,8 @@ int64_t cuda::getGatherLinearKernel(DeviceLibrary &library,
           factors.push_back(
               b.load(b.at(factor, f32, b.add(b.mul(row, out), unit)), f32));
           // NaN is not zero.
-          Value isActive = arith::CmpFOp::create(
-              b, arith::CmpFPredicate::UNE, factors[i], b.f32(0));
+          Value isActive = arith::CmpFOp::create(b, arith::CmpFPredicate::UNE,
+                                                 factors[i], b.f32(0));
           any = any ? arith::OrIOp::create(b, any, isActive).getResult()
                     : isActive;
         }
@@ -258,8 +260,8 @@ int64_t cuda::getGatherLinearKernel(DeviceLibrary &library,
             any, ValueRange(zeros).getTypes(), [&] { return dots.run(in); },
             [&] { return zeros; });
         for (int64_t i = 0; i < rowBlock; ++i) {
-          Value inside = arith::AndIOp::create(
-              b, b.isLess(own, b.index(out)), b.isLess(inputRows[i], rows));
+          Value inside = arith::AndIOp::create(b, b.isLess(own, b.index(out)),
+                                               b.isLess(inputRows[i], rows));
           Value mine = b.isEqual(b.lane(), b.index(i));
           b.when(arith::AndIOp::create(b, mine, inside), [&] {
             Value x = sums[i];

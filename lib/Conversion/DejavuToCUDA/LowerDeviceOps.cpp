@@ -70,9 +70,9 @@ LogicalResult DeviceLowering::lower(RopeTableOp op) {
 }
 
 LogicalResult DeviceLowering::lower(RopeOp op) {
-  int64_t kernel = getRopeKernel(
-      library, getFeatures(op.getType()), op.getHeads(),
-      getFeatures(op.getTable().getType()), op.getInterleaved());
+  int64_t kernel =
+      getRopeKernel(library, getFeatures(op.getType()), op.getHeads(),
+                    getFeatures(op.getTable().getType()), op.getInterleaved());
   Value input = getMemory(op.getInput()), table = getMemory(op.getTable());
   host.launch(kernel, host.getRows(), {input, table, allocateResult(op)});
   return success();
@@ -93,8 +93,8 @@ void DeviceLowering::multiply(Product product) {
     product.from = host.number(0);
   }
   SmallVector<Value> arguments{product.input};
-  for (FlatSymbolRefAttr weight : {product.weight, product.bias,
-                                   product.factorWeight, product.factorBias})
+  for (FlatSymbolRefAttr weight :
+       {product.weight, product.bias, product.factorWeight, product.factorBias})
     if (weight)
       arguments.push_back(getWeight(weight));
   if (product.residual)
@@ -127,9 +127,9 @@ void DeviceLowering::sumRows(const RowSum &sum) {
     variants.push_back(
         {rows, getRowSumKernel(library, type, parts, rows, sum.isSparse),
          getRowSumBlocks(type)});
-  host.launchRows(variants, host.getRows(), host.number(parts),
-                  {sum.input, getWeight(sum.weight), sum.partial,
-                   host.getRows()});
+  host.launchRows(
+      variants, host.getRows(), host.number(parts),
+      {sum.input, getWeight(sum.weight), sum.partial, host.getRows()});
 
   Epilogue epilogue = sum.epilogue;
   epilogue.hasBias = sum.bias != nullptr;
@@ -206,13 +206,10 @@ LogicalResult DeviceLowering::lower(FFNOp op) {
   allocate(sum, op);
 
   RankedTensorType type = getType(op.getUpAttr());
-  FusedFFNSpec spec{type.getDimSize(1),
-                    neurons,
-                    type.getElementType(),
-                    op.getActivation(),
-                    isGated,
-                    op.getGateBias().has_value(),
-                    op.getUpBias().has_value()};
+  FusedFFNSpec spec{
+      type.getDimSize(1),        neurons, type.getElementType(),
+      op.getActivation(),        isGated, op.getGateBias().has_value(),
+      op.getUpBias().has_value()};
   bool isAlike = getType(op.getDownAttr()) == type &&
                  (!isGated || getType(op.getGateAttr()) == type);
   if (entry == Entry::prefill || !isAlike || !hasFusedFFN(spec)) {
@@ -224,14 +221,14 @@ LogicalResult DeviceLowering::lower(FFNOp op) {
   int64_t bytes =
       kPartialHeader + kMaxBlocks * spec.features * int64_t(sizeof(float));
   Value partial = allocateScratch(bytes, op);
-  Value isOne = arith::CmpIOp::create(
-      host.getBuilder(), arith::CmpIPredicate::eq, host.getRows(),
-      host.number(1));
+  Value isOne =
+      arith::CmpIOp::create(host.getBuilder(), arith::CmpIPredicate::eq,
+                            host.getRows(), host.number(1));
   host.when(isOne, [&] {
     SmallVector<Value> arguments{product.input};
-    for (FlatSymbolRefAttr weight : {op.getGateAttr(), op.getGateBiasAttr(),
-                                     op.getUpAttr(), op.getUpBiasAttr(),
-                                     op.getDownAttr()})
+    for (FlatSymbolRefAttr weight :
+         {op.getGateAttr(), op.getGateBiasAttr(), op.getUpAttr(),
+          op.getUpBiasAttr(), op.getDownAttr()})
       if (weight)
         arguments.push_back(getWeight(weight));
     arguments.push_back(partial);
@@ -246,12 +243,11 @@ LogicalResult DeviceLowering::lower(FFNOp op) {
       arguments.push_back(sum.residual);
     arguments.push_back(sum.result);
     host.launch(getBlockSumKernel(library, spec.features, epilogue),
-                host.number(llvm::divideCeil(spec.features, kWarp)),
-                arguments);
+                host.number(llvm::divideCeil(spec.features, kWarp)), arguments);
   });
-  Value isMore = arith::CmpIOp::create(
-      host.getBuilder(), arith::CmpIPredicate::ne, host.getRows(),
-      host.number(1));
+  Value isMore =
+      arith::CmpIOp::create(host.getBuilder(), arith::CmpIPredicate::ne,
+                            host.getRows(), host.number(1));
   host.when(isMore, [&] {
     multiply(product);
     sumRows(sum);
@@ -298,8 +294,8 @@ LogicalResult DeviceLowering::lower(GatherLinearOp op) {
                                getWeight(op.getWeightAttr())};
   if (op.getBias())
     arguments.push_back(getWeight(op.getBiasAttr()));
-  arguments.append({getMemory(op.getFactor()), allocateResult(op),
-                    host.getRows()});
+  arguments.append(
+      {getMemory(op.getFactor()), allocateResult(op), host.getRows()});
   GatherSpec spec{weight, op.getBias().has_value()};
   SmallVector<HostEntry::Variant> variants;
   for (int64_t rows : kRowBlocks)
@@ -364,15 +360,14 @@ LogicalResult DeviceLowering::lower(AttentionOp op) {
   cacheNumbers[op.getNewCache()] = layer;
   Value partial =
       allocateScratch(getAttentionScratch(spec) * sizeof(float), op);
-  host.launch(getAttentionKernel(library, spec),
-              {host.number(getAttentionBlocks(spec)), host.number(spec.parts),
-               host.getRows()},
-              {getMemory(op.getQuery()),
-               host.getTablePointer(Field::keys, layer),
-               host.getTablePointer(Field::values, layer),
-               host.getPointer(Field::starts), host.getPointer(Field::pastAt),
-               partial, host.getNumber(Field::tokens),
-               host.getNumber(Field::capacity)});
+  host.launch(
+      getAttentionKernel(library, spec),
+      {host.number(getAttentionBlocks(spec)), host.number(spec.parts),
+       host.getRows()},
+      {getMemory(op.getQuery()), host.getTablePointer(Field::keys, layer),
+       host.getTablePointer(Field::values, layer),
+       host.getPointer(Field::starts), host.getPointer(Field::pastAt), partial,
+       host.getNumber(Field::tokens), host.getNumber(Field::capacity)});
   int64_t queries = spec.features / spec.cache.getHeadDim();
   host.launch(getAttentionCombineKernel(library, spec),
               {host.number(queries), host.getRows()},

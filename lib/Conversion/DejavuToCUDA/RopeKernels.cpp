@@ -31,8 +31,8 @@ int64_t cuda::getRopeTableKernel(DeviceLibrary &library, int64_t features,
           return arith::ConstantOp::create(b, b.getF64FloatAttr(value));
         };
         b.loop(b.thread(), b.index(half), b.getThreads(), [&](Value at) {
-          Value angle = b.fmul(
-              position, b.loadConstant(b.at(args[1], f32, at), f32));
+          Value angle =
+              b.fmul(position, b.loadConstant(b.at(args[1], f32, at), f32));
           // The approximations are good around 0 alone. Whole turns are taken
           // away in f64, which keeps all bits of any angle in f32.
           Value exact = arith::ExtFOp::create(b, f64, angle);
@@ -82,12 +82,11 @@ int64_t cuda::getRopeKernel(DeviceLibrary &library, int64_t features,
         int64_t rest = headDim - rotated;
         if (rest == 0)
           return;
-        b.loop(b.thread(), b.index(heads * rest), b.getThreads(),
-               [&](Value each) {
-                 Value at = b.add(b.mul(b.div(each, rest), headDim),
-                                  b.add(b.rem(each, rest), rotated));
-                 b.store(b.load(b.at(input, f32, at), f32),
-                         b.at(result, f32, at));
-               });
+        b.loop(
+            b.thread(), b.index(heads * rest), b.getThreads(), [&](Value each) {
+              Value at = b.add(b.mul(b.div(each, rest), headDim),
+                               b.add(b.rem(each, rest), rotated));
+              b.store(b.load(b.at(input, f32, at), f32), b.at(result, f32, at));
+            });
       });
 }

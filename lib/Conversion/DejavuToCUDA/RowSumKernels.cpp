@@ -28,8 +28,7 @@ static constexpr int64_t kWarps = 8;
 
 /// Columns of a block.
 static int64_t getTile(RankedTensorType weight) {
-  return kWarp *
-         getLoadElements(weight.getElementType(), weight.getDimSize(1));
+  return kWarp * getLoadElements(weight.getElementType(), weight.getDimSize(1));
 }
 
 int64_t cuda::getRowSumBlocks(RankedTensorType weight) {
@@ -85,8 +84,8 @@ struct SumGenerator {
     int64_t stride = kUnroll * kWarps;
     Value whole = b.mul(b.div(b.sub(last, first), stride), stride);
     Value from = b.add(first, b.warp());
-    SmallVector<Value> sums = b.fold(from, b.add(first, whole),
-                                     b.index(stride), init, step(kUnroll));
+    SmallVector<Value> sums =
+        b.fold(from, b.add(first, whole), b.index(stride), init, step(kUnroll));
     return b.fold(b.add(from, whole), last, b.index(kWarps), sums, step(1));
   }
 
@@ -103,40 +102,39 @@ struct SumGenerator {
           Value place = b.select(inside, own, at);
           Value any;
           for (Value input : inputs) {
-            Value x = b.load(b.at(input, b.getF32Type(), place),
-                             b.getF32Type());
+            Value x =
+                b.load(b.at(input, b.getF32Type(), place), b.getF32Type());
             // NaN is not zero.
-            Value isActive = arith::CmpFOp::create(
-                b, arith::CmpFPredicate::UNE, x, b.f32(0));
+            Value isActive = arith::CmpFOp::create(b, arith::CmpFPredicate::UNE,
+                                                   x, b.f32(0));
             any = any ? arith::OrIOp::create(b, any, isActive).getResult()
                       : isActive;
           }
           any = arith::AndIOp::create(b, any, inside);
-          Value all =
-              arith::ConstantOp::create(b, b.getI32IntegerAttr(-1));
-          Value mask = LLVM::CallIntrinsicOp::create(
-                           b, i32,
-                           b.getStringAttr("llvm.nvvm.vote.ballot.sync"),
-                           ValueRange{all, any})
-                           .getResults();
+          Value all = arith::ConstantOp::create(b, b.getI32IntegerAttr(-1));
+          Value mask =
+              LLVM::CallIntrinsicOp::create(
+                  b, i32, b.getStringAttr("llvm.nvvm.vote.ballot.sync"),
+                  ValueRange{all, any})
+                  .getResults();
           Value count = b.toIndex(math::CtPopOp::create(b, mask));
           SmallVector<Value> state(carried);
           state.push_back(mask);
-          SmallVector<Value> next = b.fold(
-              b.index(0), count, b.index(1), state,
-              [&](Value, ValueRange carried) {
-                SmallVector<Value> sums(carried.drop_back());
-                Value bits = carried.back();
-                Value row = b.add(
-                    at, b.toIndex(LLVM::CountTrailingZerosOp::create(
-                            b, i32, bits, /*is_zero_poison=*/true)));
-                add(sums, loadRow(row), row);
-                Value one =
-                    arith::ConstantOp::create(b, b.getI32IntegerAttr(1));
-                sums.push_back(arith::AndIOp::create(
-                    b, bits, arith::SubIOp::create(b, bits, one)));
-                return sums;
-              });
+          SmallVector<Value> next =
+              b.fold(b.index(0), count, b.index(1), state,
+                     [&](Value, ValueRange carried) {
+                       SmallVector<Value> sums(carried.drop_back());
+                       Value bits = carried.back();
+                       Value row = b.add(
+                           at, b.toIndex(LLVM::CountTrailingZerosOp::create(
+                                   b, i32, bits, /*is_zero_poison=*/true)));
+                       add(sums, loadRow(row), row);
+                       Value one =
+                           arith::ConstantOp::create(b, b.getI32IntegerAttr(1));
+                       sums.push_back(arith::AndIOp::create(
+                           b, bits, arith::SubIOp::create(b, bits, one)));
+                       return sums;
+                     });
           next.pop_back();
           return next;
         });
@@ -150,10 +148,10 @@ int64_t cuda::getRowSumKernel(DeviceLibrary &library, RankedTensorType weight,
   Type element = weight.getElementType();
   int64_t lanes = getLoadElements(element, out), tile = getTile(weight);
   int64_t size = llvm::alignTo(llvm::divideCeil(in, parts), kWarp);
-  std::string name =
-      ("row_sum_" + Twine(in) + "x" + Twine(out) + "_" + nameElement(element) +
-       (isSparse ? "_sparse" : "") + "_parts" + Twine(parts) + "_rows" + Twine(rowBlock))
-          .str();
+  std::string name = ("row_sum_" + Twine(in) + "x" + Twine(out) + "_" +
+                      nameElement(element) + (isSparse ? "_sparse" : "") +
+                      "_parts" + Twine(parts) + "_rows" + Twine(rowBlock))
+                         .str();
   Type pointer = library.getPointer();
   return library.get(
       name, {pointer, pointer, pointer, library.getNumber()},
@@ -167,8 +165,8 @@ int64_t cuda::getRowSumKernel(DeviceLibrary &library, RankedTensorType weight,
         Value firstRow = b.mul(b.block(gpu::Dimension::z), rowBlock);
         // Lanes past the end read what their neighbours read.
         Value place = b.min(own, b.index(out - lanes));
-        SumGenerator generator{b, weight, lanes, rowBlock,
-                               b.at(args[1], element, place), {}};
+        SumGenerator generator{
+            b, weight, lanes, rowBlock, b.at(args[1], element, place), {}};
         for (int64_t i = 0; i < rowBlock; ++i) {
           Value row = b.min(b.add(firstRow, i), b.add(rows, -1));
           generator.inputs.push_back(b.at(args[0], f32, b.mul(row, in)));
@@ -176,14 +174,13 @@ int64_t cuda::getRowSumKernel(DeviceLibrary &library, RankedTensorType weight,
         Value first = b.min(b.mul(part, size), b.index(in));
         Value last = b.min(b.add(first, size), b.index(in));
         SmallVector<Value> init(rowBlock, b.splat(0, lanes));
-        SmallVector<Value> sums =
-            isSparse ? generator.sumSparse(first, last, init)
-                     : generator.sumAll(first, last, init);
+        SmallVector<Value> sums = isSparse
+                                      ? generator.sumSparse(first, last, init)
+                                      : generator.sumAll(first, last, init);
 
         Value shared = b.getShared();
         Value mine = b.at(shared, f32,
-                          b.add(b.mul(b.warp(), tile),
-                                b.mul(b.lane(), lanes)));
+                          b.add(b.mul(b.warp(), tile), b.mul(b.lane(), lanes)));
         for (int64_t i = 0; i < rowBlock; ++i) {
           if (i > 0)
             b.barrier();
@@ -197,8 +194,8 @@ int64_t cuda::getRowSumKernel(DeviceLibrary &library, RankedTensorType weight,
               sum = b.fadd(
                   sum, b.load(b.at(shared, f32, b.add(at, warp * tile)), f32));
             Value to = b.add(column, at);
-            Value inside = arith::AndIOp::create(
-                b, b.isLess(row, rows), b.isLess(to, b.index(out)));
+            Value inside = arith::AndIOp::create(b, b.isLess(row, rows),
+                                                 b.isLess(to, b.index(out)));
             b.when(inside, [&] {
               Value line = b.add(b.mul(part, rows), row);
               b.store(sum, b.at(args[2], f32, b.add(b.mul(line, out), to)));
@@ -210,9 +207,9 @@ int64_t cuda::getRowSumKernel(DeviceLibrary &library, RankedTensorType weight,
 
 int64_t cuda::getPartialSumKernel(DeviceLibrary &library, int64_t parts,
                                   int64_t out, const Epilogue &epilogue) {
-  std::string name = ("partial_sum_" + Twine(parts) + "x" + Twine(out) +
-                      epilogue.getName())
-                         .str();
+  std::string name =
+      ("partial_sum_" + Twine(parts) + "x" + Twine(out) + epilogue.getName())
+          .str();
   SmallVector<Type> types(2 + epilogue.hasBias + epilogue.hasResidual,
                           library.getPointer());
   types.push_back(library.getNumber());
@@ -220,19 +217,15 @@ int64_t cuda::getPartialSumKernel(DeviceLibrary &library, int64_t parts,
       name, types, KernelShape{}, [&](DeviceBuilder &b, ValueRange args) {
         Type f32 = b.getF32Type();
         Value rows = args.back(), result = args[args.size() - 2];
-        Value column =
-            b.add(b.mul(b.block(), b.getThreads()), b.thread());
+        Value column = b.add(b.mul(b.block(), b.getThreads()), b.thread());
         b.when(b.isLess(column, b.index(out)), [&] {
-          Value place =
-              b.add(b.mul(b.block(gpu::Dimension::y), out), column);
+          Value place = b.add(b.mul(b.block(gpu::Dimension::y), out), column);
           // All loads can be under way at once.
           SmallVector<Value> terms;
           Value stride = b.mul(rows, out);
           for (int64_t part = 0; part < parts; ++part)
             terms.push_back(b.load(
-                b.at(args[0], f32,
-                     b.add(place, b.mul(stride, part))),
-                f32));
+                b.at(args[0], f32, b.add(place, b.mul(stride, part))), f32));
           Value sum = terms.front();
           for (Value term : ArrayRef<Value>(terms).drop_front())
             sum = b.fadd(sum, term);
@@ -256,22 +249,20 @@ int64_t cuda::getCountKernel(DeviceLibrary &library, int64_t extent) {
         Type f32 = b.getF32Type();
         Value row = b.at(args[0], f32, b.mul(b.block(), extent));
         // Counts are below 2^24, which f32 has exactly.
-        Value own =
-            b.fold(b.thread(), b.index(extent), b.index(b.getThreads()),
-                   b.f32(0),
-                   [&](Value at, ValueRange carried) {
-                     Value x = b.load(b.at(row, f32, at), f32);
-                     Value isActive = arith::CmpFOp::create(
-                         b, arith::CmpFPredicate::UNE, x, b.f32(0));
-                     return SmallVector<Value>{
-                         b.fadd(carried.front(),
-                                b.select(isActive, b.f32(1), b.f32(0)))};
-                   })
-                .front();
+        Value own = b.fold(b.thread(), b.index(extent), b.index(b.getThreads()),
+                           b.f32(0),
+                           [&](Value at, ValueRange carried) {
+                             Value x = b.load(b.at(row, f32, at), f32);
+                             Value isActive = arith::CmpFOp::create(
+                                 b, arith::CmpFPredicate::UNE, x, b.f32(0));
+                             return SmallVector<Value>{b.fadd(
+                                 carried.front(),
+                                 b.select(isActive, b.f32(1), b.f32(0)))};
+                           })
+                        .front();
         Value sum = b.sumBlock(own, b.getShared());
         b.when(b.isEqual(b.thread(), b.index(0)), [&] {
-          Value count =
-              arith::FPToSIOp::create(b, b.getI32Type(), sum);
+          Value count = arith::FPToSIOp::create(b, b.getI32Type(), sum);
           b.store(count, b.at(args[1], b.getI32Type(), b.block()));
         });
       });
