@@ -100,6 +100,8 @@ if [[ $(cat build/models/.stamp 2>/dev/null) != "$models_stamp" ]]; then
   for archive in test/Models/*.tar.xz; do
     tar -xJf "$archive" --no-same-owner -C build/models.tmp
   done
+  .venv/bin/python tools/scripts/float_planes.py unpack build/models.tmp >&2 ||
+    die "the models of the repository could not be unpacked"
   echo "$models_stamp" >build/models.tmp/.stamp
   mv build/models.tmp build/models
 fi
