@@ -7,8 +7,8 @@
 //
 // Each function returns the number of the kernel for a signature; a comment
 // says its arguments and its grid. Rows of activations are f32 [rows,
-// features]. Sums have an order that depends on shapes alone: the same input
-// gives the same bits, whatever else is in the batch.
+// features]. Sums have an order that depends on shapes alone, and in the fused
+// MLP on the number of multiprocessors: the same input gives the same bits.
 //
 //===----------------------------------------------------------------------===//
 
