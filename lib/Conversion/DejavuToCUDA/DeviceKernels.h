@@ -141,7 +141,7 @@ struct FusedFFNSpec {
 };
 /// Bytes before the partial sums; their number is an i64 there.
 inline constexpr int64_t kPartialHeader = 256;
-/// Multiprocessors that partial sums have room for.
+/// Blocks that partial sums have room for; more take no part.
 inline constexpr int64_t kMaxBlocks = 256;
 /// Whether there is a kernel for these shapes.
 bool hasFusedFFN(const FusedFFNSpec &spec);

@@ -85,9 +85,9 @@ private:
   struct RowSum {
     Value input;
     FlatSymbolRefAttr weight, bias;
-    Epilogue epilogue;
+    Epilogue epilogue = {};
     bool isSparse = false; ///< whether rows of zeros are not read
-    Value residual, result, partial;
+    Value residual = {}, result = {}, partial = {};
   };
   /// Parts that a weight is cut into.
   int64_t getParts(FlatSymbolRefAttr weight);

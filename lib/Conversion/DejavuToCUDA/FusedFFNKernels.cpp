@@ -101,9 +101,14 @@ struct FusedGenerator {
   DeviceBuilder &b;
   const FusedFFNSpec &spec;
   Plan plan;
-  Value input, gate, gateBias, up, upBias, down, indices, partial;
-  Value count; ///< neurons of the set
-  Value shared;
+  Value input = {}, gate = {}, gateBias = {}, up = {}, upBias = {}, down = {};
+  Value indices = {}, partial = {};
+  Value count = {}; ///< neurons of the set
+  Value shared = {};
+
+  Value takesPart() { return b.isLess(b.block(), b.index(kMaxBlocks)); }
+  /// The blocks that take part: those beyond have nowhere to leave their sums.
+  Value getBlocks() { return b.min(b.blocks(), b.index(kMaxBlocks)); }
 
   Value getStage(Value stage, int64_t byte) {
     return b.at(b.at(shared, b.getI8Type(), b.mul(stage, plan.getStageBytes())),
@@ -133,7 +138,7 @@ struct FusedGenerator {
     SmallVector<Value> state{b.index(0), zero};
     llvm::append_range(state, init);
     SmallVector<Value> last = b.fold(
-        b.block(), count, b.blocks(), state,
+        b.block(), count, getBlocks(), state,
         [&](Value place, ValueRange carried) {
           Value stage = carried[0], parity = carried[1];
           SmallVector<Value> next =
@@ -327,10 +332,11 @@ struct FusedGenerator {
                   16);
         }
       };
-      if (isWhole())
-        storePiece();
-      else
-        b.when(b.isLess(column, b.index(spec.features)), storePiece);
+      Value inside = takesPart();
+      if (!isWhole())
+        inside = arith::AndIOp::create(
+            b, inside, b.isLess(column, b.index(spec.features)));
+      b.when(inside, storePiece);
     }
   }
 
@@ -378,9 +384,9 @@ struct FusedGenerator {
     init.push_back(b.index(0)); // which half of the scratch
     llvm::append_range(init, load(b.block()));
     SmallVector<Value> sums = b.fold(
-        b.block(), count, b.blocks(), init,
+        b.block(), count, getBlocks(), init,
         [&](Value place, ValueRange carried) {
-          SmallVector<Value> following = load(b.add(place, b.blocks()));
+          SmallVector<Value> following = load(b.add(place, getBlocks()));
           Value half = carried[plan.pieces];
           ValueRange loaded = carried.drop_front(plan.pieces + 1);
           auto getPieces = [&](int64_t matrix) {
@@ -418,7 +424,7 @@ struct FusedGenerator {
   void storeCount() {
     Value isFirst = arith::AndIOp::create(b, b.isEqual(b.thread(), b.index(0)),
                                           b.isEqual(b.block(), b.index(0)));
-    b.when(isFirst, [&] { b.store(b.toI64(b.blocks()), partial); });
+    b.when(isFirst, [&] { b.store(b.toI64(getBlocks()), partial); });
   }
 
   void run() {
@@ -483,6 +489,8 @@ int64_t cuda::getFusedFFNKernel(DeviceLibrary &library,
         // is older than the launch before this one, and that one waited for it.
         generator.count = count ? b.toIndex(b.load(count, b.getI32Type()))
                                 : b.index(spec.neurons);
+        generator.count =
+            b.select(generator.takesPart(), generator.count, b.index(0));
         generator.run();
       });
 }

@@ -323,7 +323,7 @@ func.func @profile_order(%x: tensor<?x1x8xf32>) {
 
 // -----
 
-// expected-error @below {{expected one of [model, predictors] for whose file holds a weight, got: elsewhere}}
+// expected-error @below {{expected one of [model, predictors, synthetic] for whose file holds a weight, got: elsewhere}}
 // expected-error @below {{failed to parse Dejavu_SourceAttr parameter 'root'}}
 dejavu.weight @source_root : tensor<8xf32> from <"m", offset = 0, length = 32, elsewhere>
 
