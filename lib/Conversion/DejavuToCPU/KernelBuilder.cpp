@@ -312,15 +312,3 @@ MemRefType cpu::getWeightType(RankedTensorType tensor) {
         IntegerType::get(tensor.getContext(), element.getIntOrFloatBitWidth());
   return MemRefType::get(tensor.getShape(), element);
 }
-
-std::string cpu::nameElement(Type type) {
-  std::string name;
-  llvm::raw_string_ostream(name) << type;
-  return name;
-}
-
-std::string cpu::nameNumber(const llvm::APFloat &number) {
-  SmallString<16> digits;
-  number.bitcastToAPInt().toStringUnsigned(digits, 16);
-  return digits.str().str();
-}

@@ -18,6 +18,8 @@
 #ifndef DEJAVU_LIB_CONVERSION_DEJAVUTOCPU_KERNELBUILDER_H
 #define DEJAVU_LIB_CONVERSION_DEJAVUTOCPU_KERNELBUILDER_H
 
+#include "../Common/KernelNames.h"
+
 #include "dejavu/Dialect/Dejavu/IR/Dejavu.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -140,10 +142,6 @@ private:
 MemRefType getRowsType(MLIRContext *context, int64_t columns);
 /// memref of the shape and elements of a weight or another tensor.
 MemRefType getWeightType(RankedTensorType tensor);
-/// `f32`, `f16`, `bf16`.
-std::string nameElement(Type type);
-/// The bits of a number, for the name of a kernel that depends on it.
-std::string nameNumber(const llvm::APFloat &number);
 
 } // namespace mlir::dejavu::cpu
 

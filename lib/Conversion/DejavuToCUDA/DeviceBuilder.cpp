@@ -427,20 +427,8 @@ int64_t DeviceLibrary::get(StringRef stem, ArrayRef<Type> arguments,
 // Names
 //===----------------------------------------------------------------------===//
 
-std::string cuda::nameElement(Type type) {
-  std::string name;
-  llvm::raw_string_ostream(name) << type;
-  return name;
-}
-
-std::string cuda::nameNumber(const llvm::APFloat &number) {
-  SmallString<16> digits;
-  number.bitcastToAPInt().toStringUnsigned(digits, 16);
-  return digits.str().str();
-}
-
 std::string cuda::nameNumber(float number) {
-  return nameNumber(llvm::APFloat(number));
+  return dejavu::nameNumber(llvm::APFloat(number));
 }
 
 int64_t cuda::getLoadElements(Type element, int64_t size) {

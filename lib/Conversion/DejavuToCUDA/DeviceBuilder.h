@@ -19,6 +19,8 @@
 #ifndef DEJAVU_LIB_CONVERSION_DEJAVUTOCUDA_DEVICEBUILDER_H
 #define DEJAVU_LIB_CONVERSION_DEJAVUTOCUDA_DEVICEBUILDER_H
 
+#include "../Common/KernelNames.h"
+
 #include "dejavu/Dialect/Dejavu/IR/Dejavu.h"
 #include "dejavu/Target/CUDA/TargetInfo.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
@@ -196,10 +198,8 @@ private:
   llvm::StringMap<int64_t> numbers;
 };
 
-/// `f32`, `f16`, `bf16`.
-std::string nameElement(Type type);
 /// The bits of a number, for the name of a kernel that depends on it.
-std::string nameNumber(const llvm::APFloat &number);
+using dejavu::nameNumber;
 std::string nameNumber(float number);
 /// Elements of a type that one load gets, for rows of `size` elements that lie
 /// behind each other.
