@@ -51,8 +51,10 @@ typedef struct dejavu_step {
   const int64_t *ids;         ///< [B, S]
   const int64_t *positions;   ///< [B, S]
   const int64_t *starts;      ///< [B], first step that is not padding
-  float *const *keys;         ///< [layers] -> [B, kv_heads, capacity, head_dim]
-  float *const *values;       ///< [layers] -> [B, kv_heads, capacity, head_dim]
+  /// [layers] -> [B, kv_heads, capacity, head_dim]: f32, or on a GPU elements
+  /// of the manifest's `cache_dtype`.
+  void *const *keys;
+  void *const *values;        ///< likewise
   float *const *kept;         ///< [layers] -> [B, ring, width], or null
   int64_t *const *complete;   ///< [layers] -> [B, kv_heads], or null
   const void *const *weights; ///< in the order of the manifest
