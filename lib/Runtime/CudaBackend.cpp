@@ -256,8 +256,7 @@ Status CudaBackend::write(void *to, const void *from, uint64_t bytes) {
 Status CudaBackend::read(void *to, const void *from, uint64_t bytes) {
   if (Status status = device->makeCurrent(); status.failed())
     return status;
-  if (Status status = copyToHost(*device, to, from, bytes);
-      status.failed())
+  if (Status status = copyToHost(*device, to, from, bytes); status.failed())
     return status;
   return device->synchronize();
 }

@@ -274,8 +274,8 @@ Status Session::decode(const int64_t *ids, const int64_t *positions,
 Status Session::writeCache(Role role, int64_t layer, const float *from,
                            int64_t past) {
   const ManifestLayer &shape = model.manifest.layers[layer];
-  auto *to = static_cast<char *>(
-      role == Role::Key ? cache.keys()[layer] : cache.values()[layer]);
+  auto *to = static_cast<char *>(role == Role::Key ? cache.keys()[layer]
+                                                   : cache.values()[layer]);
   DType type = model.manifest.cacheType;
   int64_t count = past * shape.headDim;
   if (count == 0)

@@ -250,8 +250,8 @@ TEST_F(CudaTest, CacheOfHalves) {
     values[1] = -1e6f;
     ASSERT_TRUE(
         (*session)->writeCache(Role::Value, 0, values.data(), 3).succeeded());
-    auto *cache = static_cast<const uint16_t *>(
-        (*session)->keyValueCache().values()[0]);
+    auto *cache =
+        static_cast<const uint16_t *>((*session)->keyValueCache().values()[0]);
     bool isHalf = parsed->cacheType == DType::F16;
     EXPECT_EQ(cache[1], isHalf ? 0xfbff : 0xc974);
     EXPECT_EQ(cache[3], isHalf ? 0x3c00 : 0x3f80);
