@@ -16,18 +16,20 @@ using namespace mlir::dejavu;
 using namespace mlir::dejavu::cuda;
 
 static constexpr float kLog2E = 1.4426950408889634f;
+/// Parts that are loaded at once in the end.
+static constexpr int64_t kPartsAtOnce = 8;
 
 AttentionLayout::AttentionLayout(const AttentionSpec &spec)
     : dim(spec.cache.getHeadDim()), heads(spec.cache.getHeads()),
       whole(spec.getGroup()), group(getAttentionGroup(spec)),
+      count(group * getAttentionTokens(spec)),
       vector(getLoadElements(Float32Type::get(spec.element.getContext()), dim)),
       parts(getAttentionParts(spec)) {
-  key = group * dim;
+  key = count * dim;
   value = key + dim;
   weighted = value + dim;
-  stats = weighted + warps * group * dim;
-  factors = stats + (warps + 1) * group * 2;
-  isLast = factors + group * kWarp;
+  stats = weighted + warps * count * dim;
+  isLast = stats + (warps + 1) * count * 2;
   size = isLast + 1;
 }
 
@@ -92,18 +94,31 @@ void AttentionGenerator::placeBlock() {
     isOwner = b.isEqual(part, b.add(parts, -1));
     return;
   }
-  sequence = arith::DivUIOp::create(b, row, args.tokens);
-  time = b.add(past, arith::RemUIOp::create(b, row, args.tokens).getResult());
+  int64_t tokens = getAttentionTokens(spec);
+  Value blocks = b.ceilDiv(args.tokens, tokens);
+  sequence = arith::DivUIOp::create(b, row, blocks);
+  firstToken =
+      b.mul(arith::RemUIOp::create(b, row, blocks).getResult(), tokens);
+  row = b.add(b.mul(sequence, args.tokens), firstToken);
+  time = b.add(past, firstToken);
+}
+
+Value AttentionGenerator::getToken(Value query) {
+  Value token = b.add(firstToken, b.div(query, at.group));
+  return b.min(token, b.add(args.tokens, -1));
 }
 
 /// The steps in the cache that the block reads.
 void AttentionGenerator::findSteps() {
   Type i64 = b.getI64Type();
-  Value low = b.toIndex(b.load(b.at(args.starts, i64, sequence), i64, 8));
+  start = b.toIndex(b.load(b.at(args.starts, i64, sequence), i64, 8));
+  isMasked = b.isLess(time, start);
+  Value low = start, high = past;
   if (spec.window)
     low = b.max(low, b.add(time, 1 - *spec.window));
-  isMasked = b.isLess(time, low);
-  Value high = spec.appends ? past : b.add(time, 1);
+  if (!spec.appends)
+    high = b.min(b.add(time, getAttentionTokens(spec)),
+                 b.add(past, args.tokens));
   if (spec.maskedRows == MaskedRows::uniform) {
     // The mean of all values: all scores are 0.
     low = b.select(isMasked, b.index(0), low);
@@ -111,14 +126,13 @@ void AttentionGenerator::findSteps() {
       high = b.select(isMasked, b.add(past, args.tokens), high);
   }
   low = b.min(low, high);
-  // Parts are multiples of what a block takes at once.
-  Value chunks = b.ceilDiv(b.sub(high, low), getGrain());
+  Value grains = b.ceilDiv(b.sub(high, low), getGrain());
   // A division of 64 bits would take much longer.
   auto toI32 = [&](Value index) -> Value {
     return arith::IndexCastOp::create(b, b.getI32Type(), index);
   };
-  Value size = arith::DivUIOp::create(b, toI32(b.add(chunks, b.add(parts, -1))),
-                                      toI32(parts));
+  Value size = arith::DivUIOp::create(
+      b, toI32(b.add(grains, b.add(parts, -1))), toI32(parts));
   size = b.mul(b.toIndex(size), getGrain());
   first = b.min(b.add(low, b.mul(part, size)), high);
   last = b.min(b.add(first, size), high);
@@ -138,12 +152,19 @@ void AttentionGenerator::shareQueries() {
   float scale = spec.scale.convertToFloat();
   if (spec.softcap.isZero())
     scale *= kLog2E;
-  Value from = b.at(args.query, f32, b.mul(row, spec.features));
-  b.loop(b.thread(), b.index(at.group * at.dim), at.threads, [&](Value each) {
-    Value query = b.add(firstQuery, b.div(each, at.dim));
-    Value number = readHead(b.at(from, f32, b.mul(query, at.dim)),
-                            b.rem(each, at.dim), args.queryTable, spec.query);
-    number = b.select(isMasked, b.f32(0), b.fmul(number, b.f32(scale)));
+  b.loop(b.thread(), b.index(at.count * at.dim), at.threads, [&](Value each) {
+    Value query = b.div(each, at.dim), queryRow = row, isHidden = isMasked;
+    if (at.count > at.group) {
+      Value token = getToken(query);
+      queryRow = b.add(b.mul(sequence, args.tokens), token);
+      isHidden = b.isLess(b.add(past, token), start);
+    }
+    Value head = b.add(firstQuery, b.rem(query, at.group));
+    Value from =
+        b.add(b.mul(queryRow, spec.features), b.mul(head, at.dim));
+    Value number = readHead(b.at(args.query, f32, from), b.rem(each, at.dim),
+                            args.queryTable, spec.query);
+    number = b.select(isHidden, b.f32(0), b.fmul(number, b.f32(scale)));
     b.store(number, b.at(getShared(at.queries), f32, each));
   });
 }
@@ -179,7 +200,7 @@ void AttentionGenerator::shareTokenScores() {
     isSeen = b.select(
         isMasked, arith::ConstantOp::create(b, b.getBoolAttr(false)), isOwner);
   // No distance, so no slope.
-  b.loop(b.warp(), b.index(at.group), at.warps, [&](Value query) {
+  b.loop(b.warp(), b.index(at.count), at.warps, [&](Value query) {
     Value line = b.mul(query, at.dim), product = b.f32(0);
     for (int64_t from = 0; from < at.dim; from += kWarp) {
       Value place = b.add(b.lane(), from);
@@ -200,12 +221,12 @@ void AttentionGenerator::shareTokenScores() {
 }
 
 Value AttentionGenerator::getWeighted(Value warp, Value query) {
-  Value line = b.add(b.mul(warp, at.group), query);
+  Value line = b.add(b.mul(warp, at.count), query);
   return b.at(getShared(at.weighted), f32, b.mul(line, at.dim));
 }
 
 Value AttentionGenerator::getStats(Value warp, Value query) {
-  Value line = b.add(b.mul(warp, at.group), query);
+  Value line = b.add(b.mul(warp, at.count), query);
   return b.at(getShared(at.stats), f32, b.mul(line, 2));
 }
 
@@ -228,7 +249,7 @@ Value AttentionGenerator::finishScore(Value product, Value slope,
   return slope ? b.fma(slope, distance, product) : product;
 }
 
-Value AttentionGenerator::getSlope(int64_t q) {
+Value AttentionGenerator::getSlope(int64_t q, Value isMasked) {
   if (spec.slopes.empty())
     return {};
   auto get = [&](int64_t query) { return b.f32(spec.slopes[query] * kLog2E); };
@@ -239,7 +260,7 @@ Value AttentionGenerator::getSlope(int64_t q) {
   return b.select(isMasked, b.f32(0), slope);
 }
 
-Value AttentionGenerator::getDistance(Value step) {
+Value AttentionGenerator::getDistance(Value step, Value time) {
   return arith::SIToFPOp::create(b, f32, b.toI64(b.sub(step, time)));
 }
 
@@ -248,7 +269,7 @@ Value AttentionGenerator::getDistance(Value step) {
 void AttentionGenerator::forEachVector(
     llvm::function_ref<void(Value, Value)> body) {
   int64_t count = at.dim / at.vector;
-  b.loop(b.thread(), b.index(at.group * count), at.threads, [&](Value each) {
+  b.loop(b.thread(), b.index(at.count * count), at.threads, [&](Value each) {
     body(b.div(each, count), b.mul(b.rem(each, count), at.vector));
   });
 }
@@ -259,9 +280,17 @@ Value AttentionGenerator::loadVector(Value line, Value place) {
 }
 
 void AttentionGenerator::storeResult(Value query, Value place, Value vector) {
-  Value to =
-      b.add(b.mul(row, spec.features), b.mul(b.add(firstQuery, query), at.dim));
-  b.store(vector, b.at(args.result, f32, b.add(to, place)), 4 * at.vector);
+  auto storeRow = [&](Value row) {
+    Value head = b.add(firstQuery, b.rem(query, at.group));
+    Value to = b.add(b.mul(row, spec.features), b.mul(head, at.dim));
+    b.store(vector, b.at(args.result, f32, b.add(to, place)), 4 * at.vector);
+  };
+  if (at.count == at.group)
+    return storeRow(row);
+  Value token = b.add(firstToken, b.div(query, at.group));
+  b.when(b.isLess(token, args.tokens), [&] {
+    storeRow(b.add(b.mul(sequence, args.tokens), token));
+  });
 }
 
 /// The parts of a query: weighted values, and behind those of all parts the
@@ -336,55 +365,45 @@ void AttentionGenerator::combineParts() {
   });
   b.barrier();
   b.when(b.load(getShared(at.isLast), i1), [&] {
-    shareFactors();
-    b.barrier();
     forEachVector([&](Value query, Value place) {
-      Value partial = getPartial(query);
-      Value factors = b.at(getShared(at.factors), f32, b.mul(query, kWarp));
-      // A few parts are loaded at once; factors behind the last are 0.
-      constexpr int64_t kAtOnce = 8;
-      Value weighted =
-          b.fold(b.index(0), parts, b.index(kAtOnce), b.splat(0, at.vector),
-                 [&](Value from, ValueRange carried) -> SmallVector<Value> {
-                   Value sum = carried.front();
-                   SmallVector<Value> vectors;
-                   for (int64_t i = 0; i < kAtOnce; ++i) {
-                     Value part = b.min(b.add(from, i), b.add(parts, -1));
-                     vectors.push_back(loadVector(
-                         partial, b.add(b.mul(part, at.dim), place)));
-                   }
-                   for (int64_t i = 0; i < kAtOnce; ++i) {
-                     Value factor =
-                         b.load(b.at(factors, f32, b.add(from, i)), f32);
-                     sum =
-                         b.fma(b.broadcast(factor, at.vector), vectors[i], sum);
-                   }
-                   return {sum};
-                 })
-              .front();
-      storeResult(query, place, weighted);
+      SmallVector<Value> state{b.f32(kLowestScore), b.f32(0),
+                               b.splat(0, at.vector)};
+      state = b.fold(b.index(0), parts, b.index(kPartsAtOnce), state,
+                     [&](Value from, ValueRange state) {
+                       return addParts(getPartial(query), place, from, state);
+                     });
+      storeResult(query, place, divide(state[2], state[1]));
     });
   });
 }
 
-/// What the weighted values of each part count for, [group, warp]: each lane
-/// has a part.
-void AttentionGenerator::shareFactors() {
-  b.loop(b.warp(), b.index(at.group), at.warps, [&](Value query) {
-    Value lane = b.lane(), isPart = b.isLess(lane, parts);
-    Value stats =
-        getPartialStats(getPartial(query), b.min(lane, b.add(parts, -1)));
-    Value best = b.select(isPart, b.load(stats, f32), b.f32(kLowestScore));
-    Value sum = b.select(isPart, b.load(b.at(stats, f32, 1), f32), b.f32(0));
-    Value greatest = b.reduceLanes(
-        best, kWarp, [&](Value x, Value y) { return b.fmax(x, y); });
-    Value factor = b.exp2(b.fsub(best, greatest));
-    Value total = b.sumLanes(b.fmul(factor, sum));
-    Value isNone =
-        arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, total, b.f32(0));
-    factor = b.select(isNone, b.f32(0), b.fdiv(factor, total));
-    factor = b.select(isPart, factor, b.f32(0));
-    b.store(factor,
-            b.at(getShared(at.factors), f32, b.add(b.mul(query, kWarp), lane)));
-  });
+/// Greatest score, sum and weighted values with the parts from `from` on, whose
+/// loads are all under way at once.
+SmallVector<Value> AttentionGenerator::addParts(Value partial, Value place,
+                                                Value from, ValueRange state) {
+  SmallVector<Value> scores, sums, vectors;
+  Value greatest = state[0];
+  for (int64_t i = 0; i < kPartsAtOnce; ++i) {
+    Value part = b.min(b.add(from, i), b.add(parts, -1));
+    Value stats = getPartialStats(partial, part);
+    scores.push_back(b.load(stats, f32));
+    sums.push_back(b.load(b.at(stats, f32, 1), f32));
+    vectors.push_back(
+        loadVector(partial, b.add(b.mul(part, at.dim), place)));
+  }
+  for (int64_t i = 0; i < kPartsAtOnce; ++i) {
+    scores[i] =
+        b.select(b.isLess(b.add(from, i), parts), scores[i],
+                 b.f32(-std::numeric_limits<double>::infinity()));
+    greatest = b.fmax(greatest, scores[i]);
+  }
+  Value factor = b.exp2(b.fsub(state[0], greatest));
+  Value sum = b.fmul(state[1], factor);
+  Value weighted = b.fmul(state[2], b.broadcast(factor, at.vector));
+  for (int64_t i = 0; i < kPartsAtOnce; ++i) {
+    factor = b.exp2(b.fsub(scores[i], greatest));
+    sum = b.fma(factor, sums[i], sum);
+    weighted = b.fma(b.broadcast(factor, at.vector), vectors[i], weighted);
+  }
+  return {greatest, sum, weighted};
 }

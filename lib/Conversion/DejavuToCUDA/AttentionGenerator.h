@@ -32,8 +32,8 @@ namespace mlir::dejavu::cuda {
 inline constexpr float kLowestScore = -1e30f;
 /// Query heads of a block, at most.
 inline constexpr int64_t kMaxAttentionGroup = 8;
-/// Parts, of which each lane of a warp gets one in the end.
-inline constexpr int64_t kMaxAttentionParts = kWarp;
+/// Parts of a context, at most.
+inline constexpr int64_t kMaxAttentionParts = 32;
 
 /// Query heads of a block.
 int64_t getAttentionGroup(const AttentionSpec &spec);
@@ -43,12 +43,13 @@ struct AttentionLayout {
   int64_t threads = 128, warps = threads / kWarp;
   int64_t dim, heads;
   int64_t whole, group; ///< query heads for a head of the cache, and of a block
+  int64_t count; ///< queries of a block: all its heads of one token, of the next
   int64_t vector;       ///< f32 of a head that one thread puts together
   int64_t parts;        ///< at most
   /// In f32: queries; key and value of the token; weighted values of the warps;
-  /// greatest scores and sums of the warps and of the token; factors of the
-  /// parts; whether this is the last block.
-  int64_t queries = 0, key, value, weighted, stats, factors, isLast, size;
+  /// greatest scores and sums of the warps and of the token; whether this is the
+  /// last block.
+  int64_t queries = 0, key, value, weighted, stats, isLast, size;
 
   explicit AttentionLayout(const AttentionSpec &spec);
 
@@ -100,10 +101,13 @@ protected:
   Value loadElements(Value from, VectorType type);
   /// A score from a product of query and key: capped, and with its slope.
   Value finishScore(Value product, Value slope, Value distance);
-  /// The slope of query `q` of the block, null without slopes.
-  Value getSlope(int64_t q);
-  /// The distance of a step from the token.
-  Value getDistance(Value step);
+  /// The slope of head `q` of the block, 0 if the query sees nothing; null
+  /// without slopes.
+  Value getSlope(int64_t q, Value isMasked);
+  /// The distance of a step from a token.
+  Value getDistance(Value step, Value time);
+  /// The token of a query of the block, the last one behind it.
+  Value getToken(Value query);
 
   DeviceBuilder &b;
   const AttentionSpec &spec;
@@ -112,8 +116,10 @@ protected:
   Type f32, element;
 
   Value row, sequence, part, parts, head, firstQuery; ///< of the block
-  Value past, time;
-  Value isMasked;    ///< whether the query sees nothing
+  Value firstToken;  ///< null if there is one
+  Value past, start; ///< of the sequence
+  Value time;        ///< of the first token
+  Value isMasked;    ///< whether that token sees nothing
   Value first, last; ///< steps of the block
   Value isOwner;     ///< whether the block has the token
 
@@ -133,7 +139,8 @@ private:
   Value divide(Value vector, Value sum);
   void combineWarps();
   void combineParts();
-  void shareFactors();
+  SmallVector<Value> addParts(Value partial, Value place, Value from,
+                              ValueRange state);
 };
 
 /// Whether there are matrix products for these shapes.

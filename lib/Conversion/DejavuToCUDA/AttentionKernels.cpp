@@ -43,6 +43,12 @@ int64_t cuda::getAttentionBlocks(const AttentionSpec &spec) {
   return spec.cache.getHeads() * spec.getGroup() / getAttentionGroup(spec);
 }
 
+int64_t cuda::getAttentionTokens(const AttentionSpec &spec) {
+  if (spec.appends || !hasMatrixAttention(spec))
+    return 1;
+  return kMaxAttentionGroup / getAttentionGroup(spec);
+}
+
 int64_t cuda::getAttentionParts(const AttentionSpec &spec) {
   if (!spec.appends)
     return 1;

@@ -60,7 +60,7 @@ protected:
         for (int64_t j = 0; j < load; ++j)
           numbers.push_back(b.select(isPiece, b.extract(part, j), b.f32(0)));
       }
-      slopes.push_back(getSlope(q));
+      slopes.push_back(getSlope(q, isMasked));
     }
   }
 
@@ -145,7 +145,7 @@ private:
     for (int64_t i = 0; i < unroll; ++i) {
       Value step = getStep(base, i);
       isInside.push_back(b.isLess(step, last));
-      distances.push_back(spec.slopes.empty() ? Value() : getDistance(step));
+      distances.push_back(spec.slopes.empty() ? Value() : getDistance(step, time));
       keys.push_back(getFloats(pieces, i));
       values.push_back(getFloats(pieces, unroll + i));
     }

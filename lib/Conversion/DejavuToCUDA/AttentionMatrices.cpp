@@ -65,8 +65,9 @@ protected:
   }
 
   void loadQueries() override {
-    isQuery = b.isLess(threadRow, b.index(at.group));
-    Value query = b.min(threadRow, b.index(at.group - 1));
+    isQuery = b.isLess(threadRow, b.index(at.count));
+    Value query = b.min(threadRow, b.index(at.count - 1));
+    findBounds(query);
     Value line = b.at(getShared(at.queries), f32, b.mul(query, at.dim));
     for (const Chunk &chunk : keyChunks) {
       Value from = b.at(line, f32, getPlace(chunk, threadColumn));
@@ -82,9 +83,11 @@ protected:
     }
     if (spec.slopes.empty())
       return;
-    slope = getSlope(0);
+    Value head = b.rem(query, at.group);
+    slope = getSlope(0, isHidden);
     for (int64_t q = 1; q < at.group; ++q)
-      slope = b.select(b.isEqual(threadRow, b.index(q)), getSlope(q), slope);
+      slope = b.select(b.isEqual(head, b.index(q)), getSlope(q, isHidden),
+                       slope);
   }
 
   void takeSteps() override {
@@ -116,6 +119,26 @@ protected:
   }
 
 private:
+  /// What this row's query sees. With queries of several tokens that is less
+  /// than all steps of the block.
+  void findBounds(Value query) {
+    rowTime = time;
+    rowLast = last;
+    isHidden = isMasked;
+    if (at.count == at.group)
+      return;
+    rowTime = b.add(past, getToken(query));
+    isHidden = b.isLess(rowTime, start);
+    rowFirst = start;
+    rowLast = b.add(rowTime, 1);
+    if (spec.window)
+      rowFirst = b.max(rowFirst, b.add(rowTime, 1 - *spec.window));
+    if (spec.maskedRows == MaskedRows::uniform) {
+      rowFirst = b.select(isHidden, b.index(0), rowFirst);
+      rowLast = b.select(isHidden, last, rowLast);
+    }
+  }
+
   /// Cuts a head into chunks for `threads` side by side, of at least `least`
   /// elements each.
   SmallVector<Chunk> cut(int64_t threads, int64_t least) {
@@ -226,10 +249,15 @@ private:
       }
       for (int64_t i = 0; i < 2; ++i) {
         Value step = getStep(base, tile * kColumns + i);
-        Value score = finishScore(b.fadd(sums[i], sums[2 + i]), slope,
-                                  slope ? getDistance(step) : Value());
+        Value score =
+            finishScore(b.fadd(sums[i], sums[2 + i]), slope,
+                        slope ? getDistance(step, rowTime) : Value());
+        Value isSeen = b.isLess(step, rowLast);
+        if (rowFirst)
+          isSeen = arith::AndIOp::create(
+              b, isSeen, b.isLess(b.add(rowFirst, -1), step));
         scores.push_back(
-            b.select(b.isLess(step, last), score,
+            b.select(isSeen, score,
                      b.f32(-std::numeric_limits<double>::infinity())));
       }
     }
@@ -304,7 +332,10 @@ private:
   Value keys, values; ///< of step 0
   SmallVector<Value> keyPieces, valuePieces;
   SmallVector<SmallVector<Value>> queries; ///< operands
-  Value slope;                             ///< of this row, or null
+  /// Of this row's query; the first step is null if all see that of the block.
+  Value rowFirst, rowLast, rowTime;
+  Value isHidden; ///< whether it sees nothing
+  Value slope;    ///< or null
 };
 } // namespace
 

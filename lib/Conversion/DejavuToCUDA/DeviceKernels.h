@@ -207,6 +207,8 @@ inline constexpr int64_t kAttentionBlocks = 512;
 /// The most parts into which the steps of a context are cut; 1 without
 /// `appends`.
 int64_t getAttentionParts(const AttentionSpec &spec);
+/// Tokens of a sequence that a block takes.
+int64_t getAttentionTokens(const AttentionSpec &spec);
 /// f32 that a row needs for partial results.
 int64_t getAttentionScratch(const AttentionSpec &spec);
 /// Blocks in x: heads of the cache, more than once if many queries read one.
@@ -214,7 +216,7 @@ int64_t getAttentionBlocks(const AttentionSpec &spec);
 /// (query, keys, values, starts, past_at, result, tokens, capacity), with
 /// `appends` (query, [query table], key, value, [key table], keys, values,
 /// starts, past_at, partial, result, capacity). Grid: getAttentionBlocks,
-/// parts, rows. With more than one part there are at most kCounters blocks in x
+/// parts, sequences times ceil(tokens / getAttentionTokens). With more than one part there are at most kCounters blocks in x
 /// and z together. With `appends`, `starts`, `past_at` and what the cache holds
 /// are older than the step: they are read before earlier kernels are done.
 int64_t getAttentionKernel(DeviceLibrary &library, const AttentionSpec &spec);

@@ -456,9 +456,13 @@ LogicalResult DeviceLowering::lower(AttentionOp op) {
   if (!spec.appends)
     arguments.push_back(host.getNumber(Field::tokens));
   arguments.push_back(host.getNumber(Field::capacity));
+  Value rows = host.getRows();
+  if (int64_t tokens = getAttentionTokens(spec); tokens > 1)
+    rows = host.mul(host.getNumber(Field::batch),
+                    host.ceilDiv(host.getNumber(Field::tokens), tokens));
   host.launch(getAttentionKernel(library, spec),
               {host.number(getAttentionBlocks(spec)), getAttentionParts(spec),
-               host.getRows()},
+               rows},
               arguments);
   return success();
 }
