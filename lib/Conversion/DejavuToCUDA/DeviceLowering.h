@@ -83,16 +83,22 @@ private:
   /// Into which the context is cut for the rows that there are.
   Value getAttentionParts(const AttentionSpec &spec);
 
-  /// What a product with rows of a weight gets.
+  /// A weight whose rows an input is multiplied with.
+  struct Factor {
+    FlatSymbolRefAttr weight, bias, factorWeight, factorBias;
+    Value residual, result;
+  };
+  /// What one launch multiplies.
   struct Product {
     Value input;
-    FlatSymbolRefAttr weight, bias, factorWeight, factorBias;
+    SmallVector<Factor, 1> factors; ///< alike but for the rows of the weights
     Epilogue epilogue;
-    Value residual, result;
     Value rows;               ///< of the result
     Value part, tokens, from; ///< or null for all rows
   };
   void multiply(Product product);
+  /// The linear layers behind `op` that can be part of its launch.
+  SmallVector<LinearOp> getLinearsLike(LinearOp op);
   /// What a sum of the rows of a weight gets, of each as much as `input` says.
   struct RowSum {
     Value input;
