@@ -98,7 +98,8 @@ module {
 // CHECK: gpu.func @dejavu_attention_1over1x8_f32_scale3F000000_zero(
 // CHECK: gpu.func @dejavu_attention_1over1x8_f32_scale3F000000_zero_append(
 // CHECK-NOT: arith.truncf
-// CHECK: func.func @dejavu_prefill(
+// CHECK-LABEL: func.func @dejavu_prefill(
+// CHECK-LABEL: func.func @dejavu_decode(
 module {
   dejavu.weight @table : tensor<7x8xf16> from #dejavu.source<"w", offset = 0, length = 112>
   dejavu.weight @key : tensor<8x8xf16> from #dejavu.source<"w", offset = 0, length = 128>
@@ -134,5 +135,44 @@ module {
     %b, %f = dejavu.attention %x, %e, %starts scale = 0.5 masked_rows = zero : tensor<?x1x8xf32>, !dejavu.kv_cache<1 x 8>, tensor<?xi64>
     %l = dejavu.lm_head %b, @table : tensor<?x1x8xf32> -> tensor<?x1x7xf32>
     return %l, %d, %f : tensor<?x1x7xf32>, !dejavu.kv_cache<1 x 8>, !dejavu.kv_cache<1 x 8>
+  }
+}
+
+// -----
+
+// Heads of 16 go through matrix products. In prefill four tokens share a block:
+// each has two queries for a head of the cache.
+// CHECK: module attributes {dejavu.manifest = {{.*}}cache_dtype = "bf16"
+// CHECK: gpu.func @dejavu_attention_4over2x16_bf16_scale3F000000_uniform_window9(
+// CHECK: llvm.call_intrinsic "llvm.nvvm.mma.m16n8k16.row.col.bf16"
+// CHECK-LABEL: func.func @dejavu_prefill(
+// CHECK:         %[[BATCH:.*]] = llvm.load %{{.*}} : !llvm.ptr -> i64
+// CHECK:         %[[TOKENS:.*]] = llvm.load %{{.*}} : !llvm.ptr -> i64
+// CHECK:         %[[MORE:.*]] = arith.addi %{{.*}}, %c3_i64
+// CHECK-NEXT:    %[[BLOCKS:.*]] = arith.divui %[[MORE]], %c4_i64
+// CHECK-NEXT:    %[[Z:.*]] = arith.muli %{{.*}}, %[[BLOCKS]]
+// CHECK:         llvm.store %[[Z]], %
+// CHECK-LABEL: func.func @dejavu_decode(
+module {
+  dejavu.weight @table : tensor<7x64xbf16> from #dejavu.source<"w", offset = 0, length = 896>
+  dejavu.weight @key : tensor<32x64xbf16> from #dejavu.source<"w", offset = 0, length = 4096>
+  dejavu.signature inputs [#dejavu.binding<"ids", ids>] outputs [#dejavu.binding<"logits", logits>]
+  func.func @prefill(%ids: tensor<?x?xi64>, %positions: tensor<?x?xi64>, %starts: tensor<?xi64>, %from: index, %cache: !dejavu.kv_cache<2 x 16>)
+      -> (tensor<?x?x7xf32>, !dejavu.kv_cache<2 x 16>) attributes {dejavu.entry = #dejavu.entry<prefill>} {
+    %x = dejavu.embed %ids, @table : tensor<?x?xi64> -> tensor<?x?x64xf32>
+    %k = dejavu.linear %x, @key : tensor<?x?x64xf32> -> tensor<?x?x32xf32>
+    %c = dejavu.kv_append %cache, %k, %k : !dejavu.kv_cache<2 x 16>, tensor<?x?x32xf32>
+    %a, %d = dejavu.attention %x, %c, %starts scale = 0.5 masked_rows = uniform {window = 9 : i64} : tensor<?x?x64xf32>, !dejavu.kv_cache<2 x 16>, tensor<?xi64>
+    %l = dejavu.lm_head %a, @table from %from : tensor<?x?x64xf32> -> tensor<?x?x7xf32>
+    return %l, %d : tensor<?x?x7xf32>, !dejavu.kv_cache<2 x 16>
+  }
+  func.func @decode(%ids: tensor<?x1xi64>, %positions: tensor<?x1xi64>, %starts: tensor<?xi64>, %cache: !dejavu.kv_cache<2 x 16>)
+      -> (tensor<?x1x7xf32>, !dejavu.kv_cache<2 x 16>) attributes {dejavu.entry = #dejavu.entry<decode>} {
+    %x = dejavu.embed %ids, @table : tensor<?x1xi64> -> tensor<?x1x64xf32>
+    %k = dejavu.linear %x, @key : tensor<?x1x64xf32> -> tensor<?x1x32xf32>
+    %c = dejavu.kv_append %cache, %k, %k : !dejavu.kv_cache<2 x 16>, tensor<?x1x32xf32>
+    %a, %d = dejavu.attention %x, %c, %starts scale = 0.5 masked_rows = uniform {window = 9 : i64} : tensor<?x1x64xf32>, !dejavu.kv_cache<2 x 16>, tensor<?xi64>
+    %l = dejavu.lm_head %a, @table : tensor<?x1x64xf32> -> tensor<?x1x7xf32>
+    return %l, %d : tensor<?x1x7xf32>, !dejavu.kv_cache<2 x 16>
   }
 }
