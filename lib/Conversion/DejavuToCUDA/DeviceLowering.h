@@ -29,7 +29,8 @@ class DeviceLowering {
 public:
   DeviceLowering(ModuleOp module, func::FuncOp function, Entry entry,
                  DeviceLibrary &library,
-                 const llvm::DenseMap<StringAttr, int64_t> &weightNumbers);
+                 const llvm::DenseMap<StringAttr, int64_t> &weightNumbers,
+                 Type cacheElement);
 
   LogicalResult run();
   int64_t getBytesPerRow() const { return layout.getPeak(); }
@@ -87,6 +88,16 @@ private:
   /// Adds launches for one row, and others for more.
   void chooseRows(Value rows, llvm::function_ref<void()> one,
                   llvm::function_ref<void()> more);
+  /// What is part of an attention's kernels: the append to its cache, and what
+  /// rotates the key and the query.
+  static SmallVector<Operation *> getFusedOps(AttentionOp op);
+  bool isFused(Operation *op) const { return op && fused.contains(op); }
+  /// Launches the append, of a key that is rotated, and with a query that is
+  /// rotated on the way, if there are such ops.
+  void append(KVAppendOp op, RopeOp keyRope, RopeOp queryRope,
+              Value rotatedQuery);
+  /// Into which the context is cut for the rows that there are.
+  Value getAttentionParts(const AttentionSpec &spec);
 
   /// A weight whose rows an input is multiplied with.
   struct Factor {
@@ -125,12 +136,14 @@ private:
   DeviceLibrary &library;
   SymbolTable symbols;
   const llvm::DenseMap<StringAttr, int64_t> &weightNumbers;
+  Type cacheElement;
   HostEntry host;
 
   WorkspaceLayout layout;
   llvm::DenseMap<Operation *, int64_t> counters; ///< op -> its counter
   llvm::DenseMap<Value, Value> memory;
-  llvm::DenseMap<Value, int64_t> cacheNumbers; ///< handle -> layer
+  llvm::DenseMap<Value, int64_t> cacheNumbers;    ///< handle -> layer
+  llvm::DenseMap<Operation *, Operation *> fused; ///< op -> its attention
   llvm::DenseMap<Operation *, SmallVector<int64_t>> transient;
   llvm::DenseMap<Value, int64_t> places;
   llvm::DenseMap<Value, FusedNorm> fusedNorms; ///< by their results

@@ -85,10 +85,13 @@ LogicalResult DeviceLowering::lower(RopeTableOp op) {
   return success();
 }
 
+static Rotation getRotation(RopeOp op) {
+  return {getFeatures(op.getTable().getType()), op.getInterleaved()};
+}
+
 LogicalResult DeviceLowering::lower(RopeOp op) {
-  int64_t kernel =
-      getRopeKernel(library, getFeatures(op.getType()), op.getHeads(),
-                    getFeatures(op.getTable().getType()), op.getInterleaved());
+  int64_t kernel = getRopeKernel(library, getFeatures(op.getType()),
+                                 op.getHeads(), getRotation(op));
   Value input = getMemory(op.getInput()), table = getMemory(op.getTable());
   host.launch(kernel, host.getRows(), {input, table, allocateResult(op)});
   return success();
@@ -435,17 +438,69 @@ LogicalResult DeviceLowering::lower(SparseLinearOp op) {
 // Attention
 //===----------------------------------------------------------------------===//
 
-LogicalResult DeviceLowering::lower(KVAppendOp op) {
+/// The op that rotates the heads of `features` for this one use.
+static RopeOp getFusedRope(Value features, KVCacheType cache) {
+  auto rope = features.getDefiningOp<RopeOp>();
+  if (!rope || !features.hasOneUse() ||
+      getFeatures(rope.getType()) !=
+          static_cast<int64_t>(rope.getHeads()) * cache.getHeadDim())
+    return {};
+  return rope;
+}
+
+SmallVector<Operation *> DeviceLowering::getFusedOps(AttentionOp op) {
+  auto append = op.getCache().getDefiningOp<KVAppendOp>();
+  if (!append)
+    return {};
+  KVCacheType cache = append.getCache().getType();
+  SmallVector<Operation *> ops{append};
+  for (Value features : {append.getKey(), op.getQuery()})
+    if (RopeOp rope = getFusedRope(features, cache))
+      ops.push_back(rope);
+  return ops;
+}
+
+void DeviceLowering::append(KVAppendOp op, RopeOp keyRope, RopeOp queryRope,
+                            Value rotatedQuery) {
   int64_t layer = cacheNumbers.lookup(op.getCache());
-  cacheNumbers[op.getResult()] = layer;
-  host.launch(getKVAppendKernel(library, op.getCache().getType()),
-              host.getRows(),
-              {getMemory(op.getKey()), getMemory(op.getValue()),
-               host.getTablePointer(Field::keys, layer),
-               host.getTablePointer(Field::values, layer),
-               host.getPointer(Field::pastAt), host.getNumber(Field::tokens),
-               host.getNumber(Field::capacity)});
+  AppendSpec spec{op.getCache().getType(), cacheElement};
+  SmallVector<Value> arguments{
+      getMemory(keyRope ? keyRope.getInput() : op.getKey()),
+      getMemory(op.getValue())};
+  if (keyRope) {
+    spec.key = getRotation(keyRope);
+    arguments.push_back(getMemory(keyRope.getTable()));
+  }
+  if (queryRope) {
+    spec.query = getRotation(queryRope);
+    spec.queryHeads = queryRope.getHeads();
+    arguments.append({getMemory(queryRope.getInput()),
+                      getMemory(queryRope.getTable()), rotatedQuery});
+  }
+  arguments.append({host.getTablePointer(Field::keys, layer),
+                    host.getTablePointer(Field::values, layer),
+                    host.getPointer(Field::pastAt),
+                    host.getNumber(Field::tokens),
+                    host.getNumber(Field::capacity)});
+  host.launch(getKVAppendKernel(library, spec), host.getRows(), arguments);
+}
+
+LogicalResult DeviceLowering::lower(KVAppendOp op) {
+  cacheNumbers[op.getResult()] = cacheNumbers.lookup(op.getCache());
+  if (!isFused(op)) // else part of attention
+    append(op, RopeOp(), RopeOp(), Value());
   return success();
+}
+
+Value DeviceLowering::getAttentionParts(const AttentionSpec &spec) {
+  int64_t most = cuda::getAttentionParts(spec);
+  int64_t each = kAttentionBlocks / getAttentionBlocks(spec);
+  if (most == 1 || each <= 1)
+    return host.number(1);
+  auto &b = host.getBuilder();
+  Value parts = arith::DivUIOp::create(b, host.number(each), host.getRows());
+  parts = arith::MaxUIOp::create(b, parts, host.number(1));
+  return arith::MinUIOp::create(b, parts, host.number(most));
 }
 
 LogicalResult DeviceLowering::lower(AttentionOp op) {
@@ -453,7 +508,9 @@ LogicalResult DeviceLowering::lower(AttentionOp op) {
     return op.emitOpError() << "has no kernel for CUDA with a predicted set";
   if (op.getStarts() != function.getArgument(2))
     return op.emitOpError() << "expected the starts of the function";
-  AttentionSpec spec{op.getCache().getType(),
+  KVCacheType cache = op.getCache().getType();
+  AttentionSpec spec{cache,
+                     cacheElement,
                      getFeatures(op.getQuery().getType()),
                      op.getScale(),
                      op.getSoftcap(),
@@ -464,23 +521,58 @@ LogicalResult DeviceLowering::lower(AttentionOp op) {
     spec.window = static_cast<int64_t>(*op.getWindow());
   if (std::optional<ArrayRef<float>> slopes = op.getAlibi())
     spec.slopes.assign(slopes->begin(), slopes->end());
-  spec.parts = entry == Entry::prefill ? 1 : getAttentionParts(spec);
+  KVAppendOp appended;
+  RopeOp keyRope, queryRope;
+  if (isFused(op.getCache().getDefiningOp())) {
+    appended = op.getCache().getDefiningOp<KVAppendOp>();
+    keyRope = getFusedRope(appended.getKey(), cache);
+    queryRope = getFusedRope(op.getQuery(), cache);
+  }
+  Value query = getMemory(queryRope ? queryRope.getInput() : op.getQuery());
+  SmallVector<Value> arguments;
+  if (appended && entry == Entry::decode) {
+    spec.appends = true;
+    arguments.push_back(query);
+    if (queryRope) {
+      spec.query = getRotation(queryRope);
+      arguments.push_back(getMemory(queryRope.getTable()));
+    }
+    arguments.append(
+        {getMemory(keyRope ? keyRope.getInput() : appended.getKey()),
+         getMemory(appended.getValue())});
+    if (keyRope) {
+      spec.key = getRotation(keyRope);
+      arguments.push_back(getMemory(keyRope.getTable()));
+    }
+  } else {
+    // Queries see keys of other tokens, which have to be there before.
+    if (queryRope)
+      query = allocateScratch(spec.features * sizeof(float), op);
+    if (appended)
+      append(appended, keyRope, queryRope, query);
+    arguments.push_back(query);
+  }
   int64_t layer = cacheNumbers.lookup(op.getCache());
   cacheNumbers[op.getNewCache()] = layer;
-  Value partial =
-      allocateScratch(getAttentionScratch(spec) * sizeof(float), op);
-  host.launch(
-      getAttentionKernel(library, spec),
-      {host.number(getAttentionBlocks(spec)), host.number(spec.parts),
-       host.getRows()},
-      {getMemory(op.getQuery()), host.getTablePointer(Field::keys, layer),
-       host.getTablePointer(Field::values, layer),
-       host.getPointer(Field::starts), host.getPointer(Field::pastAt), partial,
-       host.getNumber(Field::tokens), host.getNumber(Field::capacity)});
-  int64_t queries = spec.features / spec.cache.getHeadDim();
-  host.launch(getAttentionCombineKernel(library, spec),
-              {host.number(queries), host.getRows()},
-              {partial, allocateResult(op.getResult())});
+  arguments.append({host.getTablePointer(Field::keys, layer),
+                    host.getTablePointer(Field::values, layer),
+                    host.getPointer(Field::starts),
+                    host.getPointer(Field::pastAt)});
+  if (spec.appends)
+    arguments.push_back(
+        allocateScratch(getAttentionScratch(spec) * sizeof(float), op));
+  arguments.push_back(allocateResult(op.getResult()));
+  if (!spec.appends)
+    arguments.push_back(host.getNumber(Field::tokens));
+  arguments.push_back(host.getNumber(Field::capacity));
+  Value rows = host.getRows();
+  if (int64_t tokens = getAttentionTokens(spec); tokens > 1)
+    rows = host.mul(host.getNumber(Field::batch),
+                    host.ceilDiv(host.getNumber(Field::tokens), tokens));
+  host.launch(getAttentionKernel(library, spec),
+              {host.number(getAttentionBlocks(spec)), getAttentionParts(spec),
+               rows},
+              arguments);
   return success();
 }
 
