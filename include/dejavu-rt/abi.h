@@ -26,7 +26,7 @@
 
 #include <stdint.h>
 
-#define DEJAVU_ABI_VERSION 4
+#define DEJAVU_ABI_VERSION 5
 
 #ifdef __cplusplus
 extern "C" {
@@ -34,6 +34,15 @@ extern "C" {
 
 #define DEJAVU_TAP_SITES 1  ///< values of activations
 #define DEJAVU_TAP_HIDDEN 2 ///< hidden layers of MLPs, in prefill
+
+/// How the next ids of a row are chosen on a GPU; sampling.h has the
+/// arithmetic.
+typedef struct dejavu_sampling {
+  double scale;  ///< of keys: 2^26 * log2(e) / temperature; 0: the likeliest id
+  double top_p;  ///< the likeliest ids that have this much of the probability
+  uint64_t seed; ///< of the row's random numbers
+  uint64_t drawn; ///< random numbers drawn before; dejavu_sample adds 1
+} dejavu_sampling;
 
 /// One call of an entry point. All fields are eight bytes wide. `batch`,
 /// `tokens` and `past` are B, S and P below. For a model on a GPU every array
@@ -66,8 +75,11 @@ typedef struct dejavu_step {
   int32_t *counts;
   /// Likewise: [capacity + 1, B], in memory of the host that the GPU writes:
   /// the id chosen from the logits of step s at [s]. -1: none yet. -2: a logit
-  /// is NaN (what ids then gets is some id of the vocabulary).
+  /// is NaN; -3: the greatest is infinite, and a random id was wanted (what ids
+  /// then gets is some id of the vocabulary).
   int64_t *emitted;
+  /// Likewise: [B].
+  dejavu_sampling *sampling;
 } dejavu_step;
 
 /// A layer whose keys and values are deferred (the manifest's `deferred`) keeps
@@ -81,10 +93,10 @@ typedef struct dejavu_step {
 int32_t dejavu_prefill(dejavu_step *step);
 int32_t dejavu_decode(dejavu_step *step);
 
-/// Entry point of a model on a GPU, with the step of a decode: chooses the
-/// likeliest id of each row (the lowest among equals) from its logits [B, 1,
-/// vocab], writes it to ids[row] and emitted[past_at * B + row], and adds 1 to
-/// positions[row] and to past_at. `ids` and `positions` are written here.
+/// Entry point of a model on a GPU, with the step of a decode: chooses an id
+/// for each row from its logits [B, 1, vocab], as sampling[row] says, writes it
+/// to ids[row] and emitted[past_at * B + row], and adds 1 to positions[row],
+/// sampling[row].drawn and past_at. `ids` and `positions` are written here.
 int32_t dejavu_sample(dejavu_step *step);
 
 /// Entry point of a model on a GPU whose weights are synthetic (the manifest

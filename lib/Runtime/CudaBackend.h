@@ -19,6 +19,7 @@
 #include "Backend.h"
 #include "CudaKernels.h"
 #include "CudaUpload.h"
+#include "Sampler.h"
 
 namespace dejavu::rt {
 
@@ -53,8 +54,9 @@ public:
 
   /// Enqueues the choice of ids from the logits that the last call left for its
   /// last token, which is that of step `last` and at `positions` [batch]. The
-  /// fields of `step` are as in call.
-  Status choose(dejavu_step step, const int64_t *positions, int64_t last);
+  /// fields of `step` are as in call. Random numbers begin again.
+  Status choose(dejavu_step step, const int64_t *positions, int64_t last,
+                const SamplingOptions &sampling);
   /// Enqueues a decode of the ids chosen last and the choice that follows.
   Status advance(dejavu_step step);
   /// Waits for the ids [batch] that step `index` has chosen.
@@ -77,6 +79,11 @@ private:
                  const char *what);
   Status capture(const dejavu_step &step);
   void dropGraph();
+  /// Where the parts of the state begin.
+  uint64_t samplingAt() const { return (1 + 3 * batch) * sizeof(int64_t); }
+  uint64_t countsAt() const {
+    return samplingAt() + batch * sizeof(dejavu_sampling);
+  }
   uint64_t countsBytes() const {
     return model.manifest.counters.size() * batch * sizeof(int32_t);
   }
@@ -91,7 +98,8 @@ private:
   uint64_t held = 0; ///< bytes allocated
   DeviceBuffer cache, workspace, logitsBuffer;
   DeviceBuffer prefillInputs; ///< ids, positions
-  DeviceBuffer state;         ///< past_at, ids, positions, starts, counts
+  /// past_at, ids, positions, starts, sampling, counts
+  DeviceBuffer state;
   PinnedBuffer hostLogits;
   PinnedBuffer emitted; ///< [capacity + 1, batch]
   std::vector<int32_t> hostCounts;

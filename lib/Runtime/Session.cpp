@@ -309,14 +309,14 @@ Status Session::takeCounts() {
   return Status::success();
 }
 
-Status Session::beginGreedy() {
+Status Session::beginChoices(const SamplingOptions &sampling) {
   if (logitTokens != 1)
     return Status::error("no logits of the last token alone to choose from");
   firstChoice = pastSteps - 1;
-  return cuda->choose(makeStep(), lastPositions.data(), firstChoice);
+  return cuda->choose(makeStep(), lastPositions.data(), firstChoice, sampling);
 }
 
-Status Session::advanceGreedy() {
+Status Session::advanceChoices() {
   if (pastSteps >= capacity())
     return makeError("no room behind %lld steps in the cache",
                      static_cast<long long>(pastSteps));
@@ -331,11 +331,11 @@ Status Session::advanceGreedy() {
   return Status::success();
 }
 
-ErrorOr<const int64_t *> Session::waitGreedy(int64_t index) {
+ErrorOr<const int64_t *> Session::waitChoice(int64_t index) {
   return cuda->wait(firstChoice + index);
 }
 
-Status Session::endGreedy() { return cuda->finish(); }
+Status Session::endChoices() { return cuda->finish(); }
 
 //===----------------------------------------------------------------------===//
 // Callbacks

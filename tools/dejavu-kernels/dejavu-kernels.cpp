@@ -27,7 +27,7 @@ using namespace mlir::dejavu::cuda;
 namespace cl = llvm::cl;
 
 namespace {
-enum class Family { fusedFFN, linear, rowSum, attention };
+enum class Family { fusedFFN, linear, rowSum, attention, sample };
 enum class Element { f16, bf16, f32 };
 } // namespace
 
@@ -41,7 +41,9 @@ static cl::opt<Family> family(
                clEnumValN(Family::rowSum, "row-sum",
                           "rows of a weight [in, out], scaled and summed"),
                clEnumValN(Family::attention, "attention",
-                          "attention over a cache, and its last step")),
+                          "attention over a cache, and its last step"),
+               clEnumValN(Family::sample, "sample",
+                          "the choice of an id from --out logits")),
     cl::cat(category));
 static cl::opt<std::string> chip("chip", cl::desc("GPU, such as sm_90"),
                                  cl::init("sm_90"), cl::cat(category));
@@ -134,6 +136,9 @@ static LogicalResult generate(DeviceLibrary &library) {
     getAttentionCombineKernel(library, spec);
     return success();
   }
+  case Family::sample:
+    getSampleKernel(library, out);
+    return success();
   }
   llvm_unreachable("unknown family");
 }

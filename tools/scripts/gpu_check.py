@@ -7,7 +7,8 @@ one. Exit code 1 if anything is wrong; all figures go to a JSON file.
 
 Golden cases: every output within 2e-2 of its greatest magnitude, which is what
 f16 weights are off by. Texts: equal to the CPU's, each alone and all in one
-batch."""
+batch. Texts at random are equal to the CPU's unless a number drawn falls between
+two sums that differ by rounding."""
 
 import argparse
 import datetime
@@ -101,6 +102,19 @@ def check_texts(name):
     return result
 
 
+def check_sampled(name):
+    """Texts at random, in one batch: each first line has the flags."""
+    prompts = (HERE / f"{name}.sampled.prompts").read_text("utf-8")
+    result = {}
+    for path in sorted(HERE.glob(f"{name}.sampled[0-9]")):
+        flags, *wanted = path.read_text("utf-8").splitlines()
+        done = run(f"./{name}", "--prompt-ids", "-", *flags.split(),
+                   input=prompts)
+        result[flags] = failure(done) if done.returncode else compare(
+            done.stdout.splitlines(), wanted)
+    return result
+
+
 def check_sanitizer(name):
     """Eight tokens under each tool."""
     sanitizer = shutil.which("compute-sanitizer") or shutil.which(
@@ -143,17 +157,18 @@ def main():
         sys.exit(f"error: no models in {HERE}: unpack what gpu_pack.py made")
     report = {"device": device(),
               "date": datetime.datetime.now(datetime.timezone.utc).isoformat(),
-              "cases": {}, "texts": {}, "sanitizer": {}}
+              "cases": {}, "texts": {}, "sampled": {}, "sanitizer": {}}
     scratch = args.json.resolve().with_suffix(".npz")
     for name in names:
         report["cases"][name] = {
             case.name: check_case(name, case, scratch)
             for case in sorted((HERE / "cases" / name).glob("*.npz"))}
+        report["sampled"][name] = check_sampled(name)
         if (HERE / f"{name}.prompts").exists():
             report["texts"][name] = check_texts(name)
             report["sanitizer"][name] = check_sanitizer(name)
         bad = sum(count_bad(report[part].get(name)) for part in
-                  ("cases", "texts", "sanitizer"))
+                  ("cases", "texts", "sampled", "sanitizer"))
         print(f"{name}: {len(report['cases'][name])} cases, {bad} bad",
               flush=True)
     scratch.unlink(missing_ok=True)

@@ -39,10 +39,13 @@ struct NormSpec {
 };
 /// (input, [scale], [bias], result). Grid: rows of groups.
 int64_t getNormKernel(DeviceLibrary &library, const NormSpec &spec);
-/// (ids, positions, past_at, emitted, logits, batch): the greatest logit of
-/// each row, the first of equals, is the next id; the step and the positions
-/// move on. Grid: batch.
-int64_t getGreedyKernel(DeviceLibrary &library, int64_t vocabulary);
+
+//===--- SampleKernels.cpp ------------------------------------------------===//
+
+/// (ids, positions, past_at, emitted, sampling, logits, batch): chooses the
+/// next id of each row from its logits as dejavu_sampling says; the row's
+/// position and its count of random numbers move on. Grid: batch.
+int64_t getSampleKernel(DeviceLibrary &library, int64_t vocabulary);
 /// (past_at): one step on. Grid: 1.
 int64_t getAdvanceKernel(DeviceLibrary &library);
 

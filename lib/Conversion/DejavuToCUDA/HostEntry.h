@@ -41,7 +41,8 @@ enum class Field {
   session,
   pastAt,
   counts,
-  emitted
+  emitted,
+  sampling
 };
 
 class HostEntry {

@@ -103,7 +103,7 @@ module attributes {dejavu.source = "model.onnx"} {
 // KERNELS-NEXT: {{^}}30 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows2(
 // KERNELS-NEXT: {{^}}31 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows4(
 // KERNELS-NEXT: {{^}}32 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows8(
-// KERNELS-NEXT: {{^}}33 gpu.func @dejavu_greedy_7(
+// KERNELS-NEXT: {{^}}33 gpu.func @dejavu_sample_7(
 // KERNELS-NEXT: {{^}}34 gpu.func @dejavu_advance(
 // KERNELS-NOT: gpu.func
 
@@ -175,6 +175,10 @@ module attributes {dejavu.source = "model.onnx"} {
 // CHECK-NEXT:    return %[[RESULT]]
 
 // CHECK-LABEL: func.func @dejavu_sample(
+// Field 21 is `sampling`, the fifth of the kernel's arguments.
+// CHECK:         %[[SAMPLING:.*]] = llvm.getelementptr %{{.*}}[21]
+// CHECK-NEXT:    %[[PARAMETERS:.*]] = llvm.load %[[SAMPLING]]
+// CHECK:         llvm.store %[[PARAMETERS]],
 // CHECK:         call @dejavu_rt_launch(%{{.*}}, %c33_i64,
 // CHECK:         call @dejavu_rt_launch(%{{.*}}, %c34_i64,
 // CHECK-NOT:     dejavu_rt_launch
