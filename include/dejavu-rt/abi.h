@@ -16,7 +16,8 @@
 //
 // A model for a GPU (the manifest has `cuda`) has dejavu_sample, too, and the
 // code of its kernels. Its entry points run on the CPU and do nothing but
-// enqueue kernels, with dejavu_rt_launch; they decide nothing by what is in the
+// enqueue kernels, with dejavu_rt_launch, and products of many rows, with
+// dejavu_rt_matmul; they decide nothing by what is in the
 // GPU's memory, so that what they enqueue can be replayed.
 //
 //===----------------------------------------------------------------------===//
@@ -155,6 +156,25 @@ void dejavu_rt_tap(void *session, int64_t site, const float *data, int64_t rows,
 /// session then has the error, and the entry point returns.
 int32_t dejavu_rt_launch(void *session, int64_t kernel, const int64_t grid[3],
                          void *const *arguments);
+
+/// A product of rows, for dejavu_rt_matmul. All fields are eight bytes wide,
+/// and the arrays in the GPU's memory.
+typedef struct dejavu_matmul {
+  int64_t type;     ///< of weight and input: 0 for f32, 1 for f16, 2 for bf16
+  int64_t in_major; ///< whether the weight is [in, out]; else [out, in]
+  int64_t rows, in, out;
+  const void *weight;
+  const void *input; ///< [rows, in]
+  float *result;     ///< [rows, out]
+} dejavu_matmul;
+
+/// Callback: whether products can be left to a library. What @prefill does for
+/// many rows depends on it.
+int32_t dejavu_rt_has_matmul(void *session);
+
+/// Callback: enqueues result = input * weight^T, or * weight if that is
+/// [in, out], with sums in f32. Nonzero if it failed, as dejavu_rt_launch.
+int32_t dejavu_rt_matmul(void *session, const dejavu_matmul *product);
 
 /// Callback: memory of that size, aligned to 64 bytes. Never null: without
 /// memory the call of the entry point ends here with an error.

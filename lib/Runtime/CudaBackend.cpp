@@ -11,6 +11,7 @@
 #include "Memory.h"
 
 #include <algorithm>
+#include <cstdio>
 
 using namespace dejavu::rt;
 
@@ -220,6 +221,54 @@ bool CudaBackend::launch(int64_t kernel, const int64_t grid[3],
   if (launchProblem.failed())
     return false;
   launchProblem = kernels->launch(kernel, grid, arguments);
+  return launchProblem.succeeded();
+}
+
+Status CudaBackend::openProducts() {
+  ErrorOr<const CudaBlas *> library = CudaBlas::get();
+  if (library.failed())
+    return library.status();
+  std::string problem = "there is no libcublasLt";
+  if (*library) {
+    ErrorOr<std::unique_ptr<CudaProducts>> created =
+        CudaProducts::create(*device, **library);
+    if (created.succeeded()) {
+      if (Status status = grow(productWorkspace, CudaProducts::kWorkspaceBytes);
+          status.failed())
+        return status;
+      products = std::move(*created);
+      return Status::success();
+    }
+    problem = "libcublasLt cannot be used: " + created.message();
+  } else if (CudaBlas::isUnwanted()) {
+    return Status::success();
+  }
+  std::string remark =
+      "remark: " + problem +
+      ", so prompts take the slower way, a few tokens at a time: install the "
+      "CUDA toolkit or the wheel nvidia-cublas, or set DEJAVU_CUBLASLT to the "
+      "library, or to none";
+  if (model.onRemark)
+    model.onRemark(remark);
+  else
+    std::fprintf(stderr, "%s\n", remark.c_str());
+  return Status::success();
+}
+
+bool CudaBackend::hasMatmul() {
+  if (!hasLookedForProducts && launchProblem.succeeded()) {
+    hasLookedForProducts = true;
+    launchProblem = openProducts();
+  }
+  return products != nullptr;
+}
+
+bool CudaBackend::multiply(const dejavu_matmul &product) {
+  if (launchProblem.failed())
+    return false;
+  launchProblem = products
+                      ? products->multiply(product, productWorkspace.at())
+                      : Status::error("a product without a library for it");
   return launchProblem.succeeded();
 }
 

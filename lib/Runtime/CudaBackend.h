@@ -18,6 +18,7 @@
 
 #include "Backend.h"
 #include "CudaKernels.h"
+#include "CudaProducts.h"
 #include "CudaUpload.h"
 #include "Sampler.h"
 
@@ -52,6 +53,12 @@ public:
   /// dejavu_rt_launch. The error is that of the call.
   bool launch(int64_t kernel, const int64_t grid[3], void *const *arguments);
 
+  /// dejavu_rt_has_matmul: loads the library when it is asked first, and says
+  /// so if there is none.
+  bool hasMatmul();
+  /// dejavu_rt_matmul. The error is that of the call.
+  bool multiply(const dejavu_matmul &product);
+
   /// Enqueues the choice of ids from the logits that the last call left for its
   /// last token, which is that of step `last` and at `positions` [batch]. The
   /// fields of `step` are as in call. Random numbers begin again.
@@ -78,6 +85,8 @@ private:
   Status enqueue(int32_t (*entry)(dejavu_step *), dejavu_step step,
                  const char *what);
   Status capture(const dejavu_step &step);
+  /// Makes products, if this machine has the library for them.
+  Status openProducts();
   void dropGraph();
   /// Where the parts of the state begin.
   uint64_t samplingAt() const { return (1 + 3 * batch) * sizeof(int64_t); }
@@ -97,7 +106,10 @@ private:
   MemoryPlan plan;   ///< what is allocated, with the workspace as it is now
   uint64_t held = 0; ///< bytes allocated
   DeviceBuffer cache, workspace, logitsBuffer;
-  DeviceBuffer prefillInputs; ///< ids, positions
+  DeviceBuffer prefillInputs;    ///< ids, positions
+  DeviceBuffer productWorkspace; ///< of products, which are null without it
+  std::unique_ptr<CudaProducts> products;
+  bool hasLookedForProducts = false;
   /// past_at, ids, positions, starts, sampling, counts
   DeviceBuffer state;
   PinnedBuffer hostLogits;

@@ -364,6 +364,21 @@ bool Session::launch(int64_t kernel, const int64_t grid[3],
   return cuda && cuda->launch(kernel, grid, arguments);
 }
 
+bool Session::hasMatmul() { return cuda && cuda->hasMatmul(); }
+
+bool Session::multiply(const dejavu_matmul &product) {
+  return cuda && cuda->multiply(product);
+}
+
+extern "C" int32_t dejavu_rt_has_matmul(void *session) {
+  return static_cast<Session *>(session)->hasMatmul();
+}
+
+extern "C" int32_t dejavu_rt_matmul(void *session,
+                                    const dejavu_matmul *product) {
+  return !static_cast<Session *>(session)->multiply(*product);
+}
+
 extern "C" int32_t dejavu_rt_launch(void *session, int64_t kernel,
                                     const int64_t grid[3],
                                     void *const *arguments) {

@@ -107,6 +107,8 @@ public:
                    const int32_t *indices, int64_t numRows);
   void tap(int64_t site, const float *data, int64_t numRows, int64_t width);
   bool launch(int64_t kernel, const int64_t grid[3], void *const *arguments);
+  bool hasMatmul();
+  bool multiply(const dejavu_matmul &product);
 
 private:
   Session(const LoadedModel &model, int64_t rows, Cache cache,

@@ -150,7 +150,10 @@ def count_bad(value):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", default="gpu_check.json", type=pathlib.Path)
+    parser.add_argument("--cublaslt", help="library for long prompts, or none")
     args = parser.parse_args()
+    if args.cublaslt:
+        os.environ["DEJAVU_CUBLASLT"] = args.cublaslt
     names = sorted(path.name[:-len(".safetensors")]
                    for path in HERE.glob("*.safetensors"))
     if not names:

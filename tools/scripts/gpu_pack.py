@@ -88,6 +88,42 @@ def write_sampled(program, folder, name):
             " ".join(flags) + "\n" + done.stdout, "utf-8")
 
 
+def write_long_cases(model, folder, scratch):
+    """Cases of more rows than the golden ones have, which prompts of some
+    length are: what the CPU makes of them with f32 weights is expected."""
+    program = scratch / "f32"
+    run(BIN / "dejavu-compile", MODELS / model, "-o", program)
+    vocabulary = json.loads(run(program, "--info"))["vocab"]
+    random = np.random.default_rng(2)
+    with np.load(MODELS / model / "prefill_b1.npz") as short:
+        inputs = {key: short[key] for key in short.files
+                  if key.startswith("in.")}
+        dtype = short["out.logits"].dtype
+    for batch, tokens in ((1, 40), (3, 21)):
+        case = {}
+        for key, value in inputs.items():
+            if ".past_" in key:
+                value = np.repeat(value, batch, 0)
+            elif key == "in.input_ids":
+                value = random.integers(0, vocabulary, (batch, tokens))
+            elif key == "in.position_ids":
+                value = np.tile(np.arange(tokens), (batch, 1))
+            else:
+                value = np.ones((batch, tokens), value.dtype)
+            case[key] = value
+        name = folder / f"long_b{batch}.npz"
+        # Any outputs will do to be let in.
+        np.savez(name, **case, **{"out.logits": np.zeros(
+            (batch, tokens, vocabulary), dtype)})
+        outputs = scratch / "outputs.npz"
+        run(BIN / "dejavu-run", program, "--input", name, "--output", outputs,
+            "--rtol", "0", "--atol", "1e9")
+        with np.load(outputs) as found:
+            case |= {"out." + key.removeprefix("out."): found[key]
+                     for key in found.files}
+        np.savez(name, **case)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", "--output", default="gpu.tar.xz",
@@ -109,6 +145,7 @@ def main():
             (folder / "cases" / name).mkdir(parents=True)
             for case in cases:
                 shutil.copy(case, folder / "cases" / name)
+            write_long_cases(model, folder / "cases" / name, scratch)
             compile_model(model, scratch / f"{name}-cpu")
             write_sampled(scratch / f"{name}-cpu", folder, name)
         for model in TEXTS:

@@ -82,6 +82,10 @@ struct Epilogue {
   bool hasResidual = false;
 
   std::string getName() const;
+  bool isNothing() const {
+    return !hasBias && !activation && scale == 1 && softcap == 0 &&
+           !hasResidual;
+  }
   Value apply(DeviceBuilder &b, Value x) const;
 };
 /// What a linear kernel depends on.
@@ -99,6 +103,17 @@ int64_t getLinearKernel(DeviceLibrary &library, const LinearSpec &spec,
                         int64_t rowBlock);
 /// Blocks in x.
 int64_t getLinearBlocks(const LinearSpec &spec, int64_t rowBlock);
+
+//===--- ProductKernels.cpp -----------------------------------------------===//
+
+/// (input, result [rows, features], part, tokens, from): rows of the input, as
+/// a linear kernel takes them, in the type of a weight. Grid: rows.
+int64_t getConvertKernel(DeviceLibrary &library, int64_t features,
+                         Type element);
+/// (product [rows, out], [bias], factor [rows, out], [factor bias],
+/// [residual]): what a gated linear kernel does behind its sums, in place.
+/// Grid: ceil(out / 256), rows.
+int64_t getGateKernel(DeviceLibrary &library, const LinearSpec &spec);
 
 //===--- RowSumKernels.cpp
 //-------------------------------------------------===//
@@ -126,7 +141,7 @@ int64_t getRowSumKernel(DeviceLibrary &library, RankedTensorType weight,
                         int64_t parts, int64_t rowBlock, bool isSparse);
 int64_t getRowSumBlocks(RankedTensorType weight);
 /// (partial [parts, rows, out], [bias], [residual], result, rows): sums the
-/// parts. Grid: ceil(out / 256), rows.
+/// parts; the result of one may be in its place. Grid: ceil(out / 256), rows.
 int64_t getPartialSumKernel(DeviceLibrary &library, int64_t parts, int64_t out,
                             const Epilogue &epilogue);
 /// (values, counts): how many of a row are not zero. Grid: rows.

@@ -79,6 +79,7 @@ private:
     Value residual, result;
     Value rows;               ///< of the result
     Value part, tokens, from; ///< or null for all rows
+    Value converted, factor;  ///< memory for a library's products
   };
   void multiply(Product product);
   /// What a sum of the rows of a weight gets, of each as much as `input` says.
@@ -87,13 +88,27 @@ private:
     FlatSymbolRefAttr weight, bias;
     Epilogue epilogue = {};
     bool isSparse = false; ///< whether rows of zeros are not read
-    Value residual = {}, result = {}, partial = {};
+    Value residual = {}, result = {}, partial = {}, converted = {};
   };
   /// Parts that a weight is cut into.
   int64_t getParts(FlatSymbolRefAttr weight);
   /// Memory of a sum that `op` is.
   void allocate(RowSum &sum, Operation *op);
   void sumRows(const RowSum &sum);
+  void multiplyByKernels(Product product, const LinearSpec &spec);
+
+  /// Whether a call leaves products of a weight to a library; null if none
+  /// does.
+  Value leavesToLibrary(FlatSymbolRefAttr weight);
+  /// Memory that this needs, as long as `op` runs: for the input in the type of
+  /// the weight, unless it is as it should be, and for the factor.
+  Value allocateConverted(FlatSymbolRefAttr weight, int64_t features,
+                          bool isPart, Operation *op);
+  void allocateForLibrary(Product &product, Operation *op);
+  /// The product, and what is around it.
+  void multiplyByLibrary(const Product &product, const LinearSpec &spec);
+  /// The sum, without what is behind it.
+  void sumRowsByLibrary(const RowSum &sum);
 
   ModuleOp module;
   func::FuncOp function;
@@ -102,6 +117,7 @@ private:
   SymbolTable symbols;
   const llvm::DenseMap<StringAttr, int64_t> &weightNumbers;
   HostEntry host;
+  Value hasLibrary; ///< of @prefill
 
   WorkspaceLayout layout;
   llvm::DenseMap<Operation *, int64_t> counters; ///< op -> its counter

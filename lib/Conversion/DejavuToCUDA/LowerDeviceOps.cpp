@@ -15,6 +15,8 @@ using namespace mlir::dejavu::cuda;
 
 /// Rows that products are made for.
 static constexpr int64_t kRowBlocks[] = {1, 2, 4, 8};
+/// With more, products are left to a library.
+static constexpr int64_t kLibraryRows = 8;
 
 //===----------------------------------------------------------------------===//
 // Rows in, rows out
@@ -88,6 +90,19 @@ void DeviceLowering::multiply(Product product) {
                   product.factorBias != nullptr};
   spec.epilogue.hasBias = product.bias != nullptr;
   spec.epilogue.hasResidual = product.residual != nullptr;
+  Value isLeft = leavesToLibrary(product.weight);
+  if (!isLeft)
+    return multiplyByKernels(product, spec);
+  if (product.part)
+    isLeft = arith::AndIOp::create(host.getBuilder(), isLeft,
+                                   host.isMore(product.rows, kLibraryRows));
+  host.choose(
+      isLeft, [&] { multiplyByLibrary(product, spec); },
+      [&] { multiplyByKernels(product, spec); });
+}
+
+void DeviceLowering::multiplyByKernels(Product product,
+                                       const LinearSpec &spec) {
   if (!product.part) {
     product.part = product.tokens = product.rows;
     product.from = host.number(0);
@@ -108,6 +123,109 @@ void DeviceLowering::multiply(Product product) {
   host.launchRows(variants, product.rows, Value(), arguments);
 }
 
+//===----------------------------------------------------------------------===//
+// Products of many rows
+//===----------------------------------------------------------------------===//
+
+/// What dejavu_matmul calls a type of weights, if a library has products of it.
+static std::optional<int64_t> getLibraryType(Type element) {
+  if (element.isF32())
+    return 0;
+  if (element.isF16())
+    return 1;
+  if (element.isBF16())
+    return 2;
+  return std::nullopt;
+}
+
+Value DeviceLowering::leavesToLibrary(FlatSymbolRefAttr weight) {
+  if (entry != Entry::prefill ||
+      !getLibraryType(getType(weight).getElementType()))
+    return {};
+  if (!hasLibrary)
+    hasLibrary = host.hasLibrary(kLibraryRows);
+  return hasLibrary;
+}
+
+Value DeviceLowering::allocateConverted(FlatSymbolRefAttr weight,
+                                        int64_t features, bool isPart,
+                                        Operation *op) {
+  if (!leavesToLibrary(weight))
+    return {};
+  Type element = getType(weight).getElementType();
+  if (element.isF32() && !isPart)
+    return {};
+  return allocateScratch(features * element.getIntOrFloatBitWidth() / 8, op);
+}
+
+void DeviceLowering::allocateForLibrary(Product &product, Operation *op) {
+  RankedTensorType type = getType(product.weight);
+  product.converted = allocateConverted(product.weight, type.getDimSize(1),
+                                        product.part != nullptr, op);
+  if (product.factorWeight && leavesToLibrary(product.weight))
+    product.factor =
+        allocateScratch(type.getDimSize(0) * int64_t(sizeof(float)), op);
+}
+
+void DeviceLowering::multiplyByLibrary(const Product &product,
+                                       const LinearSpec &spec) {
+  int64_t out = spec.weight.getDimSize(0), in = spec.weight.getDimSize(1);
+  Type element = spec.weight.getElementType();
+  Value input = product.input;
+  if (product.converted) {
+    input = product.converted;
+    bool isPart = product.part != nullptr;
+    host.launch(getConvertKernel(library, in, element), product.rows,
+                {product.input, input, isPart ? product.part : product.rows,
+                 isPart ? product.tokens : product.rows,
+                 isPart ? product.from : host.number(0)});
+  }
+  auto multiply = [&](FlatSymbolRefAttr weight, Value result) {
+    host.multiply({*getLibraryType(element), /*isInMajor=*/false, product.rows,
+                   in, out, getWeight(weight), input, result});
+  };
+  multiply(product.weight, product.result);
+  SmallVector<Value> arguments{product.result};
+  if (product.bias)
+    arguments.push_back(getWeight(product.bias));
+  SmallVector<Value> grid{host.number(llvm::divideCeil(out, 256)),
+                          product.rows};
+  if (spec.isGated) {
+    multiply(product.factorWeight, product.factor);
+    arguments.push_back(product.factor);
+    if (product.factorBias)
+      arguments.push_back(getWeight(product.factorBias));
+    if (product.residual)
+      arguments.push_back(product.residual);
+    return host.launch(getGateKernel(library, spec), grid, arguments);
+  }
+  if (spec.epilogue.isNothing())
+    return;
+  if (product.residual)
+    arguments.push_back(product.residual);
+  arguments.append({product.result, product.rows});
+  host.launch(getPartialSumKernel(library, 1, out, spec.epilogue), grid,
+              arguments);
+}
+
+void DeviceLowering::sumRowsByLibrary(const RowSum &sum) {
+  RankedTensorType type = getType(sum.weight);
+  int64_t in = type.getDimSize(0), out = type.getDimSize(1);
+  Type element = type.getElementType();
+  Value input = sum.input, rows = host.getRows();
+  if (sum.converted) {
+    input = sum.converted;
+    host.launch(getConvertKernel(library, in, element), rows,
+                {sum.input, input, rows, rows, host.number(0)});
+  }
+  host.multiply({*getLibraryType(element), /*isInMajor=*/true, rows, in, out,
+                 getWeight(sum.weight), input, sum.partial});
+}
+
+//===----------------------------------------------------------------------===//
+// Sums of rows
+//===----------------------------------------------------------------------===//
+
 int64_t DeviceLowering::getParts(FlatSymbolRefAttr weight) {
   // With many rows there are enough blocks without cutting the sum.
   return entry == Entry::prefill ? 1 : getRowSumParts(getType(weight));
@@ -116,20 +234,29 @@ int64_t DeviceLowering::getParts(FlatSymbolRefAttr weight) {
 void DeviceLowering::allocate(RowSum &sum, Operation *op) {
   int64_t out = getType(sum.weight).getDimSize(1);
   sum.partial = allocateScratch(getParts(sum.weight) * out * sizeof(float), op);
+  sum.converted =
+      allocateConverted(sum.weight, getType(sum.weight).getDimSize(0),
+                        /*isPart=*/false, op);
   std::tie(sum.result, sum.residual) = allocateFused(op->getResult(0));
 }
 
 void DeviceLowering::sumRows(const RowSum &sum) {
   RankedTensorType type = getType(sum.weight);
   int64_t out = type.getDimSize(1), parts = getParts(sum.weight);
-  SmallVector<HostEntry::Variant> variants;
-  for (int64_t rows : kRowBlocks)
-    variants.push_back(
-        {rows, getRowSumKernel(library, type, parts, rows, sum.isSparse),
-         getRowSumBlocks(type)});
-  host.launchRows(
-      variants, host.getRows(), host.number(parts),
-      {sum.input, getWeight(sum.weight), sum.partial, host.getRows()});
+  auto sumByKernels = [&] {
+    SmallVector<HostEntry::Variant> variants;
+    for (int64_t rows : kRowBlocks)
+      variants.push_back(
+          {rows, getRowSumKernel(library, type, parts, rows, sum.isSparse),
+           getRowSumBlocks(type)});
+    host.launchRows(
+        variants, host.getRows(), host.number(parts),
+        {sum.input, getWeight(sum.weight), sum.partial, host.getRows()});
+  };
+  if (Value isLeft = leavesToLibrary(sum.weight))
+    host.choose(isLeft, [&] { sumRowsByLibrary(sum); }, sumByKernels);
+  else
+    sumByKernels();
 
   Epilogue epilogue = sum.epilogue;
   epilogue.hasBias = sum.bias != nullptr;
@@ -160,6 +287,7 @@ LogicalResult DeviceLowering::lower(LinearOp op) {
   product.epilogue.activation = op.getActivation();
   product.rows = host.getRows();
   std::tie(product.result, product.residual) = allocateFused(op);
+  allocateForLibrary(product, op);
   multiply(product);
   return success();
 }
@@ -182,6 +310,7 @@ LogicalResult DeviceLowering::lower(LMHeadOp op) {
     product.part = host.sub(product.tokens, product.from);
     product.rows = host.mul(host.getNumber(Field::batch), product.part);
   }
+  allocateForLibrary(product, op);
   multiply(product);
   return success();
 }
@@ -202,6 +331,7 @@ LogicalResult DeviceLowering::lower(FFNOp op) {
   product.epilogue.activation = op.getActivation();
   product.rows = host.getRows();
   product.result = allocateScratch(neurons * sizeof(float), op);
+  allocateForLibrary(product, op);
   RowSum sum{product.result, op.getDownAttr(), op.getDownBiasAttr()};
   allocate(sum, op);
 

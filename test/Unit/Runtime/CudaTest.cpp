@@ -9,6 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "CudaBlas.h"
 #include "CudaKernels.h"
 #include "FakeCuda.h"
 #include "FakeModel.h"
@@ -16,6 +17,7 @@
 #include "Sampler.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <gtest/gtest.h>
 #include <optional>
@@ -323,6 +325,76 @@ TEST_F(CudaTest, SyntheticWeightsAreFilledOnce) {
   onCPU.replace(onCPU.find("\"cuda\""), 6, "\"none\"");
   EXPECT_EQ(Manifest::parse(onCPU).message(),
             "weights: expected `cuda`, as they are synthetic");
+}
+
+/// Wants a product before all else.
+static int32_t answer;
+static int32_t enqueueProduct(dejavu_step *step) {
+  answer = dejavu_rt_has_matmul(step->session);
+  dejavu_matmul product = {};
+  if (answer && dejavu_rt_matmul(step->session, &product) != 0)
+    return 1;
+  return enqueuePrefill(step);
+}
+
+TEST_F(CudaTest, WithoutALibraryPromptsSaySoOnce) {
+  ::setenv("DEJAVU_CUBLASLT", "none", 1);
+  std::vector<std::string> remarks;
+  model->entryPoints.prefill = enqueueProduct;
+  model->onRemark = [&](const std::string &text) { remarks.push_back(text); };
+  int64_t id = 1;
+  auto run = [&] {
+    auto session = Session::create(*model, 1, 8);
+    Status status = (*session)->prefill(&id, nullptr, 1, 0);
+    return status.failed() ? status : (*session)->prefill(&id, nullptr, 1, 0);
+  };
+  EXPECT_TRUE(run().succeeded());
+  EXPECT_EQ(answer, 0);
+  EXPECT_TRUE(remarks.empty()) << "that is as it was wanted";
+  // One that cannot be used.
+  CudaBlas broken;
+  broken.create = [](blas::Handle *) { return 1; };
+  CudaBlas::replace(&broken);
+  EXPECT_TRUE(run().succeeded());
+  EXPECT_EQ(answer, 0);
+  ASSERT_EQ(remarks.size(), 1u);
+  EXPECT_EQ(remarks[0].rfind("remark: libcublasLt cannot be used: "
+                             "cublasLtCreate failed with error 1, so prompts",
+                             0),
+            0u);
+  CudaBlas::replace(nullptr);
+  ::setenv("DEJAVU_CUBLASLT", "./libnone.so", 1);
+  EXPECT_NE(run().message().find("DEJAVU_CUBLASLT: cannot be loaded"),
+            std::string::npos);
+  ::unsetenv("DEJAVU_CUBLASLT");
+}
+
+TEST_F(CudaTest, ProductsOfALibraryNeedMemory) {
+  CudaBlas library;
+  library.create = [](blas::Handle *) { return 0; };
+  library.destroy = [](blas::Handle) { return 0; };
+  library.operationCreate = [](blas::Operation *, blas::ComputeType,
+                               blas::DataType) { return 9; };
+  CudaBlas::replace(&library);
+  model->entryPoints.prefill = enqueueProduct;
+  int64_t id = 1;
+  auto run = [&](Session &session) {
+    return session.prefill(&id, nullptr, 1, 0).message();
+  };
+  {
+    auto session = Session::create(*model, 1, 8);
+    ASSERT_TRUE(session.succeeded()) << session.message();
+    EXPECT_EQ(run(**session), "a product of 0 x 0 and 0 x 0: "
+                              "cublasLtMatmulDescCreate failed with error 9");
+    EXPECT_EQ(answer, 1);
+  }
+  {
+    auto session = Session::create(*model, 1, 8);
+    cuda.freeBytes = 1 << 20;
+    EXPECT_NE(run(**session).find("out of GPU memory"), std::string::npos);
+  }
+  CudaBlas::replace(nullptr);
+  EXPECT_EQ(cuda.allocations, 0);
 }
 
 TEST_F(CudaTest, Errors) {
