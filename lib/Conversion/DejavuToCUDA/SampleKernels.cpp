@@ -44,7 +44,12 @@ static constexpr int64_t kSharedWords = kBestAt + 2 * kWarps;
 namespace {
 /// The generator of a row's kernel.
 struct SampleGenerator {
-  using LogitBody = llvm::function_ref<void(Value id, Value logit)>;
+  /// Gets ids, their logits and what is carried; returns what is carried next.
+  /// What would be behind the last ids is some of them once more, and then
+  /// `isNew` is false.
+  using LogitFold = llvm::function_ref<SmallVector<Value>(
+      ArrayRef<Value> ids, ArrayRef<Value> values, ArrayRef<Value> isNew,
+      ValueRange carried)>;
 
   DeviceBuilder &b;
   int64_t vocabulary;
@@ -104,39 +109,47 @@ struct SampleGenerator {
     return {b.fmax(x, y), b.select(yes, i, j)};
   }
 
+  /// Goes over all logits, of which each thread has some; it loads up to
+  /// `loads` times 16 bytes at once.
+  SmallVector<Value> foldLogits(int64_t loads, ValueRange init,
+                                LogitFold body) {
+    Type f32 = b.getF32Type();
+    int64_t lanes = getLoadElements(f32, vocabulary), stride = kThreads * lanes;
+    auto type = VectorType::get({lanes}, f32);
+    loads = std::min<int64_t>(loads, llvm::divideCeil(vocabulary, stride));
+    return b.fold(
+        b.mul(b.thread(), lanes), b.index(vocabulary), b.index(loads * stride),
+        init, [&](Value at, ValueRange carried) {
+          SmallVector<Value> loaded, firsts, ids, values, isNew;
+          for (int64_t i = 0; i < loads; ++i) {
+            Value place = b.add(at, i * stride);
+            isNew.append(lanes, b.isLess(place, b.index(vocabulary)));
+            firsts.push_back(b.min(place, b.index(vocabulary - lanes)));
+            loaded.push_back(
+                b.load(b.at(logits, f32, firsts.back()), type, lanes * 4));
+          }
+          for (int64_t i = 0; i < loads; ++i)
+            for (int64_t lane = 0; lane < lanes; ++lane) {
+              ids.push_back(b.add(firsts[i], lane));
+              values.push_back(b.extract(loaded[i], lane));
+            }
+          return body(ids, values, isNew, carried);
+        });
+  }
+
   /// The greatest logit and its id; the vocabulary's size if all are -infinity.
   SmallVector<Value> findBest() {
     Type f32 = b.getF32Type(), i64 = b.getI64Type();
-    int64_t lanes = getLoadElements(f32, vocabulary);
-    auto type = VectorType::get({lanes}, f32);
     SmallVector<Value> best{b.f32(-std::numeric_limits<double>::infinity()),
                             b.index(vocabulary)};
-    Value own = b.mul(b.thread(), lanes);
-    int64_t done = 0;
-    // Several loads are under way at once where there is enough to load.
-    for (int64_t unroll : {8, 1}) {
-      int64_t step = unroll * kThreads * lanes;
-      int64_t end =
-          unroll == 1 ? vocabulary : done + (vocabulary - done) / step * step;
-      if (end == done)
-        continue;
-      best = b.fold(b.add(own, done), b.index(end), b.index(step), best,
-                    [&](Value at, ValueRange carried) {
-                      SmallVector<Value> next(carried), loaded, places;
-                      for (int64_t i = 0; i < unroll; ++i) {
-                        places.push_back(b.add(at, i * kThreads * lanes));
-                        loaded.push_back(b.load(b.at(logits, f32, places[i]),
-                                                type, lanes * 4));
-                      }
-                      for (int64_t i = 0; i < unroll; ++i)
-                        for (int64_t lane = 0; lane < lanes; ++lane)
-                          next = getBetter(b.extract(loaded[i], lane),
-                                           b.add(places[i], lane), next[0],
-                                           next[1]);
-                      return next;
-                    });
-      done = end;
-    }
+    best = foldLogits(8, best,
+                      [&](ArrayRef<Value> ids, ArrayRef<Value> values,
+                          ArrayRef<Value>, ValueRange carried) {
+                        SmallVector<Value> next(carried);
+                        for (auto [id, value] : llvm::zip(ids, values))
+                          next = getBetter(value, id, next[0], next[1]);
+                        return next;
+                      });
     auto reduce = [&] {
       for (int32_t offset = kWarp / 2; offset > 0; offset /= 2) {
         Value x = shuffle(best[0], offset, gpu::ShuffleMode::XOR);
@@ -202,27 +215,30 @@ struct SampleGenerator {
     return arith::OrIOp::create(b, shiftLeft(key, kIdBits), b.toI64(id));
   }
 
-  /// The weight of the id at a place, 0 from `end` on and behind `last`.
-  Value getWeightAt(Value id, Value end, Value last) {
+  /// The sum of the weights of some ids, those from `end` on and those behind
+  /// `last` left out.
+  Value sumWeights(ArrayRef<Value> ids, Value end, Value last) {
+    Type f32 = b.getF32Type();
+    SmallVector<Value> keys, isKept;
+    Value any;
+    for (Value id : ids) {
+      Value place = b.min(id, b.index(vocabulary - 1));
+      auto [key, inside] = getKey(b.load(b.at(logits, f32, place), f32));
+      Value isEarly = arith::CmpIOp::create(b, arith::CmpIPredicate::ule,
+                                            getRank(key, id), last);
+      keys.push_back(key);
+      isKept.push_back(both(both(inside, isEarly), b.isLess(id, end)));
+      any = any ? arith::OrIOp::create(b, any, isKept.back()).getResult()
+                : isKept.back();
+    }
     auto zero = [&] { return SmallVector<Value>{i64(0)}; };
-    Type type = b.getI64Type();
-    return b
-        .choose(
-            b.isLess(id, end), type,
-            [&] {
-              Value logit =
-                  b.load(b.at(logits, b.getF32Type(), id), b.getF32Type());
-              auto [key, inside] = getKey(logit);
-              Value isKept = both(
-                  inside, arith::CmpIOp::create(b, arith::CmpIPredicate::ule,
-                                                getRank(key, id), last));
-              return b.choose(
-                  isKept, type,
-                  [&, key = key] { return SmallVector<Value>{getWeight(key)}; },
-                  zero);
-            },
-            zero)
-        .front();
+    auto add = [&] {
+      Value sum = i64(0);
+      for (auto [key, kept] : llvm::zip(keys, isKept))
+        sum = b.add(sum, b.select(kept, getWeight(key), i64(0)));
+      return SmallVector<Value>{sum};
+    };
+    return b.choose(any, b.getI64Type(), add, zero).front();
   }
 
   //===--- Places in a list of sums
@@ -281,23 +297,28 @@ struct SampleGenerator {
            [&] { b.store(i64(0), word(0, b.thread())); });
     b.barrier();
     Value above = b.add(shift, i64(kDigit));
-    b.loop(b.mul(b.thread(), lanes), b.index(vocabulary), kThreads * lanes,
-           [&](Value at) {
-             Value loaded = b.load(b.at(logits, f32, at),
-                                   VectorType::get({lanes}, f32), lanes * 4);
-             for (int64_t lane = 0; lane < lanes; ++lane) {
-               auto [key, inside] = getKey(b.extract(loaded, lane));
-               Value rank = getRank(key, b.add(at, lane));
-               Value isOne =
-                   both(inside, b.isEqual(shiftRight(rank, above), prefix));
-               b.when(isOne, [&, key = key] {
-                 Value digit = both(shiftRight(rank, shift), i64(kBins - 1));
-                 LLVM::AtomicRMWOp::create(
-                     b, LLVM::AtomicBinOp::add, word(0, b.toIndex(digit)),
-                     getWeight(key), LLVM::AtomicOrdering::monotonic, "block");
-               });
-             }
-           });
+    foldLogits(
+        2, {},
+        [&](ArrayRef<Value> ids, ArrayRef<Value> values, ArrayRef<Value> isNew,
+            ValueRange) {
+          // All that has no branch first.
+          SmallVector<Value> keys, ranks, isOne;
+          for (auto [id, value, first] : llvm::zip(ids, values, isNew)) {
+            auto [key, inside] = getKey(value);
+            keys.push_back(key);
+            ranks.push_back(getRank(key, id));
+            Value begins = b.isEqual(shiftRight(ranks.back(), above), prefix);
+            isOne.push_back(both(both(inside, first), begins));
+          }
+          for (size_t i = 0; i < ids.size(); ++i)
+            b.when(isOne[i], [&] {
+              Value digit = both(shiftRight(ranks[i], shift), i64(kBins - 1));
+              LLVM::AtomicRMWOp::create(
+                  b, LLVM::AtomicBinOp::add, word(0, b.toIndex(digit)),
+                  getWeight(keys[i]), LLVM::AtomicOrdering::monotonic, "block");
+            });
+          return SmallVector<Value>();
+        });
     b.barrier();
   }
 
@@ -374,13 +395,19 @@ struct SampleGenerator {
                    Value last, llvm::function_ref<Value(Value)> getNeeded) {
     Type i64Type = b.getI64Type();
     Value first = b.add(from, b.mul(b.warp(), size));
-    Value own = b.fold(b.add(first, b.lane()), b.add(first, size),
-                       b.index(kWarp), i64(0),
-                       [&](Value id, ValueRange carried) {
-                         return SmallVector<Value>{
-                             b.add(carried[0], getWeightAt(id, end, last))};
-                       })
-                    .front();
+    Value behind = b.min(end, b.add(first, size));
+    // A few at once where there are many.
+    int64_t unroll = size >= 16 * kWarp ? 8 : 1;
+    Value own =
+        b.fold(b.add(first, b.lane()), behind, b.index(unroll * kWarp), i64(0),
+               [&](Value at, ValueRange carried) {
+                 SmallVector<Value> ids;
+                 for (int64_t i = 0; i < unroll; ++i)
+                   ids.push_back(b.add(at, i * kWarp));
+                 return SmallVector<Value>{
+                     b.add(carried[0], sumWeights(ids, behind, last))};
+               })
+            .front();
     own = sumLanes(own);
     b.when(b.isEqual(b.lane(), b.index(0)),
            [&] { b.store(own, word(sumsAt, b.warp())); });
@@ -421,7 +448,7 @@ struct SampleGenerator {
     int64_t few =
         llvm::divideCeil(sizes.empty() ? vocabulary : sizes.back(), kWarp);
     Place place = locate(
-        few, [&](Value at) { return getWeightAt(b.add(from, at), end, last); },
+        few, [&](Value at) { return sumWeights(b.add(from, at), end, last); },
         getNeeded);
     return b.add(from, b.toIndex(place.index));
   }
