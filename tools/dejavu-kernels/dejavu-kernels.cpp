@@ -114,7 +114,7 @@ static LogicalResult generate(DeviceLibrary &library) {
     return success();
   }
   case Family::linear:
-    getLinearKernel(library, LinearSpec{type, Epilogue()}, rows);
+    getLinearKernel(library, LinearSpec(type), rows);
     return success();
   case Family::rowSum: {
     auto major = RankedTensorType::get({in, out}, element);

@@ -71,17 +71,23 @@ private:
   /// residual then.
   std::pair<Value, Value> allocateFused(Value result);
 
-  /// What a product with rows of a weight gets.
+  /// A weight whose rows an input is multiplied with.
+  struct Factor {
+    FlatSymbolRefAttr weight, bias, factorWeight, factorBias;
+    Value residual, result;
+  };
+  /// What one launch multiplies.
   struct Product {
     Value input;
-    FlatSymbolRefAttr weight, bias, factorWeight, factorBias;
+    SmallVector<Factor, 1> factors; ///< alike but for the rows of the weights
     Epilogue epilogue;
-    Value residual, result;
     Value rows;               ///< of the result
     Value part, tokens, from; ///< or null for all rows
-    Value converted, factor;  ///< memory for a library's products
+    Value converted, gated;   ///< memory for a library's products
   };
   void multiply(Product product);
+  /// The linear layers behind `op` that can be part of its launch.
+  SmallVector<LinearOp> getLinearsLike(LinearOp op);
   /// What a sum of the rows of a weight gets, of each as much as `input` says.
   struct RowSum {
     Value input;
@@ -107,6 +113,9 @@ private:
   void allocateForLibrary(Product &product, Operation *op);
   /// The product, and what is around it.
   void multiplyByLibrary(const Product &product, const LinearSpec &spec);
+  /// What is behind one of the products.
+  void finishByKernel(const Product &product, const Factor &factor,
+                      const LinearSpec &spec, int64_t out);
   /// The sum, without what is behind it.
   void sumRowsByLibrary(const RowSum &sum);
 

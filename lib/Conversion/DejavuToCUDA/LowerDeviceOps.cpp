@@ -85,12 +85,15 @@ LogicalResult DeviceLowering::lower(RopeOp op) {
 //===----------------------------------------------------------------------===//
 
 void DeviceLowering::multiply(Product product) {
-  LinearSpec spec{getType(product.weight), product.epilogue,
-                  product.factorWeight != nullptr,
-                  product.factorBias != nullptr};
-  spec.epilogue.hasBias = product.bias != nullptr;
-  spec.epilogue.hasResidual = product.residual != nullptr;
-  Value isLeft = leavesToLibrary(product.weight);
+  const Factor &first = product.factors.front();
+  LinearSpec spec(getType(first.weight), product.epilogue);
+  for (const Factor &other : ArrayRef(product.factors).drop_front())
+    spec.outs.push_back(getType(other.weight).getDimSize(0));
+  spec.isGated = first.factorWeight != nullptr;
+  spec.hasFactorBias = first.factorBias != nullptr;
+  spec.epilogue.hasBias = first.bias != nullptr;
+  spec.epilogue.hasResidual = first.residual != nullptr;
+  Value isLeft = leavesToLibrary(first.weight);
   if (!isLeft)
     return multiplyByKernels(product, spec);
   if (product.part)
@@ -108,14 +111,16 @@ void DeviceLowering::multiplyByKernels(Product product,
     product.from = host.number(0);
   }
   SmallVector<Value> arguments{product.input};
-  for (FlatSymbolRefAttr weight :
-       {product.weight, product.bias, product.factorWeight, product.factorBias})
-    if (weight)
-      arguments.push_back(getWeight(weight));
-  if (product.residual)
-    arguments.push_back(product.residual);
-  arguments.append({product.result, product.rows, product.part, product.tokens,
-                    product.from});
+  for (const Factor &factor : product.factors) {
+    for (FlatSymbolRefAttr weight :
+         {factor.weight, factor.bias, factor.factorWeight, factor.factorBias})
+      if (weight)
+        arguments.push_back(getWeight(weight));
+    if (factor.residual)
+      arguments.push_back(factor.residual);
+    arguments.push_back(factor.result);
+  }
+  arguments.append({product.rows, product.part, product.tokens, product.from});
   SmallVector<HostEntry::Variant> variants;
   for (int64_t rows : kRowBlocks)
     variants.push_back({rows, getLinearKernel(library, spec, rows),
@@ -159,51 +164,58 @@ Value DeviceLowering::allocateConverted(FlatSymbolRefAttr weight,
 }
 
 void DeviceLowering::allocateForLibrary(Product &product, Operation *op) {
-  RankedTensorType type = getType(product.weight);
-  product.converted = allocateConverted(product.weight, type.getDimSize(1),
+  const Factor &first = product.factors.front();
+  RankedTensorType type = getType(first.weight);
+  product.converted = allocateConverted(first.weight, type.getDimSize(1),
                                         product.part != nullptr, op);
-  if (product.factorWeight && leavesToLibrary(product.weight))
-    product.factor =
+  if (first.factorWeight && leavesToLibrary(first.weight))
+    product.gated =
         allocateScratch(type.getDimSize(0) * int64_t(sizeof(float)), op);
 }
 
 void DeviceLowering::multiplyByLibrary(const Product &product,
                                        const LinearSpec &spec) {
-  int64_t out = spec.weight.getDimSize(0), in = spec.weight.getDimSize(1);
-  Type element = spec.weight.getElementType();
   Value input = product.input;
   if (product.converted) {
     input = product.converted;
     bool isPart = product.part != nullptr;
-    host.launch(getConvertKernel(library, in, element), product.rows,
+    host.launch(getConvertKernel(library, spec.in, spec.element), product.rows,
                 {product.input, input, isPart ? product.part : product.rows,
                  isPart ? product.tokens : product.rows,
                  isPart ? product.from : host.number(0)});
   }
-  auto multiply = [&](FlatSymbolRefAttr weight, Value result) {
-    host.multiply({*getLibraryType(element), /*isInMajor=*/false, product.rows,
-                   in, out, getWeight(weight), input, result});
-  };
-  multiply(product.weight, product.result);
-  SmallVector<Value> arguments{product.result};
-  if (product.bias)
-    arguments.push_back(getWeight(product.bias));
+  for (auto [factor, out] : llvm::zip(product.factors, spec.outs)) {
+    auto multiply = [&, out = out](FlatSymbolRefAttr weight, Value result) {
+      host.multiply({*getLibraryType(spec.element), /*isInMajor=*/false,
+                     product.rows, spec.in, out, getWeight(weight), input,
+                     result});
+    };
+    multiply(factor.weight, factor.result);
+    if (factor.factorWeight)
+      multiply(factor.factorWeight, product.gated);
+    finishByKernel(product, factor, spec, out);
+  }
+}
+
+void DeviceLowering::finishByKernel(const Product &product,
+                                    const Factor &factor,
+                                    const LinearSpec &spec, int64_t out) {
+  SmallVector<Value> arguments{factor.result};
+  if (factor.bias)
+    arguments.push_back(getWeight(factor.bias));
+  if (factor.factorWeight)
+    arguments.push_back(product.gated);
+  if (factor.factorBias)
+    arguments.push_back(getWeight(factor.factorBias));
+  if (factor.residual)
+    arguments.push_back(factor.residual);
   SmallVector<Value> grid{host.number(llvm::divideCeil(out, 256)),
                           product.rows};
-  if (spec.isGated) {
-    multiply(product.factorWeight, product.factor);
-    arguments.push_back(product.factor);
-    if (product.factorBias)
-      arguments.push_back(getWeight(product.factorBias));
-    if (product.residual)
-      arguments.push_back(product.residual);
+  if (spec.isGated)
     return host.launch(getGateKernel(library, spec), grid, arguments);
-  }
   if (spec.epilogue.isNothing())
     return;
-  if (product.residual)
-    arguments.push_back(product.residual);
-  arguments.append({product.result, product.rows});
+  arguments.append({factor.result, product.rows});
   host.launch(getPartialSumKernel(library, 1, out, spec.epilogue), grid,
               arguments);
 }
@@ -272,7 +284,30 @@ void DeviceLowering::sumRows(const RowSum &sum) {
               arguments);
 }
 
+SmallVector<LinearOp> DeviceLowering::getLinearsLike(LinearOp op) {
+  SmallVector<LinearOp> alike;
+  RankedTensorType type = getType(op.getWeightAttr());
+  if (getFusedAdd(op))
+    return alike;
+  for (Operation *user : op.getInput().getUsers()) {
+    auto other = dyn_cast<LinearOp>(user);
+    if (!other || !op->isBeforeInBlock(other) || other.getInMajor() ||
+        getFusedAdd(other) || memory.contains(other))
+      continue;
+    RankedTensorType otherType = getType(other.getWeightAttr());
+    if (otherType.getElementType() == type.getElementType() &&
+        other.getBias().has_value() == op.getBias().has_value() &&
+        other.getActivation() == op.getActivation())
+      alike.push_back(other);
+  }
+  llvm::sort(alike,
+             [](LinearOp a, LinearOp b) { return a->isBeforeInBlock(b); });
+  return alike;
+}
+
 LogicalResult DeviceLowering::lower(LinearOp op) {
+  if (memory.contains(op)) // part of another product
+    return success();
   if (op.getInMajor()) {
     RowSum sum{getMemory(op.getInput()), op.getWeightAttr(), op.getBiasAttr()};
     sum.epilogue.activation = op.getActivation();
@@ -282,11 +317,16 @@ LogicalResult DeviceLowering::lower(LinearOp op) {
   }
   Product product;
   product.input = getMemory(op.getInput());
-  product.weight = op.getWeightAttr();
-  product.bias = op.getBiasAttr();
   product.epilogue.activation = op.getActivation();
   product.rows = host.getRows();
-  std::tie(product.result, product.residual) = allocateFused(op);
+  SmallVector<LinearOp> ops = getLinearsLike(op);
+  ops.insert(ops.begin(), op);
+  for (LinearOp each : ops) {
+    Factor &factor = product.factors.emplace_back();
+    factor.weight = each.getWeightAttr();
+    factor.bias = each.getBiasAttr();
+    std::tie(factor.result, factor.residual) = allocateFused(each);
+  }
   allocateForLibrary(product, op);
   multiply(product);
   return success();
@@ -298,11 +338,12 @@ LogicalResult DeviceLowering::lower(LMHeadOp op) {
                                "returned";
   Product product;
   product.input = getMemory(op.getInput());
-  product.weight = op.getWeightAttr();
-  product.bias = op.getBiasAttr();
+  Factor &factor = product.factors.emplace_back();
+  factor.weight = op.getWeightAttr();
+  factor.bias = op.getBiasAttr();
+  factor.result = memory[op] = host.getPointer(Field::logits);
   product.epilogue.scale = op.getScale().convertToFloat();
   product.epilogue.softcap = op.getSoftcap().convertToFloat();
-  product.result = memory[op] = host.getPointer(Field::logits);
   product.rows = host.getRows();
   if (op.getFrom()) {
     product.tokens = host.getNumber(Field::tokens);
@@ -322,17 +363,18 @@ LogicalResult DeviceLowering::lower(FFNOp op) {
   Product product;
   product.input = getMemory(op.getInput());
   bool isGated = op.getGate().has_value();
-  product.weight = isGated ? op.getGateAttr() : op.getUpAttr();
-  product.bias = isGated ? op.getGateBiasAttr() : op.getUpBiasAttr();
+  Factor &factor = product.factors.emplace_back();
+  factor.weight = isGated ? op.getGateAttr() : op.getUpAttr();
+  factor.bias = isGated ? op.getGateBiasAttr() : op.getUpBiasAttr();
   if (isGated) {
-    product.factorWeight = op.getUpAttr();
-    product.factorBias = op.getUpBiasAttr();
+    factor.factorWeight = op.getUpAttr();
+    factor.factorBias = op.getUpBiasAttr();
   }
   product.epilogue.activation = op.getActivation();
   product.rows = host.getRows();
-  product.result = allocateScratch(neurons * sizeof(float), op);
+  factor.result = allocateScratch(neurons * sizeof(float), op);
+  RowSum sum{factor.result, op.getDownAttr(), op.getDownBiasAttr()};
   allocateForLibrary(product, op);
-  RowSum sum{product.result, op.getDownAttr(), op.getDownBiasAttr()};
   allocate(sum, op);
 
   RankedTensorType type = getType(op.getUpAttr());

@@ -43,7 +43,7 @@ int64_t cuda::getConvertKernel(DeviceLibrary &library, int64_t features,
 }
 
 int64_t cuda::getGateKernel(DeviceLibrary &library, const LinearSpec &spec) {
-  int64_t out = spec.weight.getDimSize(0);
+  int64_t out = spec.outs.front();
   const Epilogue &epilogue = spec.epilogue;
   std::string name = ("gate_" + Twine(out) + epilogue.getName() + "_gated" +
                       (spec.hasFactorBias ? "_bias" : ""))
