@@ -111,9 +111,8 @@ int64_t cuda::getLinearKernel(DeviceLibrary &library, const LinearSpec &spec,
           for (int64_t row = 0; row < rowBlock; ++row) {
             Value mine =
                 b.isEqual(b.lane(), b.index((i * rowBlock + row) % kWarp));
-            Value inside =
-                arith::AndIOp::create(b, b.isLess(outs[i], own.out),
-                                      b.isLess(inputRows[row], rows));
+            Value inside = arith::AndIOp::create(
+                b, b.isLess(outs[i], own.out), b.isLess(inputRows[row], rows));
             b.when(arith::AndIOp::create(b, mine, inside), [&] {
               Value factorSum =
                   own.factor ? sums[(outBlock + i) * rowBlock + row] : Value();

@@ -100,16 +100,15 @@ void DeviceLowering::multiply(Product product) {
   }
   SmallVector<Value> arguments{product.input};
   for (const Factor &factor : product.factors) {
-    for (FlatSymbolRefAttr weight : {factor.weight, factor.bias,
-                                     factor.factorWeight, factor.factorBias})
+    for (FlatSymbolRefAttr weight :
+         {factor.weight, factor.bias, factor.factorWeight, factor.factorBias})
       if (weight)
         arguments.push_back(getWeight(weight));
     if (factor.residual)
       arguments.push_back(factor.residual);
     arguments.push_back(factor.result);
   }
-  arguments.append(
-      {product.rows, product.part, product.tokens, product.from});
+  arguments.append({product.rows, product.part, product.tokens, product.from});
   SmallVector<HostEntry::Variant> variants;
   for (int64_t rows : kRowBlocks)
     variants.push_back({rows, getLinearKernel(library, spec, rows),
@@ -170,9 +169,8 @@ SmallVector<LinearOp> DeviceLowering::getLinearsLike(LinearOp op) {
         other.getActivation() == op.getActivation())
       alike.push_back(other);
   }
-  llvm::sort(alike, [](LinearOp a, LinearOp b) {
-    return a->isBeforeInBlock(b);
-  });
+  llvm::sort(alike,
+             [](LinearOp a, LinearOp b) { return a->isBeforeInBlock(b); });
   return alike;
 }
 
@@ -422,11 +420,11 @@ LogicalResult DeviceLowering::lower(KVAppendOp op) {
 
 Value DeviceLowering::getAttentionParts(const AttentionSpec &spec) {
   int64_t most = cuda::getAttentionParts(spec);
-  int64_t each = kAttentionBlocks / getAttentionBlocks(spec);
-  if (most == 1 || each <= 1)
+  if (most == 1)
     return host.number(1);
   auto &b = host.getBuilder();
-  Value parts = arith::DivUIOp::create(b, host.number(each), host.getRows());
+  Value parts = arith::DivUIOp::create(b, host.number(getAttentionRows(spec)),
+                                       host.getRows());
   parts = arith::MaxUIOp::create(b, parts, host.number(1));
   return arith::MinUIOp::create(b, parts, host.number(most));
 }
@@ -497,10 +495,10 @@ LogicalResult DeviceLowering::lower(AttentionOp op) {
   if (int64_t tokens = getAttentionTokens(spec); tokens > 1)
     rows = host.mul(host.getNumber(Field::batch),
                     host.ceilDiv(host.getNumber(Field::tokens), tokens));
-  host.launch(getAttentionKernel(library, spec),
-              {host.number(getAttentionBlocks(spec)), getAttentionParts(spec),
-               rows},
-              arguments);
+  host.launch(
+      getAttentionKernel(library, spec),
+      {host.number(getAttentionBlocks(spec)), getAttentionParts(spec), rows},
+      arguments);
   return success();
 }
 
