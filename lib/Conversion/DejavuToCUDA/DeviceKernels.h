@@ -36,6 +36,8 @@ struct NormSpec {
   int64_t features; ///< of one group
   bool hasScale, hasBias;
   llvm::APFloat epsilon, weightOffset;
+
+  std::string getName() const;
 };
 /// (input, [scale], [bias], result). Grid: rows of groups.
 int64_t getNormKernel(DeviceLibrary &library, const NormSpec &spec);
@@ -130,6 +132,22 @@ int64_t getLinearKernel(DeviceLibrary &library, const LinearSpec &spec,
                         int64_t rowBlock);
 /// Blocks in x.
 int64_t getLinearBlocks(const LinearSpec &spec, int64_t rowBlock);
+
+//===--- StreamedLinearKernels.cpp
+//-----------------------------------------===//
+
+/// What a linear kernel for one row depends on.
+struct StreamedLinearSpec {
+  LinearSpec linear;
+  std::optional<NormSpec> norm; ///< of the input, if that is part of it
+};
+/// Whether there is a kernel for these shapes.
+bool hasStreamedLinear(const LinearSpec &spec);
+/// (input, [norm scale], [norm bias], and what linear kernels have behind the
+/// input): one row, number `from` of the input. Grid: one block for each
+/// multiprocessor.
+int64_t getStreamedLinearKernel(DeviceLibrary &library,
+                                const StreamedLinearSpec &spec);
 
 //===--- RowSumKernels.cpp
 //-------------------------------------------------===//

@@ -72,6 +72,22 @@ private:
   /// residual then.
   std::pair<Value, Value> allocateFused(Value result);
 
+  /// A norm that, for one row, is part of the product behind it.
+  struct FusedNorm {
+    NormSpec spec;
+    SmallVector<Value> arguments; ///< of its own kernel, but for the result
+  };
+  /// The product that alone takes the result of a norm, if it can make the norm
+  /// part of itself for one row; its last op, where there are several.
+  Operation *getProductBehind(NormOp op);
+  /// The norm that `input` is the result of and that is part of its product.
+  const FusedNorm *getNorm(Value input) const {
+    auto norm = fusedNorms.find(input);
+    return norm == fusedNorms.end() ? nullptr : &norm->second;
+  }
+  /// Adds launches for one row, and others for more.
+  void chooseRows(Value rows, llvm::function_ref<void()> one,
+                  llvm::function_ref<void()> more);
   /// What is part of an attention's kernels: the append to its cache, and what
   /// rotates the key and the query.
   static SmallVector<Operation *> getFusedOps(AttentionOp op);
@@ -95,6 +111,7 @@ private:
     Epilogue epilogue;
     Value rows;               ///< of the result
     Value part, tokens, from; ///< or null for all rows
+    const FusedNorm *norm = nullptr;
   };
   void multiply(Product product);
   /// The linear layers behind `op` that can be part of its launch.
@@ -129,6 +146,7 @@ private:
   llvm::DenseMap<Operation *, Operation *> fused; ///< op -> its attention
   llvm::DenseMap<Operation *, SmallVector<int64_t>> transient;
   llvm::DenseMap<Value, int64_t> places;
+  llvm::DenseMap<Value, FusedNorm> fusedNorms; ///< by their results
   llvm::DenseMap<Value, Operation *> lastUses;
 };
 

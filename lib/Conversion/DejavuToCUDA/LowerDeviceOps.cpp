@@ -52,9 +52,25 @@ LogicalResult DeviceLowering::lower(NormOp op) {
   for (FlatSymbolRefAttr weight : {op.getScaleAttr(), op.getBiasAttr()})
     if (weight)
       arguments.push_back(getWeight(weight));
+  Operation *product = getProductBehind(op);
+  if (product)
+    fusedNorms.try_emplace(op, FusedNorm{spec, arguments});
   arguments.push_back(allocateResult(op));
-  host.launch(getNormKernel(library, spec),
-              host.mul(host.getRows(), host.number(groups)), arguments);
+  auto launch = [&] {
+    host.launch(getNormKernel(library, spec),
+                host.mul(host.getRows(), host.number(groups)), arguments);
+  };
+  if (!product) {
+    launch();
+    return success();
+  }
+  chooseRows(host.getRows(), [] {}, launch);
+  // The product reads the input of the norm.
+  auto place = places.find(op.getInput());
+  if (place != places.end() && lastUses.lookup(op.getInput()) == op) {
+    transient[product].push_back(place->second);
+    places.erase(place);
+  }
   return success();
 }
 
@@ -85,6 +101,38 @@ LogicalResult DeviceLowering::lower(RopeOp op) {
 // Products
 //===----------------------------------------------------------------------===//
 
+void DeviceLowering::chooseRows(Value rows, llvm::function_ref<void()> one,
+                                llvm::function_ref<void()> more) {
+  for (auto [predicate, body] : {std::pair(arith::CmpIPredicate::eq, one),
+                                 {arith::CmpIPredicate::ne, more}})
+    host.when(arith::CmpIOp::create(host.getBuilder(), predicate, rows,
+                                    host.number(1)),
+              body);
+}
+
+Operation *DeviceLowering::getProductBehind(NormOp op) {
+  if (entry == Entry::prefill || op.getGroups() != 1 || op.use_empty())
+    return nullptr;
+  Operation *first = *op->user_begin();
+  for (Operation *user : op->getUsers())
+    if (user->isBeforeInBlock(first))
+      first = user;
+  if (auto head = dyn_cast<LMHeadOp>(first))
+    return op->hasOneUse() &&
+                   hasStreamedLinear(LinearSpec(getType(head.getWeightAttr())))
+               ? first
+               : nullptr;
+  auto linear = dyn_cast<LinearOp>(first);
+  if (!linear || linear.getInMajor())
+    return nullptr;
+  SmallVector<LinearOp> others = getLinearsLike(linear);
+  bool isAll = others.size() + 1 ==
+               static_cast<size_t>(llvm::range_size(op->getUsers()));
+  if (!isAll || !hasStreamedLinear(LinearSpec(getType(linear.getWeightAttr()))))
+    return nullptr;
+  return others.empty() ? first : others.back();
+}
+
 void DeviceLowering::multiply(Product product) {
   const Factor &first = product.factors.front();
   LinearSpec spec(getType(first.weight), product.epilogue);
@@ -98,7 +146,7 @@ void DeviceLowering::multiply(Product product) {
     product.part = product.tokens = product.rows;
     product.from = host.number(0);
   }
-  SmallVector<Value> arguments{product.input};
+  SmallVector<Value> arguments;
   for (const Factor &factor : product.factors) {
     for (FlatSymbolRefAttr weight :
          {factor.weight, factor.bias, factor.factorWeight, factor.factorBias})
@@ -110,10 +158,34 @@ void DeviceLowering::multiply(Product product) {
   }
   arguments.append({product.rows, product.part, product.tokens, product.from});
   SmallVector<HostEntry::Variant> variants;
-  for (int64_t rows : kRowBlocks)
+  for (int64_t rows : kRowBlocks) {
+    if (rows == 1 && hasStreamedLinear(spec)) {
+      // With the norm, it has other arguments.
+      if (!product.norm)
+        variants.push_back(
+            {rows, getStreamedLinearKernel(library, {spec, std::nullopt}), -1});
+      continue;
+    }
     variants.push_back({rows, getLinearKernel(library, spec, rows),
                         getLinearBlocks(spec, rows)});
-  host.launchRows(variants, product.rows, Value(), arguments);
+  }
+  auto launchRows = [&] {
+    SmallVector<Value> all{product.input};
+    llvm::append_range(all, arguments);
+    host.launchRows(variants, product.rows, Value(), all);
+  };
+  if (!product.norm)
+    return launchRows();
+  chooseRows(
+      product.rows,
+      [&] {
+        SmallVector<Value> all = product.norm->arguments;
+        llvm::append_range(all, arguments);
+        host.launch(
+            getStreamedLinearKernel(library, {spec, product.norm->spec}),
+            host.number(-1), all);
+      },
+      launchRows);
 }
 
 int64_t DeviceLowering::getParts(FlatSymbolRefAttr weight) {
@@ -186,6 +258,7 @@ LogicalResult DeviceLowering::lower(LinearOp op) {
   }
   Product product;
   product.input = getMemory(op.getInput());
+  product.norm = getNorm(op.getInput());
   product.epilogue.activation = op.getActivation();
   product.rows = host.getRows();
   SmallVector<LinearOp> ops = getLinearsLike(op);
@@ -210,6 +283,7 @@ LogicalResult DeviceLowering::lower(LMHeadOp op) {
   factor.weight = op.getWeightAttr();
   factor.bias = op.getBiasAttr();
   factor.result = memory[op] = host.getPointer(Field::logits);
+  product.norm = getNorm(op.getInput());
   product.epilogue.scale = op.getScale().convertToFloat();
   product.epilogue.softcap = op.getSoftcap().convertToFloat();
   product.rows = host.getRows();
