@@ -16,6 +16,8 @@ using namespace mlir::dejavu;
 using namespace mlir::dejavu::cuda;
 
 static constexpr float kLog2E = 1.4426950408889634f;
+/// Steps that are worth a part.
+static constexpr int64_t kLeastPart = 64;
 /// Parts that are loaded at once in the end.
 static constexpr int64_t kPartsAtOnce = 8;
 
@@ -66,6 +68,13 @@ void AttentionGenerator::generate() {
   startLoads();
   if (spec.appends)
     b.waitForEarlier();
+  if (at.parts == 1)
+    return attend();
+  // A short context has fewer parts than there are blocks.
+  b.when(b.isLess(part, parts), [&] { attend(); });
+}
+
+void AttentionGenerator::attend() {
   shareQueries();
   if (spec.appends)
     b.when(isOwner, [&] { shareToken(); });
@@ -90,10 +99,8 @@ void AttentionGenerator::placeBlock() {
   sequence = row;
   past = b.toIndex(b.load(args.pastAt, b.getI64Type(), 8));
   time = past;
-  if (spec.appends) {
-    isOwner = b.isEqual(part, b.add(parts, -1));
+  if (spec.appends)
     return;
-  }
   int64_t tokens = getAttentionTokens(spec);
   Value blocks = b.ceilDiv(args.tokens, tokens);
   sequence = arith::DivUIOp::create(b, row, blocks);
@@ -117,8 +124,8 @@ void AttentionGenerator::findSteps() {
   if (spec.window)
     low = b.max(low, b.add(time, 1 - *spec.window));
   if (!spec.appends)
-    high = b.min(b.add(time, getAttentionTokens(spec)),
-                 b.add(past, args.tokens));
+    high =
+        b.min(b.add(time, getAttentionTokens(spec)), b.add(past, args.tokens));
   if (spec.maskedRows == MaskedRows::uniform) {
     // The mean of all values: all scores are 0.
     low = b.select(isMasked, b.index(0), low);
@@ -126,13 +133,16 @@ void AttentionGenerator::findSteps() {
       high = b.select(isMasked, b.add(past, args.tokens), high);
   }
   low = b.min(low, high);
-  Value grains = b.ceilDiv(b.sub(high, low), getGrain());
+  Value steps = b.sub(high, low);
+  parts = b.min(parts, b.max(b.ceilDiv(steps, kLeastPart), b.index(1)));
+  isOwner = b.isEqual(part, b.add(parts, -1));
+  Value grains = b.ceilDiv(steps, getGrain());
   // A division of 64 bits would take much longer.
   auto toI32 = [&](Value index) -> Value {
     return arith::IndexCastOp::create(b, b.getI32Type(), index);
   };
-  Value size = arith::DivUIOp::create(
-      b, toI32(b.add(grains, b.add(parts, -1))), toI32(parts));
+  Value size = arith::DivUIOp::create(b, toI32(b.add(grains, b.add(parts, -1))),
+                                      toI32(parts));
   size = b.mul(b.toIndex(size), getGrain());
   first = b.min(b.add(low, b.mul(part, size)), high);
   last = b.min(b.add(first, size), high);
@@ -160,8 +170,7 @@ void AttentionGenerator::shareQueries() {
       isHidden = b.isLess(b.add(past, token), start);
     }
     Value head = b.add(firstQuery, b.rem(query, at.group));
-    Value from =
-        b.add(b.mul(queryRow, spec.features), b.mul(head, at.dim));
+    Value from = b.add(b.mul(queryRow, spec.features), b.mul(head, at.dim));
     Value number = readHead(b.at(args.query, f32, from), b.rem(each, at.dim),
                             args.queryTable, spec.query);
     number = b.select(isHidden, b.f32(0), b.fmul(number, b.f32(scale)));
@@ -288,9 +297,8 @@ void AttentionGenerator::storeResult(Value query, Value place, Value vector) {
   if (at.count == at.group)
     return storeRow(row);
   Value token = b.add(firstToken, b.div(query, at.group));
-  b.when(b.isLess(token, args.tokens), [&] {
-    storeRow(b.add(b.mul(sequence, args.tokens), token));
-  });
+  b.when(b.isLess(token, args.tokens),
+         [&] { storeRow(b.add(b.mul(sequence, args.tokens), token)); });
 }
 
 /// The parts of a query: weighted values, and behind those of all parts the
@@ -388,13 +396,11 @@ SmallVector<Value> AttentionGenerator::addParts(Value partial, Value place,
     Value stats = getPartialStats(partial, part);
     scores.push_back(b.load(stats, f32));
     sums.push_back(b.load(b.at(stats, f32, 1), f32));
-    vectors.push_back(
-        loadVector(partial, b.add(b.mul(part, at.dim), place)));
+    vectors.push_back(loadVector(partial, b.add(b.mul(part, at.dim), place)));
   }
   for (int64_t i = 0; i < kPartsAtOnce; ++i) {
-    scores[i] =
-        b.select(b.isLess(b.add(from, i), parts), scores[i],
-                 b.f32(-std::numeric_limits<double>::infinity()));
+    scores[i] = b.select(b.isLess(b.add(from, i), parts), scores[i],
+                         b.f32(-std::numeric_limits<double>::infinity()));
     greatest = b.fmax(greatest, scores[i]);
   }
   Value factor = b.exp2(b.fsub(state[0], greatest));

@@ -32,8 +32,8 @@ namespace mlir::dejavu::cuda {
 inline constexpr float kLowestScore = -1e30f;
 /// Query heads of a block, at most.
 inline constexpr int64_t kMaxAttentionGroup = 8;
-/// Parts of a context, at most.
-inline constexpr int64_t kMaxAttentionParts = 32;
+/// Parts of a context, at most: each costs time in the end.
+inline constexpr int64_t kMaxAttentionParts = 16;
 
 /// Query heads of a block.
 int64_t getAttentionGroup(const AttentionSpec &spec);
@@ -43,12 +43,13 @@ struct AttentionLayout {
   int64_t threads = 128, warps = threads / kWarp;
   int64_t dim, heads;
   int64_t whole, group; ///< query heads for a head of the cache, and of a block
-  int64_t count; ///< queries of a block: all its heads of one token, of the next
-  int64_t vector;       ///< f32 of a head that one thread puts together
-  int64_t parts;        ///< at most
+  int64_t
+      count; ///< queries of a block: all its heads of one token, of the next
+  int64_t vector; ///< f32 of a head that one thread puts together
+  int64_t parts;  ///< at most
   /// In f32: queries; key and value of the token; weighted values of the warps;
-  /// greatest scores and sums of the warps and of the token; whether this is the
-  /// last block.
+  /// greatest scores and sums of the warps and of the token; whether this is
+  /// the last block.
   int64_t queries = 0, key, value, weighted, stats, isLast, size;
 
   explicit AttentionLayout(const AttentionSpec &spec);
@@ -116,14 +117,15 @@ protected:
   Type f32, element;
 
   Value row, sequence, part, parts, head, firstQuery; ///< of the block
-  Value firstToken;  ///< null if there is one
-  Value past, start; ///< of the sequence
-  Value time;        ///< of the first token
+  Value firstToken;                                   ///< null if there is one
+  Value past, start;                                  ///< of the sequence
+  Value time;                                         ///< of the first token
   Value isMasked;    ///< whether that token sees nothing
   Value first, last; ///< steps of the block
   Value isOwner;     ///< whether the block has the token
 
 private:
+  void attend();
   void placeBlock();
   void findSteps();
   Value readHead(Value from, Value index, Value table,

@@ -145,7 +145,8 @@ private:
     for (int64_t i = 0; i < unroll; ++i) {
       Value step = getStep(base, i);
       isInside.push_back(b.isLess(step, last));
-      distances.push_back(spec.slopes.empty() ? Value() : getDistance(step, time));
+      distances.push_back(spec.slopes.empty() ? Value()
+                                              : getDistance(step, time));
       keys.push_back(getFloats(pieces, i));
       values.push_back(getFloats(pieces, unroll + i));
     }

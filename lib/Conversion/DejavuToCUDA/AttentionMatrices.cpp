@@ -86,8 +86,8 @@ protected:
     Value head = b.rem(query, at.group);
     slope = getSlope(0, isHidden);
     for (int64_t q = 1; q < at.group; ++q)
-      slope = b.select(b.isEqual(head, b.index(q)), getSlope(q, isHidden),
-                       slope);
+      slope =
+          b.select(b.isEqual(head, b.index(q)), getSlope(q, isHidden), slope);
   }
 
   void takeSteps() override {
@@ -249,16 +249,14 @@ private:
       }
       for (int64_t i = 0; i < 2; ++i) {
         Value step = getStep(base, tile * kColumns + i);
-        Value score =
-            finishScore(b.fadd(sums[i], sums[2 + i]), slope,
-                        slope ? getDistance(step, rowTime) : Value());
+        Value score = finishScore(b.fadd(sums[i], sums[2 + i]), slope,
+                                  slope ? getDistance(step, rowTime) : Value());
         Value isSeen = b.isLess(step, rowLast);
         if (rowFirst)
-          isSeen = arith::AndIOp::create(
-              b, isSeen, b.isLess(b.add(rowFirst, -1), step));
-        scores.push_back(
-            b.select(isSeen, score,
-                     b.f32(-std::numeric_limits<double>::infinity())));
+          isSeen = arith::AndIOp::create(b, isSeen,
+                                         b.isLess(b.add(rowFirst, -1), step));
+        scores.push_back(b.select(
+            isSeen, score, b.f32(-std::numeric_limits<double>::infinity())));
       }
     }
     return scores;

@@ -247,11 +247,11 @@ struct AttentionSpec {
   }
   std::string getName() const;
 };
-/// Blocks that attention should have; parts of the context make up for few
-/// rows.
-inline constexpr int64_t kAttentionBlocks = 512;
+/// Rows whose heads are enough blocks for a GPU: parts of the context make up
+/// for fewer.
+int64_t getAttentionRows(const AttentionSpec &spec);
 /// The most parts into which the steps of a context are cut; 1 without
-/// `appends`.
+/// `appends`. The kernel takes fewer if the context is short.
 int64_t getAttentionParts(const AttentionSpec &spec);
 /// Tokens of a sequence that a block takes.
 int64_t getAttentionTokens(const AttentionSpec &spec);
@@ -262,9 +262,10 @@ int64_t getAttentionBlocks(const AttentionSpec &spec);
 /// (query, keys, values, starts, past_at, result, tokens, capacity), with
 /// `appends` (query, [query table], key, value, [key table], keys, values,
 /// starts, past_at, partial, result, capacity). Grid: getAttentionBlocks,
-/// parts, sequences times ceil(tokens / getAttentionTokens). With more than one part there are at most kCounters blocks in x
-/// and z together. With `appends`, `starts`, `past_at` and what the cache holds
-/// are older than the step: they are read before earlier kernels are done.
+/// parts, sequences times ceil(tokens / getAttentionTokens). With more than one
+/// part there are at most kCounters blocks in x and z together. With `appends`,
+/// `starts`, `past_at` and what the cache holds are older than the step: they
+/// are read before earlier kernels are done.
 int64_t getAttentionKernel(DeviceLibrary &library, const AttentionSpec &spec);
 
 } // namespace mlir::dejavu::cuda
