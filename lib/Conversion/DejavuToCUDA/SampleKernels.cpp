@@ -287,6 +287,26 @@ struct SampleGenerator {
   //===--- The likeliest ids
   //-----------------------------------------------===//
 
+  /// Adds to a word of shared memory, as other threads do. The halves have
+  /// instructions of their own, which whole words have not: one half, and what
+  /// it carries to the other.
+  void addTo(Value word, Value number) {
+    Type i32 = b.getI32Type();
+    auto addHalf = [&](int64_t half, Value value) -> Value {
+      return LLVM::AtomicRMWOp::create(
+          b, LLVM::AtomicBinOp::add, b.at(word, i32, half), value,
+          LLVM::AtomicOrdering::monotonic, "block");
+    };
+    Value low = arith::TruncIOp::create(b, i32, number);
+    Value high = arith::TruncIOp::create(b, i32, shiftRight(number, i64(32)));
+    Value before = addHalf(0, low);
+    Value carry =
+        arith::ExtUIOp::create(b, i32, isBelow(b.add(before, low), low));
+    high = b.add(high, carry);
+    Value zero = arith::ConstantOp::create(b, b.getI32IntegerAttr(0));
+    b.when(isBelow(zero, high), [&] { addHalf(1, high); });
+  }
+
   /// Adds up the weights of the ranks that begin with `prefix` by their next
   /// digit, whose lowest bit is bit `shift` of the rank.
   void tally(Value prefix, Value shift) {
@@ -297,28 +317,27 @@ struct SampleGenerator {
            [&] { b.store(i64(0), word(0, b.thread())); });
     b.barrier();
     Value above = b.add(shift, i64(kDigit));
-    foldLogits(
-        2, {},
-        [&](ArrayRef<Value> ids, ArrayRef<Value> values, ArrayRef<Value> isNew,
-            ValueRange) {
-          // All that has no branch first.
-          SmallVector<Value> keys, ranks, isOne;
-          for (auto [id, value, first] : llvm::zip(ids, values, isNew)) {
-            auto [key, inside] = getKey(value);
-            keys.push_back(key);
-            ranks.push_back(getRank(key, id));
-            Value begins = b.isEqual(shiftRight(ranks.back(), above), prefix);
-            isOne.push_back(both(both(inside, first), begins));
-          }
-          for (size_t i = 0; i < ids.size(); ++i)
-            b.when(isOne[i], [&] {
-              Value digit = both(shiftRight(ranks[i], shift), i64(kBins - 1));
-              LLVM::AtomicRMWOp::create(
-                  b, LLVM::AtomicBinOp::add, word(0, b.toIndex(digit)),
-                  getWeight(keys[i]), LLVM::AtomicOrdering::monotonic, "block");
-            });
-          return SmallVector<Value>();
-        });
+    foldLogits(2, {},
+               [&](ArrayRef<Value> ids, ArrayRef<Value> values,
+                   ArrayRef<Value> isNew, ValueRange) {
+                 // All that has no branch first.
+                 SmallVector<Value> keys, ranks, isOne;
+                 for (auto [id, value, first] : llvm::zip(ids, values, isNew)) {
+                   auto [key, inside] = getKey(value);
+                   keys.push_back(key);
+                   ranks.push_back(getRank(key, id));
+                   Value begins =
+                       b.isEqual(shiftRight(ranks.back(), above), prefix);
+                   isOne.push_back(both(both(inside, first), begins));
+                 }
+                 for (size_t i = 0; i < ids.size(); ++i)
+                   b.when(isOne[i], [&] {
+                     Value digit =
+                         both(shiftRight(ranks[i], shift), i64(kBins - 1));
+                     addTo(word(0, b.toIndex(digit)), getWeight(keys[i]));
+                   });
+                 return SmallVector<Value>();
+               });
     b.barrier();
   }
 

@@ -28,7 +28,11 @@
 // CHECK: %[[KEY:.*]] = arith.mulf %[[FAR]], %[[SCALE]] : f64
 // CHECK: arith.fptoui %{{.*}} : f64 to i32
 // CHECK-COUNT-6: llvm.call_intrinsic "llvm.nvvm.mulhi.ui"
-// CHECK: llvm.atomicrmw add %{{.*}}, %{{.*}} syncscope("block") monotonic : !llvm.ptr<3>, i64
+// CHECK: %[[LOW:.*]] = arith.trunci %{{.*}} : i64 to i32
+// CHECK: %[[BEFORE:.*]] = llvm.atomicrmw add %{{.*}}, %[[LOW]] syncscope("block") monotonic : !llvm.ptr<3>, i32
+// CHECK: %[[AFTER:.*]] = arith.addi %[[BEFORE]], %[[LOW]] : i32
+// CHECK: arith.cmpi ult, %[[AFTER]], %[[LOW]] : i32
+// CHECK: llvm.atomicrmw add %{{.*}} syncscope("block") monotonic : !llvm.ptr<3>, i32
 // CHECK-NOT: atomicrmw fadd
 
 // The random number is a part of the total, rounded down.
