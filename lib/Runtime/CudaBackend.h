@@ -76,6 +76,8 @@ private:
   Status enqueue(int32_t (*entry)(dejavu_step *), dejavu_step step,
                  const char *what);
   Status capture(const dejavu_step &step);
+  /// Enqueues filling workspace and logits with kPoison, if that is wanted.
+  Status poison();
   void dropGraph();
   uint64_t countsBytes() const {
     return model.manifest.counters.size() * batch * sizeof(int32_t);
@@ -83,6 +85,7 @@ private:
 
   const LoadedModel &model;
   int64_t batch, capacity;
+  bool isPoisoned = false; ///< DEJAVU_POISON
   /// The device first: all that follows is its memory.
   std::unique_ptr<CudaDevice> device;
   std::unique_ptr<CudaKernels> kernels;
