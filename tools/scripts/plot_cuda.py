@@ -81,7 +81,7 @@ def plot_mlps(shapes, title):
 
 def plot_layers(layers, title):
     """Bars for each model and context: ours over the floor, PyTorch behind."""
-    drawn = figure(8.6, 0.9 + 0.34 * len(layers))
+    drawn = figure(8.6, 1.1 + 0.34 * len(layers))
     axes = drawn.add_subplot()
     names = []
     for row, layer in enumerate(layers):
@@ -106,8 +106,8 @@ def plot_layers(layers, title):
         "torch_us", 0)) / layer["floor_us"] for layer in layers))
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("time of a layer over that of its bytes")
-    axes.legend(loc="lower right", frameon=False)
-    axes.set_title(title, fontsize=9, loc="left")
+    drawn.legend(loc="outside upper right", ncols=2, frameon=False)
+    drawn.suptitle(title, x=0.01, ha="left", fontsize=9)
     return drawn
 
 

@@ -109,9 +109,7 @@ FakeCuda::FakeCuda() {
   };
   driver.fill = [](cuda::Address to, unsigned char value, size_t bytes,
                    cuda::Stream) {
-    auto set = [=] {
-      std::memset(reinterpret_cast<void *>(to), value, bytes);
-    };
+    auto set = [=] { std::memset(reinterpret_cast<void *>(to), value, bytes); };
     if (fake->isCapturing)
       fake->captured.push_back(set);
     else
