@@ -67,17 +67,11 @@ def wanted_programs():
                         DENSITY))
 
 
-def cache_element(info):
-    """The type of the cache's elements that a manifest names."""
-    found = info.get("cache", "f32")
-    return found if isinstance(found, str) else found["element"]
-
-
 def describe(program, info, purpose):
     """What the other machine must know of an executable."""
     each = [layer["attention"]["kv_heads"] * layer["attention"]["head_dim"]
             for layer in info["layers"]]
-    element = cache_element(info)
+    element = info.get("cache_dtype", "f32")
     return {"name": program.name, "purpose": purpose,
             "model": info["model"]["name"], "sparsity": info["sparsity"],
             "layers": len(each), "cache": element,

@@ -244,9 +244,13 @@ def main():
                         help="processes at a time")
     parser.add_argument("--seconds", type=float, default=1e9,
                         help="begin nothing after these")
+    parser.add_argument("--only", default="",
+                        help="models whose name has this (a pattern)")
     args = parser.parse_args()
     os.environ["DEJAVU_POISON"] = "1"
-    models = json.loads((HERE / "models.json").read_text("utf-8"))
+    models = [model for model in json.loads(
+        (HERE / "models.json").read_text("utf-8"))
+        if re.search(args.only, model["name"])]
     report = {"device": device(),
               "date": datetime.datetime.now(datetime.timezone.utc).isoformat(),
               "tolerances": TOLERANCES}
