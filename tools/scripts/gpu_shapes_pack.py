@@ -30,7 +30,7 @@ from toys import Shape, Toy  # noqa: E402
 
 PERIOD = 16381  # a prime
 STEP = 4099  # from one row to the next
-LEAST_MARGIN = 1e-2  # of ids that any kind of weights must give
+FIRST_MARGIN = 0.05  # of the first id of a text: no close choice for anybody
 NEW_TOKENS = 16
 HELPERS = ("gpu_shapes.py", "gpu_check.py")
 
@@ -158,8 +158,7 @@ def margins(toy, prompt, ids):
 
 
 def write_texts(toy, source):
-    """Prompts and the interpreter's greedy ids, up to the first that was a
-    close choice."""
+    """Prompts, the interpreter's greedy ids, and how close each choice was."""
     random, texts = np.random.default_rng(3), []
     while len(texts) < 3:
         prompt = random.integers(0, toy.shape.vocab,
@@ -167,10 +166,9 @@ def write_texts(toy, source):
         out = run(BIN / "dejavu-interpret", source, "--prompt-ids",
                   ",".join(map(str, prompt)), "--max-new-tokens", NEW_TOKENS)
         ids = [int(i) for i in out.strip().split(",")]
-        close = np.flatnonzero(margins(toy, prompt, ids) < LEAST_MARGIN)
-        sure = int(close[0]) if len(close) else len(ids)
-        if sure:
-            texts.append({"prompt": prompt, "ids": ids[:sure]})
+        close = [round(float(m), 6) for m in margins(toy, prompt, ids)]
+        if close[0] >= FIRST_MARGIN:
+            texts.append({"prompt": prompt, "ids": ids, "margins": close})
     return texts
 
 
@@ -192,6 +190,7 @@ def pack_shape(name, shape, folder, scratch, target):
         info = json.loads(run(folder / model, "--info"))
         made.append({"name": model, "shape": name, "weights": kind,
                      "sparsity": info["sparsity"], "texts": texts,
+                     "cache": info.get("cache_dtype", "f32"),
                      "kernels": info.get("cuda", {}).get("kernels", []),
                      "facts": dataclasses.asdict(shape)})
     shutil.rmtree(scratch / name)
