@@ -114,6 +114,13 @@ def test_families():
     assert left == ["u"], "a family that no small model has"
 
 
+def test_close_choices_do_not_count():
+    text = {"ids": [5, 6, 7], "margins": [0.3, 0.02, 0.3]}
+    sure = script("gpu_shapes").sure_ids
+    assert sure(text, 0.01) == [5, 6, 7]
+    assert sure(text, 0.04) == [5]
+
+
 def test_layers_pack(tmp_path):
     file = tmp_path / "layers.tar.xz"
     succeed(PYTHON, SCRIPTS / "bench_layers.py", "pack", "--only",
@@ -176,6 +183,10 @@ def test_plots(tmp_path):
     succeed(*command, kernels, layers)
     for name, data in made.items():
         assert (tmp_path / name).read_bytes() == data
+    # What is committed can be drawn.
+    (tmp_path / "cuda-mlp.png").unlink()
+    succeed(*command, *sorted((ROOT / "docs/benchmarks").glob("cuda-*.json")))
+    assert (tmp_path / "cuda-mlp.png").is_file()
     empty = tmp_path / "c.json"
     empty.write_text("{}", "utf-8")
     assert "none of the files" in fail(*command, empty)
