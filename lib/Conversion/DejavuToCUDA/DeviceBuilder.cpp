@@ -248,15 +248,17 @@ DeviceBuilder::choose(Value condition, TypeRange types,
 
 void DeviceBuilder::barrier() { gpu::BarrierOp::create(*this); }
 
+static void callEarlyLaunch(DeviceBuilder &b, StringRef intrinsic) {
+  if (b.getTarget().hasEarlyLaunch)
+    LLVM::CallIntrinsicOp::create(b, b.getStringAttr(intrinsic), ValueRange());
+}
+
+void DeviceBuilder::launchDependents() {
+  callEarlyLaunch(*this, "llvm.nvvm.griddepcontrol.launch.dependents");
+}
+
 void DeviceBuilder::waitForEarlier() {
-  if (!target.hasEarlyLaunch)
-    return;
-  // In this order: what is launched next then finds done what was launched
-  // before this kernel.
-  for (StringRef intrinsic : {"llvm.nvvm.griddepcontrol.wait",
-                              "llvm.nvvm.griddepcontrol.launch.dependents"})
-    LLVM::CallIntrinsicOp::create(*this, getStringAttr(intrinsic),
-                                  ValueRange());
+  callEarlyLaunch(*this, "llvm.nvvm.griddepcontrol.wait");
 }
 
 //===----------------------------------------------------------------------===//
@@ -415,6 +417,7 @@ int64_t DeviceLibrary::get(StringRef stem, ArrayRef<Type> arguments,
       else
         values.push_back(b.toIndex(argument));
     }
+    b.launchDependents();
     if (!shape.waitsItself)
       b.waitForEarlier();
     generate(b, values);

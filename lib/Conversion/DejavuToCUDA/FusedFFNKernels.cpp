@@ -485,8 +485,7 @@ int64_t cuda::getFusedFFNKernel(DeviceLibrary &library,
         generator.indices = take(spec.hasSet);
         Value count = take(spec.hasSet);
         generator.partial = take(true);
-        // Weights may stream before what was launched before is done. A set
-        // is older than the launch before this one, and that one waited for it.
+        // Weights may stream before what was launched before is done.
         generator.count = count ? b.toIndex(b.load(count, b.getI32Type()))
                                 : b.index(spec.neurons);
         generator.count =
