@@ -29,7 +29,7 @@ def has_matrices(facts):
 
 def parts_of(facts, rows):
     """The parts that host code asks for."""
-    blocks = 256 if has_matrices(facts) and facts["head_dim"] > 64 else 512
+    blocks = 256 if has_matrices(facts) else 512
     return max(1, min(MAX_PARTS, blocks // blocks_of(facts) // rows))
 
 
