@@ -30,6 +30,8 @@ struct LoadedModel {
   Weights weights;
   /// Called while weights are copied to a GPU, if set.
   std::function<void(uint64_t done, uint64_t total)> onUpload = {};
+  /// Called with what a user should know, if set; else stderr has it.
+  std::function<void(const std::string &)> onRemark = {};
 };
 
 class Backend {

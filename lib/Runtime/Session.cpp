@@ -321,14 +321,14 @@ Status Session::takeCounts() {
   return Status::success();
 }
 
-Status Session::beginGreedy() {
+Status Session::beginChoices(const SamplingOptions &sampling) {
   if (logitTokens != 1)
     return Status::error("no logits of the last token alone to choose from");
   firstChoice = pastSteps - 1;
-  return cuda->choose(makeStep(), lastPositions.data(), firstChoice);
+  return cuda->choose(makeStep(), lastPositions.data(), firstChoice, sampling);
 }
 
-Status Session::advanceGreedy() {
+Status Session::advanceChoices() {
   if (pastSteps >= capacity())
     return makeError("no room behind %lld steps in the cache",
                      static_cast<long long>(pastSteps));
@@ -343,11 +343,11 @@ Status Session::advanceGreedy() {
   return Status::success();
 }
 
-ErrorOr<const int64_t *> Session::waitGreedy(int64_t index) {
+ErrorOr<const int64_t *> Session::waitChoice(int64_t index) {
   return cuda->wait(firstChoice + index);
 }
 
-Status Session::endGreedy() { return cuda->finish(); }
+Status Session::endChoices() { return cuda->finish(); }
 
 //===----------------------------------------------------------------------===//
 // Callbacks
@@ -374,6 +374,21 @@ void Session::tap(int64_t site, const float *data, int64_t numRows,
 bool Session::launch(int64_t kernel, const int64_t grid[3],
                      void *const *arguments) {
   return cuda && cuda->launch(kernel, grid, arguments);
+}
+
+bool Session::hasMatmul() { return cuda && cuda->hasMatmul(); }
+
+bool Session::multiply(const dejavu_matmul &product) {
+  return cuda && cuda->multiply(product);
+}
+
+extern "C" int32_t dejavu_rt_has_matmul(void *session) {
+  return static_cast<Session *>(session)->hasMatmul();
+}
+
+extern "C" int32_t dejavu_rt_matmul(void *session,
+                                    const dejavu_matmul *product) {
+  return !static_cast<Session *>(session)->multiply(*product);
 }
 
 extern "C" int32_t dejavu_rt_launch(void *session, int64_t kernel,

@@ -55,6 +55,10 @@ def test_code(compiled):
     assert [i["chip"] for i in images if i["kind"] == "cubin"] == list(CHIPS)
     assert [i["chip"] for i in images if i["kind"] == "ptx"] == [CHIPS[-1]]
     assert len(set(cuda["kernels"])) == len(cuda["kernels"]) > 10
+    # Ids are chosen, and rows rounded for a library's products, on the device.
+    for family in ("sample", "convert"):
+        assert any(name.startswith(f"dejavu_{family}_")
+                   for name in cuda["kernels"]), family
     for image in images:
         assert image["offset"] % 64 == 0 and image["size"] > 0
         assert len(image["kernels"]) == len(cuda["kernels"])
@@ -70,7 +74,7 @@ def test_code(compiled):
 def test_needs_no_library_of_the_cpu(compiled):
     needed = succeed("readelf", "-d", compiled[0])
     assert "NEEDED" in needed
-    for library in ("libomp", "dnnl", "libcuda"):
+    for library in ("libomp", "dnnl", "libcuda", "libcublas"):
         assert library not in needed
 
 

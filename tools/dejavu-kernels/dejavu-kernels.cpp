@@ -27,7 +27,14 @@ using namespace mlir::dejavu::cuda;
 namespace cl = llvm::cl;
 
 namespace {
-enum class Family { fusedFFN, linear, streamedLinear, rowSum, attention };
+enum class Family {
+  fusedFFN,
+  linear,
+  streamedLinear,
+  rowSum,
+  attention,
+  sample
+};
 enum class Element { f16, bf16, f32 };
 } // namespace
 
@@ -44,7 +51,9 @@ static cl::opt<Family> family(
                           "rows of a weight [in, out], scaled and summed"),
                clEnumValN(Family::attention, "attention",
                           "attention of one token over a cache; append to a "
-                          "cache, and attention of many")),
+                          "cache, and attention of many"),
+               clEnumValN(Family::sample, "sample",
+                          "the choice of an id from --out logits")),
     cl::cat(category));
 static cl::opt<std::string> chip("chip", cl::desc("GPU, such as sm_90"),
                                  cl::init("sm_90"), cl::cat(category));
@@ -182,6 +191,9 @@ static LogicalResult generate(DeviceLibrary &library) {
     getAttentionKernel(library, spec);
     return success();
   }
+  case Family::sample:
+    getSampleKernel(library, out);
+    return success();
   }
   llvm_unreachable("unknown family");
 }

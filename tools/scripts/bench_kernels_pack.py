@@ -19,6 +19,7 @@ MLPS = [("opt-66b", 9216, 36864, False), ("opt-175b-of-8", 12288, 6144, False),
         ("2560x10240", 2560, 10240, False), ("5120x20480", 5120, 20480, False)]
 LINEARS = [("9216x9216", 9216, 9216), ("4096x4096", 4096, 4096),
            ("opt-lm-head", 4096, 50272)]
+VOCABULARIES = (7, 512, 50272, 128256)
 
 ONE_ROW = [(1, 256), (1, 1024), (1, 2048)]
 # name, query heads, heads of the cache, size, element, what else; `steps` are
@@ -47,11 +48,14 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("folder", type=pathlib.Path)
     arguments.add_argument("--chip", default="sm_90")
+    arguments.add_argument("--only", default="", help="names that hold this")
     options = arguments.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     made = []
 
     def make(name, facts, *flags):
+        if options.only not in name:
+            return
         source = options.folder / f"{name}.mlir"
         cubin = options.folder / f"{name}.cubin"
         subprocess.run([BIN / "dejavu-kernels", "--chip", options.chip, *flags,
@@ -87,6 +91,9 @@ def main():
             ("zero", "--mask-to-zero")) if more.get(key)]
         make(f"attention-{name}", facts, "--family", "attention",
              *map(str, flags))
+    for size in VOCABULARIES:
+        make(f"sample-{size}", {"family": "sample", "vocabulary": size},
+             "--family", "sample", "--out", str(size))
     (options.folder / "kernels.json").write_text(json.dumps(made, indent=1),
                                                  encoding="utf-8")
     print(f"{len(made)} kernels in {options.folder}", file=sys.stderr)

@@ -16,6 +16,7 @@
 #include "../Common/WeightNumbers.h"
 #include "DeviceLowering.h"
 
+#include "dejavu-rt/sampling.h"
 #include "dejavu/Analysis/ModelSummary.h"
 #include "dejavu/Conversion/DejavuToCPU/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -69,10 +70,11 @@ static void makeSample(ModuleOp module, DeviceLibrary &library,
                        int64_t vocabulary, Location location) {
   HostEntry host(module, "dejavu_sample", location);
   Value batch = host.getNumber(Field::batch);
-  host.launch(getGreedyKernel(library, vocabulary), batch,
+  host.launch(getSampleKernel(library, vocabulary), batch,
               {host.getPointer(Field::ids), host.getPointer(Field::positions),
                host.getPointer(Field::pastAt), host.getPointer(Field::emitted),
-               host.getPointer(Field::logits), batch});
+               host.getPointer(Field::sampling), host.getPointer(Field::logits),
+               batch});
   host.launch(getAdvanceKernel(library), host.number(1),
               {host.getPointer(Field::pastAt)});
   host.finish();
@@ -179,9 +181,14 @@ struct ConvertDejavuToCUDA
     }
     manifest.set("workspace", b.getDictionaryAttr(workspace));
     auto logits = cast<RankedTensorType>(decode.getResultTypes().front());
+    int64_t vocabulary = logits.getShape().back();
+    if (vocabulary > DEJAVU_SAMPLING_MAX_VOCABULARY)
+      return decode.emitError()
+             << "expected a vocabulary of at most "
+             << DEJAVU_SAMPLING_MAX_VOCABULARY << " ids, found " << vocabulary;
     if (failed(makeFill(module, library)))
       return failure();
-    makeSample(module, library, logits.getShape().back(), decode.getLoc());
+    makeSample(module, library, vocabulary, decode.getLoc());
     module->setAttr(kManifestAttrName, manifest.getDictionary(&getContext()));
     prefill.erase();
     decode.erase();

@@ -41,10 +41,13 @@ struct NormSpec {
 };
 /// (input, [scale], [bias], result). Grid: rows of groups.
 int64_t getNormKernel(DeviceLibrary &library, const NormSpec &spec);
-/// (ids, positions, past_at, emitted, logits, batch): the greatest logit of
-/// each row, the first of equals, is the next id; the step and the positions
-/// move on. Grid: batch.
-int64_t getGreedyKernel(DeviceLibrary &library, int64_t vocabulary);
+
+//===--- SampleKernels.cpp ------------------------------------------------===//
+
+/// (ids, positions, past_at, emitted, sampling, logits, batch): chooses the
+/// next id of each row from its logits as dejavu_sampling says; the row's
+/// position and its count of random numbers move on. Grid: batch.
+int64_t getSampleKernel(DeviceLibrary &library, int64_t vocabulary);
 /// (past_at): one step on. Grid: 1.
 int64_t getAdvanceKernel(DeviceLibrary &library);
 
@@ -105,6 +108,10 @@ struct Epilogue {
   bool hasResidual = false;
 
   std::string getName() const;
+  bool isNothing() const {
+    return !hasBias && !activation && scale == 1 && softcap == 0 &&
+           !hasResidual;
+  }
   Value apply(DeviceBuilder &b, Value x) const;
 };
 /// What a linear kernel depends on.
@@ -149,6 +156,17 @@ bool hasStreamedLinear(const LinearSpec &spec);
 int64_t getStreamedLinearKernel(DeviceLibrary &library,
                                 const StreamedLinearSpec &spec);
 
+//===--- ProductKernels.cpp -----------------------------------------------===//
+
+/// (input, result [rows, features], part, tokens, from): rows of the input, as
+/// a linear kernel takes them, in the type of a weight. Grid: rows.
+int64_t getConvertKernel(DeviceLibrary &library, int64_t features,
+                         Type element);
+/// (product [rows, out], [bias], factor [rows, out], [factor bias],
+/// [residual]): what a gated linear kernel does behind its sums, in place.
+/// Grid: ceil(out / 256), rows.
+int64_t getGateKernel(DeviceLibrary &library, const LinearSpec &spec);
+
 //===--- RowSumKernels.cpp
 //-------------------------------------------------===//
 
@@ -175,7 +193,7 @@ int64_t getRowSumKernel(DeviceLibrary &library, RankedTensorType weight,
                         int64_t parts, int64_t rowBlock, bool isSparse);
 int64_t getRowSumBlocks(RankedTensorType weight);
 /// (partial [parts, rows, out], [bias], [residual], result, rows): sums the
-/// parts. Grid: ceil(out / 256), rows.
+/// parts; the result of one may be in its place. Grid: ceil(out / 256), rows.
 int64_t getPartialSumKernel(DeviceLibrary &library, int64_t parts, int64_t out,
                             const Epilogue &epilogue);
 /// (values, counts): how many of a row are not zero. Grid: rows.

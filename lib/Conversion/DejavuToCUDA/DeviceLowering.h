@@ -112,6 +112,7 @@ private:
     Value rows;               ///< of the result
     Value part, tokens, from; ///< or null for all rows
     const FusedNorm *norm = nullptr;
+    Value converted, gated;   ///< memory for a library's products
   };
   void multiply(Product product);
   /// The linear layers behind `op` that can be part of its launch.
@@ -122,13 +123,30 @@ private:
     FlatSymbolRefAttr weight, bias;
     Epilogue epilogue = {};
     bool isSparse = false; ///< whether rows of zeros are not read
-    Value residual = {}, result = {}, partial = {};
+    Value residual = {}, result = {}, partial = {}, converted = {};
   };
   /// Parts that a weight is cut into.
   int64_t getParts(FlatSymbolRefAttr weight);
   /// Memory of a sum that `op` is.
   void allocate(RowSum &sum, Operation *op);
   void sumRows(const RowSum &sum);
+  void multiplyByKernels(Product product, const LinearSpec &spec);
+
+  /// Whether a call leaves products of a weight to a library; null if none
+  /// does.
+  Value leavesToLibrary(FlatSymbolRefAttr weight);
+  /// Memory that this needs, as long as `op` runs: for the input in the type of
+  /// the weight, unless it is as it should be, and for the factor.
+  Value allocateConverted(FlatSymbolRefAttr weight, int64_t features,
+                          bool isPart, Operation *op);
+  void allocateForLibrary(Product &product, Operation *op);
+  /// The product, and what is around it.
+  void multiplyByLibrary(const Product &product, const LinearSpec &spec);
+  /// What is behind one of the products.
+  void finishByKernel(const Product &product, const Factor &factor,
+                      const LinearSpec &spec, int64_t out);
+  /// The sum, without what is behind it.
+  void sumRowsByLibrary(const RowSum &sum);
 
   ModuleOp module;
   func::FuncOp function;
@@ -138,6 +156,7 @@ private:
   const llvm::DenseMap<StringAttr, int64_t> &weightNumbers;
   Type cacheElement;
   HostEntry host;
+  Value hasLibrary; ///< of @prefill
 
   WorkspaceLayout layout;
   llvm::DenseMap<Operation *, int64_t> counters; ///< op -> its counter
