@@ -51,18 +51,20 @@ typedef struct dejavu_sampling {
 /// host's and hold addresses of the GPU. `kept`, `complete` and `taps` are then
 /// null and 0.
 typedef struct dejavu_step {
-  int64_t batch;              ///< rows, >= 1
-  int64_t tokens;             ///< new tokens of each row, >= 1; 1 for decode
-  int64_t past;               ///< steps that the cache already holds
-  int64_t capacity;           ///< steps that the cache can hold, >= P + S
-  int64_t logits_from;        ///< first token whose logits are wanted, < S
-  int64_t taps;               ///< bits: DEJAVU_TAP_*
-  int64_t flush;              ///< nonzero: leave no key or value to be made
-  const int64_t *ids;         ///< [B, S]
-  const int64_t *positions;   ///< [B, S]
-  const int64_t *starts;      ///< [B], first step that is not padding
-  float *const *keys;         ///< [layers] -> [B, kv_heads, capacity, head_dim]
-  float *const *values;       ///< [layers] -> [B, kv_heads, capacity, head_dim]
+  int64_t batch;            ///< rows, >= 1
+  int64_t tokens;           ///< new tokens of each row, >= 1; 1 for decode
+  int64_t past;             ///< steps that the cache already holds
+  int64_t capacity;         ///< steps that the cache can hold, >= P + S
+  int64_t logits_from;      ///< first token whose logits are wanted, < S
+  int64_t taps;             ///< bits: DEJAVU_TAP_*
+  int64_t flush;            ///< nonzero: leave no key or value to be made
+  const int64_t *ids;       ///< [B, S]
+  const int64_t *positions; ///< [B, S]
+  const int64_t *starts;    ///< [B], first step that is not padding
+  /// [layers] -> [B, kv_heads, capacity, head_dim]: f32, or on a GPU elements
+  /// of the manifest's `cache_dtype`.
+  void *const *keys;
+  void *const *values;        ///< likewise
   float *const *kept;         ///< [layers] -> [B, ring, width], or null
   int64_t *const *complete;   ///< [layers] -> [B, kv_heads], or null
   const void *const *weights; ///< in the order of the manifest

@@ -297,17 +297,16 @@ Status CudaBackend::call(bool isDecode, dejavu_step step) {
   return device->synchronize();
 }
 
-Status CudaBackend::write(float *to, const float *from, uint64_t count) {
+Status CudaBackend::write(void *to, const void *from, uint64_t bytes) {
   if (Status status = device->makeCurrent(); status.failed())
     return status;
-  return copyToDevice(*device, to, from, count * sizeof(float));
+  return copyToDevice(*device, to, from, bytes);
 }
 
-Status CudaBackend::read(float *to, const float *from, uint64_t count) {
+Status CudaBackend::read(void *to, const void *from, uint64_t bytes) {
   if (Status status = device->makeCurrent(); status.failed())
     return status;
-  if (Status status = copyToHost(*device, to, from, count * sizeof(float));
-      status.failed())
+  if (Status status = copyToHost(*device, to, from, bytes); status.failed())
     return status;
   return device->synchronize();
 }

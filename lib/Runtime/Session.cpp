@@ -8,6 +8,7 @@
 #include "Session.h"
 
 #include "Checked.h"
+#include "Convert.h"
 #include "CpuBackend.h"
 #include "CudaBackend.h"
 
@@ -273,24 +274,35 @@ Status Session::decode(const int64_t *ids, const int64_t *positions,
 Status Session::writeCache(Role role, int64_t layer, const float *from,
                            int64_t past) {
   const ManifestLayer &shape = model.manifest.layers[layer];
-  float *to = role == Role::Key ? cache.keys()[layer] : cache.values()[layer];
+  auto *to = static_cast<char *>(role == Role::Key ? cache.keys()[layer]
+                                                   : cache.values()[layer]);
+  DType type = model.manifest.cacheType;
   int64_t count = past * shape.headDim;
-  for (int64_t i = 0; i < rows * shape.kvHeads; ++i)
-    if (Status status = backend->write(to + i * capacity() * shape.headDim,
-                                       from + i * count, count);
+  if (count == 0)
+    return Status::success();
+  std::vector<char> elements(count * sizeOf(type));
+  for (int64_t i = 0; i < rows * shape.kvHeads; ++i) {
+    convertFromFloats(from + i * count, count, type, elements.data());
+    if (Status status =
+            backend->write(to + i * capacity() * shape.headDim * sizeOf(type),
+                           elements.data(), elements.size());
         status.failed())
       return status;
+  }
   return Status::success();
 }
 
 ErrorOr<std::vector<float>> Session::readCache(Role role, int64_t layer) {
   const ManifestLayer &shape = model.manifest.layers[layer];
-  const float *from =
+  const void *from =
       role == Role::Key ? cache.keys()[layer] : cache.values()[layer];
+  DType type = model.manifest.cacheType;
   std::vector<float> values(rows * shape.kvHeads * capacity() * shape.headDim);
-  if (Status status = backend->read(values.data(), from, values.size());
+  std::vector<char> elements(values.size() * sizeOf(type));
+  if (Status status = backend->read(elements.data(), from, elements.size());
       status.failed())
     return status;
+  convertToFloats(elements.data(), values.size(), type, values.data());
   return values;
 }
 

@@ -12,6 +12,7 @@ from conftest import DOCS, MODELS, ZOO, fail, run, succeed, tool
 
 CHIPS = ("sm_80", "sm_90", "sm_100")
 PORTABLE_SHARED = 99 << 10
+# Model, type of weights; the cache has the same.
 MODELS_OF = {"opt-f16": (DOCS, "f16"),
              "llama-bf16": ("zoo/llama/dynamo-opset20", "bf16"),
              "gpt_neox-f16": ("zoo/gpt_neox/dynamo-opset20", "f16")}
@@ -41,7 +42,15 @@ def test_code(compiled):
         assert re.search(r"ld\.global\.nc\S*\.v4\.[bfu]32", text)
 
     manifest = json.loads(succeed(out, "--info"))
+    assert f"_{manifest['cache_dtype']}_" in [
+        name + "_" for name in manifest["cuda"]["kernels"]
+        if "kv_append" in name][0]
+    assert manifest["cache_dtype"] == manifest["weights_dtype"]
     cuda = manifest["cuda"]
+    # Query and key are rotated, and the key is appended, in the attention.
+    assert not any(re.match(r"dejavu_rope_\d|.*combine", name)
+                   for name in cuda["kernels"])
+    assert any(name.endswith("_append") for name in cuda["kernels"])
     images = cuda["images"]
     assert [i["chip"] for i in images if i["kind"] == "cubin"] == list(CHIPS)
     assert [i["chip"] for i in images if i["kind"] == "ptx"] == [CHIPS[-1]]

@@ -27,7 +27,14 @@ using namespace mlir::dejavu::cuda;
 namespace cl = llvm::cl;
 
 namespace {
-enum class Family { fusedFFN, linear, rowSum, attention, sample };
+enum class Family {
+  fusedFFN,
+  linear,
+  streamedLinear,
+  rowSum,
+  attention,
+  sample
+};
 enum class Element { f16, bf16, f32 };
 } // namespace
 
@@ -38,10 +45,13 @@ static cl::opt<Family> family(
                           "an MLP of one row, and the sum of its blocks"),
                clEnumValN(Family::linear, "linear",
                           "rows of a weight [out, in] as dot products"),
+               clEnumValN(Family::streamedLinear, "streamed-linear",
+                          "the same for one row, which may be normalized"),
                clEnumValN(Family::rowSum, "row-sum",
                           "rows of a weight [in, out], scaled and summed"),
                clEnumValN(Family::attention, "attention",
-                          "attention over a cache, and its last step"),
+                          "attention of one token over a cache; append to a "
+                          "cache, and attention of many"),
                clEnumValN(Family::sample, "sample",
                           "the choice of an id from --out logits")),
     cl::cat(category));
@@ -64,6 +74,9 @@ static cl::opt<bool> isGated("gated", cl::desc("fused-ffn: with a gate, SiLU"),
                              cl::cat(category));
 static cl::opt<bool> hasSet("set", cl::desc("fused-ffn: neurons of a set"),
                             cl::cat(category));
+static cl::opt<bool> hasNorm("norm",
+                             cl::desc("streamed-linear: of a layer norm"),
+                             cl::cat(category));
 static cl::opt<bool> isSparse("sparse", cl::desc("row-sum: skip zeros"),
                               cl::cat(category));
 static cl::opt<int64_t> heads("heads", cl::desc("attention: query heads"),
@@ -73,6 +86,21 @@ static cl::opt<int64_t> kvHeads("kv-heads",
                                 cl::init(8), cl::cat(category));
 static cl::opt<int64_t> headDim("head-dim", cl::desc("attention: of a head"),
                                 cl::init(128), cl::cat(category));
+static cl::opt<int64_t>
+    rotated("rotated", cl::desc("attention: features of a head that rotate"),
+            cl::init(0), cl::cat(category));
+static cl::opt<bool> isInterleaved("interleaved",
+                                   cl::desc("attention: pairs of neighbours"),
+                                   cl::cat(category));
+static cl::opt<int64_t> window("window", cl::desc("attention: steps seen"),
+                               cl::init(0), cl::cat(category));
+static cl::opt<double> softcap("softcap", cl::desc("attention: of scores"),
+                               cl::init(0), cl::cat(category));
+static cl::opt<bool> hasAlibi("alibi", cl::desc("attention: with slopes"),
+                              cl::cat(category));
+static cl::opt<bool> masksToZero("mask-to-zero",
+                                 cl::desc("attention: who sees nothing"),
+                                 cl::cat(category));
 static cl::opt<std::string> outputPath("o", cl::desc("The output"),
                                        cl::value_desc("FILE"), cl::init("-"),
                                        cl::cat(category));
@@ -116,6 +144,18 @@ static LogicalResult generate(DeviceLibrary &library) {
   case Family::linear:
     getLinearKernel(library, LinearSpec(type), rows);
     return success();
+  case Family::streamedLinear: {
+    StreamedLinearSpec spec{LinearSpec(type), std::nullopt};
+    if (!hasStreamedLinear(spec.linear))
+      return refuse("--family streamed-linear: there is no such kernel for "
+                    "these shapes");
+    if (hasNorm)
+      spec.norm = NormSpec{NormKind::layer,      in,
+                           /*hasScale=*/true,    /*hasBias=*/true,
+                           llvm::APFloat(1e-5f), llvm::APFloat(0.0f)};
+    getStreamedLinearKernel(library, spec);
+    return success();
+  }
   case Family::rowSum: {
     auto major = RankedTensorType::get({in, out}, element);
     int64_t parts = getRowSumParts(major);
@@ -125,15 +165,30 @@ static LogicalResult generate(DeviceLibrary &library) {
   }
   case Family::attention: {
     AttentionSpec spec{KVCacheType::get(context, kvHeads, headDim),
+                       element,
                        heads * headDim,
                        llvm::APFloat(1.0f / std::sqrt(float(headDim))),
-                       llvm::APFloat(0.0f),
-                       MaskedRows::uniform,
+                       llvm::APFloat(float(softcap)),
+                       masksToZero ? MaskedRows::zero : MaskedRows::uniform,
                        std::nullopt,
                        {}};
-    spec.parts = getAttentionParts(spec);
+    AppendSpec append{spec.cache, element};
+    if (window > 0)
+      spec.window = window;
+    if (hasAlibi)
+      for (int64_t i = 0; i < heads; ++i)
+        spec.slopes.push_back(std::exp2(-8.0f * float(i + 1) / float(heads)));
+    if (rotated > 0) {
+      append.key = append.query = Rotation{rotated, isInterleaved};
+      append.queryHeads = heads;
+    }
+    // Of one token a sequence, then of many.
+    AttentionSpec one = spec;
+    one.appends = true;
+    one.query = one.key = append.key;
+    getAttentionKernel(library, one);
+    getKVAppendKernel(library, append);
     getAttentionKernel(library, spec);
-    getAttentionCombineKernel(library, spec);
     return success();
   }
   case Family::sample:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Measures single CUDA kernels on a GPU: FOLDER is what bench_kernels_pack.py
 made. Needs PyTorch, for memory, graphs, and cuBLAS to compare with, and
-sampling.py beside this file.
+bench_attention.py and sampling.py beside this file.
 
 Each time is of one launch inside a CUDA graph that goes through sets of weights
 of at least four times the L2 cache together, with a set of neurons of its own
@@ -19,10 +19,10 @@ import json
 import pathlib
 import statistics
 
+import bench_attention
 import numpy as np
-import torch
-
 import sampling
+import torch
 
 DENSITIES = (1.0, 0.25, 0.10, 0.05)
 LEAST_BANDWIDTH = 3.10e12  # bytes/s, of an H100 80GB
@@ -263,42 +263,16 @@ class Bench:
             [lambda w=w: half @ w.t() for w in weights] * rounds),
             d * out * 2)
 
-    def attention(self, facts):
-        """Attention over a cache of 4096 steps, 16 sequences, f32."""
-        heads, kv, dim = facts["heads"], facts["kv_heads"], facts["head_dim"]
-        batch, steps = 16, 4096
-        module = self.driver.load(self.folder / facts["file"])
-        main, last = facts["kernels"]
-        run, combine = (self.driver.function(module, k) for k in (main, last))
-        parts = max(4, min(32, 1 << (-(-256 // kv) - 1).bit_length()))
-        count = self.sets(2 * batch * kv * steps * dim * 4)
-        caches = [[torch.randn(batch, kv, steps, dim, device="cuda")
-                   for _ in range(2)] for _ in range(count)]
-        query = torch.randn(batch, heads * dim, device="cuda")
-        starts = torch.zeros(batch, dtype=torch.int64, device="cuda")
-        past = torch.tensor([steps - 1], device="cuda")
-        partial = torch.full((batch * heads * parts * (dim + 2),),
-                             float("nan"), device="cuda")
-        result = torch.full((batch, heads * dim), float("nan"), device="cuda")
+    def time(self, launches):
+        """See time_graph."""
+        return time_graph(launches)
 
-        def launch(cache):
-            self.driver.launch(run, main, (kv, parts, batch),
-                               [query, *cache, starts, past, partial, 1, steps])
-            self.driver.launch(combine, last, (heads, batch),
-                               [partial, result])
-        launch(caches[0])
-        want = torch.nn.functional.scaled_dot_product_attention(
-            query.view(batch, heads, 1, dim).double(),
-            *[c.double().repeat_interleave(heads // kv, 1)
-              for c in caches[0]]).reshape(batch, heads * dim)
-        error = relative_error(result, want)
-        if error > 1e-5:
-            raise SystemExit(f"{facts['name']}: error {error}")
-        read = 2 * batch * kv * steps * dim * 4
-        time = time_graph([lambda c=c: launch(c) for c in caches] * 4)
-        self.report(facts["name"] + " batch 16 context 4096 f32", time, read,
-                    error=error, share=round(read / time * 1e6
-                                             / self.bandwidth, 3))
+    def attention(self, facts):
+        """Attention: checked, or measured."""
+        kernels = bench_attention.Attention(self, facts)
+        kernels.check(facts.get("small", False))
+        for batch, steps in facts.get("steps", ()):
+            kernels.measure(batch, steps)
 
     def sample(self, facts):
         """The choice of ids: equal to that of sampling.py, then timed."""

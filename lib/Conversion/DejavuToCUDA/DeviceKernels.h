@@ -36,6 +36,8 @@ struct NormSpec {
   int64_t features; ///< of one group
   bool hasScale, hasBias;
   llvm::APFloat epsilon, weightOffset;
+
+  std::string getName() const;
 };
 /// (input, [scale], [bias], result). Grid: rows of groups.
 int64_t getNormKernel(DeviceLibrary &library, const NormSpec &spec);
@@ -65,9 +67,33 @@ int64_t getFillBlocks(int64_t count);
 /// (positions, frequencies, result). Grid: rows.
 int64_t getRopeTableKernel(DeviceLibrary &library, int64_t features,
                            llvm::APFloat scale);
+/// How heads are rotated by a row of a table: cosines, then sines.
+struct Rotation {
+  int64_t rotated; ///< features of a head that take part
+  bool interleaved;
+
+  std::string getName() const;
+  /// Element `at` of `head` [headDim], rotated.
+  Value rotate(DeviceBuilder &b, Value head, Value table, Value at,
+               int64_t headDim) const;
+};
 /// (input, table, result). Grid: rows.
 int64_t getRopeKernel(DeviceLibrary &library, int64_t features, int64_t heads,
-                      int64_t rotated, bool interleaved);
+                      const Rotation &rotation);
+/// What appending to a cache depends on.
+struct AppendSpec {
+  KVCacheType cache;
+  Type element; ///< of the cache
+  std::optional<Rotation> key = {};
+  /// Queries that are rotated on the way, if any.
+  std::optional<Rotation> query = {};
+  int64_t queryHeads = 0;
+
+  std::string getName() const;
+};
+/// (key, value, [key table], [query, query table, rotated query], keys, values,
+/// past_at, tokens, capacity). Grid: rows.
+int64_t getKVAppendKernel(DeviceLibrary &library, const AppendSpec &spec);
 
 //===--- LinearKernels.cpp
 //-------------------------------------------------===//
@@ -113,6 +139,22 @@ int64_t getLinearKernel(DeviceLibrary &library, const LinearSpec &spec,
                         int64_t rowBlock);
 /// Blocks in x.
 int64_t getLinearBlocks(const LinearSpec &spec, int64_t rowBlock);
+
+//===--- StreamedLinearKernels.cpp
+//-----------------------------------------===//
+
+/// What a linear kernel for one row depends on.
+struct StreamedLinearSpec {
+  LinearSpec linear;
+  std::optional<NormSpec> norm; ///< of the input, if that is part of it
+};
+/// Whether there is a kernel for these shapes.
+bool hasStreamedLinear(const LinearSpec &spec);
+/// (input, [norm scale], [norm bias], and what linear kernels have behind the
+/// input): one row, number `from` of the input. Grid: one block for each
+/// multiprocessor.
+int64_t getStreamedLinearKernel(DeviceLibrary &library,
+                                const StreamedLinearSpec &spec);
 
 //===--- ProductKernels.cpp -----------------------------------------------===//
 
@@ -189,32 +231,42 @@ int64_t getBlockSumKernel(DeviceLibrary &library, int64_t out,
 /// What attention kernels depend on.
 struct AttentionSpec {
   KVCacheType cache;
+  Type element;     ///< of the cache
   int64_t features; ///< of the queries
   llvm::APFloat scale, softcap;
   MaskedRows maskedRows;
   std::optional<int64_t> window;
   SmallVector<float> slopes; ///< one for each query head, or none
-  int64_t parts = 1;         ///< into which the steps are cut
+  /// Whether there is one token of each sequence, whose key and value are not
+  /// in the cache yet. They may be rotated on the way, as may be the query.
+  bool appends = false;
+  std::optional<Rotation> query = {}, key = {};
 
   int64_t getGroup() const {
     return features / (cache.getHeads() * cache.getHeadDim());
   }
   std::string getName() const;
 };
-/// (key, value, keys, values, past_at, tokens, capacity). Grid: rows.
-int64_t getKVAppendKernel(DeviceLibrary &library, KVCacheType cache);
-/// Parts into which the steps of a context are cut where there are few rows.
+/// Blocks that attention should have; parts of the context make up for few
+/// rows.
+inline constexpr int64_t kAttentionBlocks = 512;
+/// The most parts into which the steps of a context are cut; 1 without
+/// `appends`.
 int64_t getAttentionParts(const AttentionSpec &spec);
+/// Tokens of a sequence that a block takes.
+int64_t getAttentionTokens(const AttentionSpec &spec);
 /// f32 that a row needs for partial results.
 int64_t getAttentionScratch(const AttentionSpec &spec);
 /// Blocks in x: heads of the cache, more than once if many queries read one.
 int64_t getAttentionBlocks(const AttentionSpec &spec);
-/// (query, keys, values, starts, past_at, partial, tokens, capacity). Grid:
-/// getAttentionBlocks, parts, rows.
+/// (query, keys, values, starts, past_at, result, tokens, capacity), with
+/// `appends` (query, [query table], key, value, [key table], keys, values,
+/// starts, past_at, partial, result, capacity). Grid: getAttentionBlocks,
+/// parts, sequences times ceil(tokens / getAttentionTokens). With more than one
+/// part there are at most kCounters blocks in x and z together. With `appends`,
+/// `starts`, `past_at` and what the cache holds are older than the step: they
+/// are read before earlier kernels are done.
 int64_t getAttentionKernel(DeviceLibrary &library, const AttentionSpec &spec);
-/// (partial, result). Grid: query heads, rows.
-int64_t getAttentionCombineKernel(DeviceLibrary &library,
-                                  const AttentionSpec &spec);
 
 } // namespace mlir::dejavu::cuda
 

@@ -29,7 +29,8 @@ class DeviceLowering {
 public:
   DeviceLowering(ModuleOp module, func::FuncOp function, Entry entry,
                  DeviceLibrary &library,
-                 const llvm::DenseMap<StringAttr, int64_t> &weightNumbers);
+                 const llvm::DenseMap<StringAttr, int64_t> &weightNumbers,
+                 Type cacheElement);
 
   LogicalResult run();
   int64_t getBytesPerRow() const { return layout.getPeak(); }
@@ -71,6 +72,33 @@ private:
   /// residual then.
   std::pair<Value, Value> allocateFused(Value result);
 
+  /// A norm that, for one row, is part of the product behind it.
+  struct FusedNorm {
+    NormSpec spec;
+    SmallVector<Value> arguments; ///< of its own kernel, but for the result
+  };
+  /// The product that alone takes the result of a norm, if it can make the norm
+  /// part of itself for one row; its last op, where there are several.
+  Operation *getProductBehind(NormOp op);
+  /// The norm that `input` is the result of and that is part of its product.
+  const FusedNorm *getNorm(Value input) const {
+    auto norm = fusedNorms.find(input);
+    return norm == fusedNorms.end() ? nullptr : &norm->second;
+  }
+  /// Adds launches for one row, and others for more.
+  void chooseRows(Value rows, llvm::function_ref<void()> one,
+                  llvm::function_ref<void()> more);
+  /// What is part of an attention's kernels: the append to its cache, and what
+  /// rotates the key and the query.
+  static SmallVector<Operation *> getFusedOps(AttentionOp op);
+  bool isFused(Operation *op) const { return op && fused.contains(op); }
+  /// Launches the append, of a key that is rotated, and with a query that is
+  /// rotated on the way, if there are such ops.
+  void append(KVAppendOp op, RopeOp keyRope, RopeOp queryRope,
+              Value rotatedQuery);
+  /// Into which the context is cut for the rows that there are.
+  Value getAttentionParts(const AttentionSpec &spec);
+
   /// A weight whose rows an input is multiplied with.
   struct Factor {
     FlatSymbolRefAttr weight, bias, factorWeight, factorBias;
@@ -84,6 +112,7 @@ private:
     Value rows;               ///< of the result
     Value part, tokens, from; ///< or null for all rows
     Value converted, gated;   ///< memory for a library's products
+    const FusedNorm *norm = nullptr;
   };
   void multiply(Product product);
   /// The linear layers behind `op` that can be part of its launch.
@@ -125,15 +154,18 @@ private:
   DeviceLibrary &library;
   SymbolTable symbols;
   const llvm::DenseMap<StringAttr, int64_t> &weightNumbers;
+  Type cacheElement;
   HostEntry host;
   Value hasLibrary; ///< of @prefill
 
   WorkspaceLayout layout;
   llvm::DenseMap<Operation *, int64_t> counters; ///< op -> its counter
   llvm::DenseMap<Value, Value> memory;
-  llvm::DenseMap<Value, int64_t> cacheNumbers; ///< handle -> layer
+  llvm::DenseMap<Value, int64_t> cacheNumbers;    ///< handle -> layer
+  llvm::DenseMap<Operation *, Operation *> fused; ///< op -> its attention
   llvm::DenseMap<Operation *, SmallVector<int64_t>> transient;
   llvm::DenseMap<Value, int64_t> places;
+  llvm::DenseMap<Value, FusedNorm> fusedNorms; ///< by their results
   llvm::DenseMap<Value, Operation *> lastUses;
 };
 

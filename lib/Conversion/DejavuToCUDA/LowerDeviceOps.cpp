@@ -54,9 +54,25 @@ LogicalResult DeviceLowering::lower(NormOp op) {
   for (FlatSymbolRefAttr weight : {op.getScaleAttr(), op.getBiasAttr()})
     if (weight)
       arguments.push_back(getWeight(weight));
+  Operation *product = getProductBehind(op);
+  if (product)
+    fusedNorms.try_emplace(op, FusedNorm{spec, arguments});
   arguments.push_back(allocateResult(op));
-  host.launch(getNormKernel(library, spec),
-              host.mul(host.getRows(), host.number(groups)), arguments);
+  auto launch = [&] {
+    host.launch(getNormKernel(library, spec),
+                host.mul(host.getRows(), host.number(groups)), arguments);
+  };
+  if (!product) {
+    launch();
+    return success();
+  }
+  chooseRows(host.getRows(), [] {}, launch);
+  // The product reads the input of the norm.
+  auto place = places.find(op.getInput());
+  if (place != places.end() && lastUses.lookup(op.getInput()) == op) {
+    transient[product].push_back(place->second);
+    places.erase(place);
+  }
   return success();
 }
 
@@ -71,10 +87,13 @@ LogicalResult DeviceLowering::lower(RopeTableOp op) {
   return success();
 }
 
+static Rotation getRotation(RopeOp op) {
+  return {getFeatures(op.getTable().getType()), op.getInterleaved()};
+}
+
 LogicalResult DeviceLowering::lower(RopeOp op) {
-  int64_t kernel =
-      getRopeKernel(library, getFeatures(op.getType()), op.getHeads(),
-                    getFeatures(op.getTable().getType()), op.getInterleaved());
+  int64_t kernel = getRopeKernel(library, getFeatures(op.getType()),
+                                 op.getHeads(), getRotation(op));
   Value input = getMemory(op.getInput()), table = getMemory(op.getTable());
   host.launch(kernel, host.getRows(), {input, table, allocateResult(op)});
   return success();
@@ -83,6 +102,38 @@ LogicalResult DeviceLowering::lower(RopeOp op) {
 //===----------------------------------------------------------------------===//
 // Products
 //===----------------------------------------------------------------------===//
+
+void DeviceLowering::chooseRows(Value rows, llvm::function_ref<void()> one,
+                                llvm::function_ref<void()> more) {
+  for (auto [predicate, body] : {std::pair(arith::CmpIPredicate::eq, one),
+                                 {arith::CmpIPredicate::ne, more}})
+    host.when(arith::CmpIOp::create(host.getBuilder(), predicate, rows,
+                                    host.number(1)),
+              body);
+}
+
+Operation *DeviceLowering::getProductBehind(NormOp op) {
+  if (entry == Entry::prefill || op.getGroups() != 1 || op.use_empty())
+    return nullptr;
+  Operation *first = *op->user_begin();
+  for (Operation *user : op->getUsers())
+    if (user->isBeforeInBlock(first))
+      first = user;
+  if (auto head = dyn_cast<LMHeadOp>(first))
+    return op->hasOneUse() &&
+                   hasStreamedLinear(LinearSpec(getType(head.getWeightAttr())))
+               ? first
+               : nullptr;
+  auto linear = dyn_cast<LinearOp>(first);
+  if (!linear || linear.getInMajor())
+    return nullptr;
+  SmallVector<LinearOp> others = getLinearsLike(linear);
+  bool isAll = others.size() + 1 ==
+               static_cast<size_t>(llvm::range_size(op->getUsers()));
+  if (!isAll || !hasStreamedLinear(LinearSpec(getType(linear.getWeightAttr()))))
+    return nullptr;
+  return others.empty() ? first : others.back();
+}
 
 void DeviceLowering::multiply(Product product) {
   const Factor &first = product.factors.front();
@@ -110,7 +161,7 @@ void DeviceLowering::multiplyByKernels(Product product,
     product.part = product.tokens = product.rows;
     product.from = host.number(0);
   }
-  SmallVector<Value> arguments{product.input};
+  SmallVector<Value> arguments;
   for (const Factor &factor : product.factors) {
     for (FlatSymbolRefAttr weight :
          {factor.weight, factor.bias, factor.factorWeight, factor.factorBias})
@@ -122,10 +173,34 @@ void DeviceLowering::multiplyByKernels(Product product,
   }
   arguments.append({product.rows, product.part, product.tokens, product.from});
   SmallVector<HostEntry::Variant> variants;
-  for (int64_t rows : kRowBlocks)
+  for (int64_t rows : kRowBlocks) {
+    if (rows == 1 && hasStreamedLinear(spec)) {
+      // With the norm, it has other arguments.
+      if (!product.norm)
+        variants.push_back(
+            {rows, getStreamedLinearKernel(library, {spec, std::nullopt}), -1});
+      continue;
+    }
     variants.push_back({rows, getLinearKernel(library, spec, rows),
                         getLinearBlocks(spec, rows)});
-  host.launchRows(variants, product.rows, Value(), arguments);
+  }
+  auto launchRows = [&] {
+    SmallVector<Value> all{product.input};
+    llvm::append_range(all, arguments);
+    host.launchRows(variants, product.rows, Value(), all);
+  };
+  if (!product.norm)
+    return launchRows();
+  chooseRows(
+      product.rows,
+      [&] {
+        SmallVector<Value> all = product.norm->arguments;
+        llvm::append_range(all, arguments);
+        host.launch(
+            getStreamedLinearKernel(library, {spec, product.norm->spec}),
+            host.number(-1), all);
+      },
+      launchRows);
 }
 
 //===----------------------------------------------------------------------===//
@@ -317,6 +392,7 @@ LogicalResult DeviceLowering::lower(LinearOp op) {
   }
   Product product;
   product.input = getMemory(op.getInput());
+  product.norm = getNorm(op.getInput());
   product.epilogue.activation = op.getActivation();
   product.rows = host.getRows();
   SmallVector<LinearOp> ops = getLinearsLike(op);
@@ -342,6 +418,7 @@ LogicalResult DeviceLowering::lower(LMHeadOp op) {
   factor.weight = op.getWeightAttr();
   factor.bias = op.getBiasAttr();
   factor.result = memory[op] = host.getPointer(Field::logits);
+  product.norm = getNorm(op.getInput());
   product.epilogue.scale = op.getScale().convertToFloat();
   product.epilogue.softcap = op.getSoftcap().convertToFloat();
   product.rows = host.getRows();
@@ -498,17 +575,69 @@ LogicalResult DeviceLowering::lower(SparseLinearOp op) {
 // Attention
 //===----------------------------------------------------------------------===//
 
-LogicalResult DeviceLowering::lower(KVAppendOp op) {
+/// The op that rotates the heads of `features` for this one use.
+static RopeOp getFusedRope(Value features, KVCacheType cache) {
+  auto rope = features.getDefiningOp<RopeOp>();
+  if (!rope || !features.hasOneUse() ||
+      getFeatures(rope.getType()) !=
+          static_cast<int64_t>(rope.getHeads()) * cache.getHeadDim())
+    return {};
+  return rope;
+}
+
+SmallVector<Operation *> DeviceLowering::getFusedOps(AttentionOp op) {
+  auto append = op.getCache().getDefiningOp<KVAppendOp>();
+  if (!append)
+    return {};
+  KVCacheType cache = append.getCache().getType();
+  SmallVector<Operation *> ops{append};
+  for (Value features : {append.getKey(), op.getQuery()})
+    if (RopeOp rope = getFusedRope(features, cache))
+      ops.push_back(rope);
+  return ops;
+}
+
+void DeviceLowering::append(KVAppendOp op, RopeOp keyRope, RopeOp queryRope,
+                            Value rotatedQuery) {
   int64_t layer = cacheNumbers.lookup(op.getCache());
-  cacheNumbers[op.getResult()] = layer;
-  host.launch(getKVAppendKernel(library, op.getCache().getType()),
-              host.getRows(),
-              {getMemory(op.getKey()), getMemory(op.getValue()),
-               host.getTablePointer(Field::keys, layer),
-               host.getTablePointer(Field::values, layer),
-               host.getPointer(Field::pastAt), host.getNumber(Field::tokens),
-               host.getNumber(Field::capacity)});
+  AppendSpec spec{op.getCache().getType(), cacheElement};
+  SmallVector<Value> arguments{
+      getMemory(keyRope ? keyRope.getInput() : op.getKey()),
+      getMemory(op.getValue())};
+  if (keyRope) {
+    spec.key = getRotation(keyRope);
+    arguments.push_back(getMemory(keyRope.getTable()));
+  }
+  if (queryRope) {
+    spec.query = getRotation(queryRope);
+    spec.queryHeads = queryRope.getHeads();
+    arguments.append({getMemory(queryRope.getInput()),
+                      getMemory(queryRope.getTable()), rotatedQuery});
+  }
+  arguments.append({host.getTablePointer(Field::keys, layer),
+                    host.getTablePointer(Field::values, layer),
+                    host.getPointer(Field::pastAt),
+                    host.getNumber(Field::tokens),
+                    host.getNumber(Field::capacity)});
+  host.launch(getKVAppendKernel(library, spec), host.getRows(), arguments);
+}
+
+LogicalResult DeviceLowering::lower(KVAppendOp op) {
+  cacheNumbers[op.getResult()] = cacheNumbers.lookup(op.getCache());
+  if (!isFused(op)) // else part of attention
+    append(op, RopeOp(), RopeOp(), Value());
   return success();
+}
+
+Value DeviceLowering::getAttentionParts(const AttentionSpec &spec) {
+  int64_t most = cuda::getAttentionParts(spec);
+  int64_t each = kAttentionBlocks / getAttentionBlocks(spec);
+  if (most == 1 || each <= 1)
+    return host.number(1);
+  auto &b = host.getBuilder();
+  Value parts = arith::DivUIOp::create(b, host.number(each), host.getRows());
+  parts = arith::MaxUIOp::create(b, parts, host.number(1));
+  return arith::MinUIOp::create(b, parts, host.number(most));
 }
 
 LogicalResult DeviceLowering::lower(AttentionOp op) {
@@ -516,7 +645,9 @@ LogicalResult DeviceLowering::lower(AttentionOp op) {
     return op.emitOpError() << "has no kernel for CUDA with a predicted set";
   if (op.getStarts() != function.getArgument(2))
     return op.emitOpError() << "expected the starts of the function";
-  AttentionSpec spec{op.getCache().getType(),
+  KVCacheType cache = op.getCache().getType();
+  AttentionSpec spec{cache,
+                     cacheElement,
                      getFeatures(op.getQuery().getType()),
                      op.getScale(),
                      op.getSoftcap(),
@@ -527,23 +658,58 @@ LogicalResult DeviceLowering::lower(AttentionOp op) {
     spec.window = static_cast<int64_t>(*op.getWindow());
   if (std::optional<ArrayRef<float>> slopes = op.getAlibi())
     spec.slopes.assign(slopes->begin(), slopes->end());
-  spec.parts = entry == Entry::prefill ? 1 : getAttentionParts(spec);
+  KVAppendOp appended;
+  RopeOp keyRope, queryRope;
+  if (isFused(op.getCache().getDefiningOp())) {
+    appended = op.getCache().getDefiningOp<KVAppendOp>();
+    keyRope = getFusedRope(appended.getKey(), cache);
+    queryRope = getFusedRope(op.getQuery(), cache);
+  }
+  Value query = getMemory(queryRope ? queryRope.getInput() : op.getQuery());
+  SmallVector<Value> arguments;
+  if (appended && entry == Entry::decode) {
+    spec.appends = true;
+    arguments.push_back(query);
+    if (queryRope) {
+      spec.query = getRotation(queryRope);
+      arguments.push_back(getMemory(queryRope.getTable()));
+    }
+    arguments.append(
+        {getMemory(keyRope ? keyRope.getInput() : appended.getKey()),
+         getMemory(appended.getValue())});
+    if (keyRope) {
+      spec.key = getRotation(keyRope);
+      arguments.push_back(getMemory(keyRope.getTable()));
+    }
+  } else {
+    // Queries see keys of other tokens, which have to be there before.
+    if (queryRope)
+      query = allocateScratch(spec.features * sizeof(float), op);
+    if (appended)
+      append(appended, keyRope, queryRope, query);
+    arguments.push_back(query);
+  }
   int64_t layer = cacheNumbers.lookup(op.getCache());
   cacheNumbers[op.getNewCache()] = layer;
-  Value partial =
-      allocateScratch(getAttentionScratch(spec) * sizeof(float), op);
+  arguments.append({host.getTablePointer(Field::keys, layer),
+                    host.getTablePointer(Field::values, layer),
+                    host.getPointer(Field::starts),
+                    host.getPointer(Field::pastAt)});
+  if (spec.appends)
+    arguments.push_back(
+        allocateScratch(getAttentionScratch(spec) * sizeof(float), op));
+  arguments.push_back(allocateResult(op.getResult()));
+  if (!spec.appends)
+    arguments.push_back(host.getNumber(Field::tokens));
+  arguments.push_back(host.getNumber(Field::capacity));
+  Value rows = host.getRows();
+  if (int64_t tokens = getAttentionTokens(spec); tokens > 1)
+    rows = host.mul(host.getNumber(Field::batch),
+                    host.ceilDiv(host.getNumber(Field::tokens), tokens));
   host.launch(
       getAttentionKernel(library, spec),
-      {host.number(getAttentionBlocks(spec)), host.number(spec.parts),
-       host.getRows()},
-      {getMemory(op.getQuery()), host.getTablePointer(Field::keys, layer),
-       host.getTablePointer(Field::values, layer),
-       host.getPointer(Field::starts), host.getPointer(Field::pastAt), partial,
-       host.getNumber(Field::tokens), host.getNumber(Field::capacity)});
-  int64_t queries = spec.features / spec.cache.getHeadDim();
-  host.launch(getAttentionCombineKernel(library, spec),
-              {host.number(queries), host.getRows()},
-              {partial, allocateResult(op.getResult())});
+      {host.number(getAttentionBlocks(spec)), getAttentionParts(spec), rows},
+      arguments);
   return success();
 }
 

@@ -280,6 +280,49 @@ TEST_F(CudaTest, LaunchesAndCounters) {
             static_cast<int64_t>(keys.size()));
 }
 
+TEST_F(CudaTest, CacheOfHalves) {
+  auto load = [&](const char *type) {
+    std::string text = manifest;
+    text.insert(1, std::string("\"cache_dtype\": \"") + type + "\",");
+    return Manifest::parse(text);
+  };
+  EXPECT_EQ(load("f8").message(), "cache_dtype: unknown dtype 'f8'");
+  EXPECT_EQ(model->manifest.cacheType, DType::F32);
+  uint64_t whole = *Cache::byteSize(model->manifest, 64, 16);
+  float third = 0;
+  for (const char *type : {"f16", "bf16"}) {
+    auto parsed = load(type);
+    ASSERT_TRUE(parsed.succeeded()) << parsed.message();
+    model->manifest.cacheType = parsed->cacheType;
+    EXPECT_EQ(*Cache::byteSize(model->manifest, 64, 16), whole / 2);
+    auto session = Session::create(*model, 2, 8);
+    ASSERT_TRUE(session.succeeded()) << session.message();
+    // [batch, heads, past, head_dim] goes to places `capacity` steps apart.
+    std::vector<float> values;
+    for (int64_t i = 0; i < 2 * kHeads * 3 * kHeadDim; ++i)
+      values.push_back(i / 3.0f);
+    values[1] = -1e6f;
+    ASSERT_TRUE(
+        (*session)->writeCache(Role::Value, 0, values.data(), 3).succeeded());
+    auto *cache =
+        static_cast<const uint16_t *>((*session)->keyValueCache().values()[0]);
+    bool isHalf = parsed->cacheType == DType::F16;
+    EXPECT_EQ(cache[1], isHalf ? 0xfbff : 0xc974);
+    EXPECT_EQ(cache[3], isHalf ? 0x3c00 : 0x3f80);
+    EXPECT_EQ(cache[3 * kHeadDim], 0);
+    auto all = (*session)->readCache(Role::Value, 0);
+    ASSERT_TRUE(all.succeeded());
+    ASSERT_EQ(all->size(), size_t(2 * kHeads * 8 * kHeadDim));
+    for (int64_t i = 2; i < 3 * kHeadDim; ++i) {
+      int64_t second = 8 * kHeadDim + i, of = 3 * kHeadDim + i;
+      EXPECT_NEAR((*all)[i], i / 3.0f, i / (isHalf ? 2048.0f : 256.0f));
+      EXPECT_NEAR((*all)[second], of / 3.0f, of / (isHalf ? 2048.0f : 256.0f));
+    }
+    EXPECT_NE((*all)[2], third);
+    third = (*all)[2];
+  }
+}
+
 /// Fills the only weight.
 static int fills;
 static int32_t enqueueFill(dejavu_step *step) {
