@@ -12,10 +12,20 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <string_view>
 
 using namespace dejavu::rt;
 
 static constexpr uint64_t kWord = sizeof(int64_t);
+/// Floats of this byte are NaN, integers -1.
+static constexpr uint8_t kPoison = 0xff;
+
+/// Whether what a step must not read is to be poisoned: docs/Runtime.md.
+static bool wantsPoison() {
+  const char *text = std::getenv("DEJAVU_POISON");
+  return text && std::string_view(text) == "1";
+}
 
 ErrorOr<std::unique_ptr<CudaBackend>>
 CudaBackend::create(const LoadedModel &model, int64_t batch, int64_t capacity,
@@ -64,6 +74,7 @@ Status CudaBackend::initialize(uint64_t cacheBytes) {
   if (Status status = checkMemory(*device, plan, held); status.failed())
     return status;
   plan.workspace = 0;
+  isPoisoned = wantsPoison();
   struct {
     DeviceBuffer &buffer;
     uint64_t bytes;
@@ -74,7 +85,9 @@ Status CudaBackend::initialize(uint64_t cacheBytes) {
       return memory.status();
     buffer = std::move(*memory);
     held += bytes;
-    if (Status status = fillZero(*device, buffer.at(), bytes); status.failed())
+    uint8_t value = isPoisoned && &buffer == &cache ? kPoison : 0;
+    if (Status status = fill(*device, buffer.at(), value, bytes);
+        status.failed())
       return status;
   }
   plan.workspace = stateBytes;
@@ -272,11 +285,23 @@ bool CudaBackend::multiply(const dejavu_matmul &product) {
   return launchProblem.succeeded();
 }
 
+Status CudaBackend::poison() {
+  if (!isPoisoned)
+    return Status::success();
+  for (const DeviceBuffer *buffer : {&workspace, &logitsBuffer})
+    if (Status status = fill(*device, buffer->at(), kPoison, buffer->size());
+        status.failed())
+      return status;
+  return Status::success();
+}
+
 Status CudaBackend::call(bool isDecode, dejavu_step step) {
   if (Status status = device->makeCurrent(); status.failed())
     return status;
   dejavu_step placed = placeState(step);
   if (Status status = placeInputs(step, isDecode, placed); status.failed())
+    return status;
+  if (Status status = poison(); status.failed())
     return status;
   if (Status status = enqueue(isDecode ? model.entryPoints.decode
                                        : model.entryPoints.prefill,
@@ -358,7 +383,9 @@ Status CudaBackend::capture(const dejavu_step &step) {
           "cuStreamBeginCapture");
       status.failed())
     return status;
-  Status status = enqueue(model.entryPoints.decode, step, "decode");
+  Status status = poison();
+  if (status.succeeded())
+    status = enqueue(model.entryPoints.decode, step, "decode");
   if (status.succeeded())
     status = enqueue(model.entryPoints.sample, step, "sample");
   // The capture ends in any case.

@@ -87,6 +87,8 @@ private:
   Status capture(const dejavu_step &step);
   /// Makes products, if this machine has the library for them.
   Status openProducts();
+  /// Enqueues filling workspace and logits with kPoison, if that is wanted.
+  Status poison();
   void dropGraph();
   /// Where the parts of the state begin.
   uint64_t samplingAt() const { return (1 + 3 * batch) * sizeof(int64_t); }
@@ -99,6 +101,7 @@ private:
 
   const LoadedModel &model;
   int64_t batch, capacity;
+  bool isPoisoned = false; ///< DEJAVU_POISON
   /// The device first: all that follows is its memory.
   std::unique_ptr<CudaDevice> device;
   std::unique_ptr<CudaKernels> kernels;

@@ -7,7 +7,7 @@ import math
 
 import torch
 
-ATTENTION_BLOCKS, MAX_PARTS = 512, 32  # of DeviceKernels.h
+MAX_PARTS = 16  # of AttentionGenerator.h
 DTYPES = {"f16": torch.float16, "bf16": torch.bfloat16, "f32": torch.float32}
 TOLERANCE = 1e-5
 # What a rotated key may be off, since it may be rounded to a neighbour.
@@ -21,22 +21,26 @@ def blocks_of(facts):
     return facts["kv_heads"] * whole // group
 
 
-def most_parts(facts):
-    """The parts that partial results have room for."""
-    return max(1, min(MAX_PARTS, ATTENTION_BLOCKS // blocks_of(facts)))
+def has_matrices(facts):
+    """Whether there are matrix products for the shape."""
+    return facts["element"] != "f32" and facts["head_dim"] <= 128 \
+        and facts["head_dim"] % 16 == 0
 
 
 def parts_of(facts, rows):
     """The parts that host code asks for."""
-    return max(1, min(most_parts(facts),
-                      ATTENTION_BLOCKS // blocks_of(facts) // rows))
+    blocks = 256 if has_matrices(facts) and facts["head_dim"] > 64 else 512
+    return max(1, min(MAX_PARTS, blocks // blocks_of(facts) // rows))
+
+
+def most_parts(facts):
+    """The parts that partial results have room for."""
+    return parts_of(facts, 1)
 
 
 def tokens_of(facts):
     """The tokens of a sequence that a block takes, of many."""
-    matrices = facts["element"] != "f32" and facts["head_dim"] <= 128 \
-        and facts["head_dim"] % 16 == 0
-    return 8 * blocks_of(facts) // facts["heads"] if matrices else 1
+    return 8 * blocks_of(facts) // facts["heads"] if has_matrices(facts) else 1
 
 
 def rotate(x, table, facts):

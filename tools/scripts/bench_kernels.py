@@ -19,8 +19,10 @@ import json
 import pathlib
 import statistics
 
-import bench_attention
 import numpy as np
+import torch
+
+import bench_attention
 import sampling
 import torch
 

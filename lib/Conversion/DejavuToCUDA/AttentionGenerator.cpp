@@ -16,6 +16,8 @@ using namespace mlir::dejavu;
 using namespace mlir::dejavu::cuda;
 
 static constexpr float kLog2E = 1.4426950408889634f;
+/// Steps that are worth a part.
+static constexpr int64_t kLeastPart = 64;
 /// Parts that are loaded at once in the end.
 static constexpr int64_t kPartsAtOnce = 8;
 
@@ -66,6 +68,13 @@ void AttentionGenerator::generate() {
   startLoads();
   if (spec.appends)
     b.waitForEarlier();
+  if (at.parts == 1)
+    return attend();
+  // A short context has fewer parts than there are blocks.
+  b.when(b.isLess(part, parts), [&] { attend(); });
+}
+
+void AttentionGenerator::attend() {
   shareQueries();
   if (spec.appends)
     b.when(isOwner, [&] { shareToken(); });
@@ -90,10 +99,8 @@ void AttentionGenerator::placeBlock() {
   sequence = row;
   past = b.toIndex(b.load(args.pastAt, b.getI64Type(), 8));
   time = past;
-  if (spec.appends) {
-    isOwner = b.isEqual(part, b.add(parts, -1));
+  if (spec.appends)
     return;
-  }
   int64_t tokens = getAttentionTokens(spec);
   Value blocks = b.ceilDiv(args.tokens, tokens);
   sequence = arith::DivUIOp::create(b, row, blocks);
@@ -126,7 +133,10 @@ void AttentionGenerator::findSteps() {
       high = b.select(isMasked, b.add(past, args.tokens), high);
   }
   low = b.min(low, high);
-  Value grains = b.ceilDiv(b.sub(high, low), getGrain());
+  Value steps = b.sub(high, low);
+  parts = b.min(parts, b.max(b.ceilDiv(steps, kLeastPart), b.index(1)));
+  isOwner = b.isEqual(part, b.add(parts, -1));
+  Value grains = b.ceilDiv(steps, getGrain());
   // A division of 64 bits would take much longer.
   auto toI32 = [&](Value index) -> Value {
     return arith::IndexCastOp::create(b, b.getI32Type(), index);

@@ -32,8 +32,8 @@ namespace mlir::dejavu::cuda {
 inline constexpr float kLowestScore = -1e30f;
 /// Query heads of a block, at most.
 inline constexpr int64_t kMaxAttentionGroup = 8;
-/// Parts of a context, at most.
-inline constexpr int64_t kMaxAttentionParts = 32;
+/// Parts of a context, at most: each costs time in the end.
+inline constexpr int64_t kMaxAttentionParts = 16;
 
 /// Query heads of a block.
 int64_t getAttentionGroup(const AttentionSpec &spec);
@@ -125,6 +125,7 @@ protected:
   Value isOwner;     ///< whether the block has the token
 
 private:
+  void attend();
   void placeBlock();
   void findSteps();
   Value readHead(Value from, Value index, Value table,

@@ -49,11 +49,16 @@ int64_t cuda::getAttentionTokens(const AttentionSpec &spec) {
   return kMaxAttentionGroup / getAttentionGroup(spec);
 }
 
+int64_t cuda::getAttentionRows(const AttentionSpec &spec) {
+  // Two blocks for each multiprocessor of a large GPU, or four: what their
+  // registers have room for.
+  int64_t blocks =
+      hasMatrixAttention(spec) && spec.cache.getHeadDim() > 64 ? 256 : 512;
+  return spec.appends ? blocks / getAttentionBlocks(spec) : 0;
+}
+
 int64_t cuda::getAttentionParts(const AttentionSpec &spec) {
-  if (!spec.appends)
-    return 1;
-  return std::clamp<int64_t>(kAttentionBlocks / getAttentionBlocks(spec), 1,
-                             kMaxAttentionParts);
+  return std::clamp<int64_t>(getAttentionRows(spec), 1, kMaxAttentionParts);
 }
 
 int64_t cuda::getAttentionScratch(const AttentionSpec &spec) {

@@ -247,11 +247,11 @@ struct AttentionSpec {
   }
   std::string getName() const;
 };
-/// Blocks that attention should have; parts of the context make up for few
-/// rows.
-inline constexpr int64_t kAttentionBlocks = 512;
+/// Rows whose heads are enough blocks for a GPU: parts of the context make up
+/// for fewer.
+int64_t getAttentionRows(const AttentionSpec &spec);
 /// The most parts into which the steps of a context are cut; 1 without
-/// `appends`.
+/// `appends`. The kernel takes fewer if the context is short.
 int64_t getAttentionParts(const AttentionSpec &spec);
 /// Tokens of a sequence that a block takes.
 int64_t getAttentionTokens(const AttentionSpec &spec);

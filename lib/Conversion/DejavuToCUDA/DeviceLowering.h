@@ -111,8 +111,8 @@ private:
     Epilogue epilogue;
     Value rows;               ///< of the result
     Value part, tokens, from; ///< or null for all rows
-    Value converted, gated;   ///< memory for a library's products
     const FusedNorm *norm = nullptr;
+    Value converted, gated;   ///< memory for a library's products
   };
   void multiply(Product product);
   /// The linear layers behind `op` that can be part of its launch.

@@ -631,11 +631,11 @@ LogicalResult DeviceLowering::lower(KVAppendOp op) {
 
 Value DeviceLowering::getAttentionParts(const AttentionSpec &spec) {
   int64_t most = cuda::getAttentionParts(spec);
-  int64_t each = kAttentionBlocks / getAttentionBlocks(spec);
-  if (most == 1 || each <= 1)
+  if (most == 1)
     return host.number(1);
   auto &b = host.getBuilder();
-  Value parts = arith::DivUIOp::create(b, host.number(each), host.getRows());
+  Value parts = arith::DivUIOp::create(b, host.number(getAttentionRows(spec)),
+                                       host.getRows());
   parts = arith::MaxUIOp::create(b, parts, host.number(1));
   return arith::MinUIOp::create(b, parts, host.number(most));
 }

@@ -35,10 +35,10 @@
 // CHECK:         arith.muli %[[ROWS]], %c256_i64
 // CHECK:         arith.muli %[[ROWS]], %c320_i64
 // CHECK:         call @dejavu_rt_launch(%{{.*}}, %c12_i64,
-// 512 blocks over the rows, and at most 32: that many parts.
+// 512 blocks over the rows, and at most 16: that many parts.
 // CHECK:         %[[EACH:.*]] = arith.divui %c512_i64, %[[ROWS]]
 // CHECK-NEXT:    %[[MORE:.*]] = arith.maxui %[[EACH]], %c1_i64
-// CHECK-NEXT:    %[[PARTS:.*]] = arith.minui %[[MORE]], %c32_i64
+// CHECK-NEXT:    %[[PARTS:.*]] = arith.minui %[[MORE]], %c16_i64
 // CHECK:         llvm.store %c1_i64, %[[GRID:[^ ]*]] :
 // CHECK-NEXT:    %[[Y:.*]] = llvm.getelementptr %[[GRID]][1]
 // CHECK-NEXT:    llvm.store %[[PARTS]], %[[Y]]

@@ -17,6 +17,7 @@
 #include "Sampler.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <gtest/gtest.h>
@@ -242,6 +243,37 @@ TEST_F(CudaTest, WrongLogitsAreErrors) {
     options.maxNewTokens = 2;
     EXPECT_EQ(generate(*model, {{4, 1}}, options).message(), message);
   }
+}
+
+TEST_F(CudaTest, PoisonsWhatStepsMustNotRead) {
+  int poisoned = 0;
+  cuda.hook = [&](const FakeLaunch &launch) {
+    auto &step = *reinterpret_cast<dejavu_step *>(launch.argument);
+    auto *memory = static_cast<uint8_t *>(step.workspace);
+    if (launch.kernel != "sample") {
+      poisoned += memory[0] == 0xff && std::isnan(step.logits[0]);
+      memory[0] = 1;
+    }
+    runKernel(launch);
+  };
+  GenerateOptions options;
+  options.maxNewTokens = 4;
+  options.ignoreEos = true;
+  for (bool wanted : {false, true}) {
+    poisoned = 0;
+    if (wanted)
+      ::setenv("DEJAVU_POISON", "1", 1);
+    auto ids = generate(*model, {{4, 1}}, options);
+    ::unsetenv("DEJAVU_POISON");
+    ASSERT_TRUE(ids.succeeded()) << ids.message();
+    EXPECT_EQ((*ids)[0], expected({4, 1}, 4, false));
+    // The prompt and three steps of the graph. What new memory has is chance.
+    if (wanted)
+      EXPECT_EQ(poisoned, 4);
+    else
+      EXPECT_LE(poisoned, 1);
+  }
+  EXPECT_EQ(cuda.graphLaunches, 6);
 }
 
 TEST_F(CudaTest, LaunchesAndCounters) {
