@@ -24,7 +24,6 @@ import torch
 
 import bench_attention
 import sampling
-import torch
 
 DENSITIES = (1.0, 0.25, 0.10, 0.05)
 LEAST_BANDWIDTH = 3.10e12  # bytes/s, of an H100 80GB
