@@ -32,6 +32,7 @@ PERIOD = 16381  # a prime
 STEP = 4099  # from one row to the next
 FIRST_MARGIN = 0.05  # of the first id of a text: no close choice for anybody
 NEW_TOKENS = 16
+PROMPTS = 40  # at most, for three that are not close choices
 HELPERS = ("gpu_shapes.py", "gpu_check.py")
 
 # Odd numbers of neurons, and some that fused MLPs are made for: multiples of 4,
@@ -46,7 +47,7 @@ SHAPES = {
                    neurons=1028, norm="rms", bias=False, gated=True,
                    activation="gelu_tanh", rope="half", rotated=80, window=9,
                    softcap=5.0, head_norms=True, weight_offset=1.0,
-                   embed_scale=7.0, logit_cap=3.0, logit_scale=0.5),
+                   embed_scale=7.0, logit_cap=3.0, logit_scale=0.02),
     "neox": Shape(vocab=517, features=320, heads=4, kv_heads=4, head_dim=80,
                   neurons=10244, layers=1, activation="gelu",
                   rope="interleaved", rotated=24, rope_scale=1.25,
@@ -160,7 +161,7 @@ def margins(toy, prompt, ids):
 def write_texts(toy, source):
     """Prompts, the interpreter's greedy ids, and how close each choice was."""
     random, texts = np.random.default_rng(3), []
-    while len(texts) < 3:
+    for _ in range(PROMPTS):
         prompt = random.integers(0, toy.shape.vocab,
                                  3 + 4 * len(texts)).tolist()
         out = run(BIN / "dejavu-interpret", source, "--prompt-ids",
@@ -169,7 +170,9 @@ def write_texts(toy, source):
         close = [round(float(m), 6) for m in margins(toy, prompt, ids)]
         if close[0] >= FIRST_MARGIN:
             texts.append({"prompt": prompt, "ids": ids, "margins": close})
-    return texts
+        if len(texts) == 3:
+            return texts
+    sys.exit(f"error: {source}: the choices of {PROMPTS} prompts are close")
 
 
 def pack_shape(name, shape, folder, scratch, target):
