@@ -64,6 +64,9 @@ SHAPES = {
     "llama": Shape(vocab=1031, features=1288, heads=7, kv_heads=1, head_dim=80,
                    neurons=2572, layers=1, norm="rms", bias=False, gated=True,
                    activation="silu", rope="half", rotated=80),
+    # Small, but with rows that are long enough to be streamed.
+    "stream": Shape(vocab=261, features=1032, heads=3, kv_heads=1, head_dim=24,
+                    neurons=68, layers=1),
     "gated-relu": Shape(vocab=517, features=264, heads=6, kv_heads=2,
                         head_dim=44, neurons=1031, norm="rms", gated=True,
                         activation="relu"),
@@ -75,6 +78,7 @@ BUILDS = {
     "wide": [("f16", DENSE), ("f16", EXACT), ("bf16", DENSE), ("f32", EXACT)],
     "opt": [("f16", DENSE), ("f16", EXACT), ("bf16", DENSE)],
     "llama": [("f16", ()), ("bf16", ())],
+    "stream": [("f16", ()), ("f32", DENSE)],
     "bloom": [("f16", DENSE), ("f16", EXACT), ("bf16", EXACT), ("f32", DENSE)],
     "gated-relu": [("f16", DENSE), ("f16", EXACT), ("bf16", EXACT),
                    ("f32", EXACT)],
