@@ -81,10 +81,16 @@ class Driver:
             *[ctypes.addressof(v) for v in values])
         stream = ctypes.c_void_p(torch.cuda.current_stream().cuda_stream)
         grid = (*grid, 1, 1)[:3]
-        # Programmatic stream serialization: attribute 6 of cuda.h.
-        attribute = Attribute(6, 0, (ctypes.c_int32 * 16)(1))
+        # Cluster dimension and programmatic stream serialization of cuda.h.
+        attributes = []
+        if facts["cluster"] > 1:
+            attributes.append(Attribute(4, 0, (ctypes.c_int32 * 16)(
+                facts["cluster"], 1, 1)))
+        if facts["early"]:
+            attributes.append(Attribute(6, 0, (ctypes.c_int32 * 16)(1)))
+        array = (Attribute * 2)(*attributes)
         config = Config(*grid, facts["threads"], 1, 1, facts["shared"], stream,
-                        ctypes.pointer(attribute), int(facts["early"]))
+                        array, len(attributes))
         self.check(self.cuda.cuLaunchKernelEx(
             ctypes.byref(config), function, pointers, None), facts["name"])
 

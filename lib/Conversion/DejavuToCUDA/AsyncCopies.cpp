@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "AsyncCopies.h"
+#include <cstdlib>
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -14,6 +15,9 @@
 using namespace mlir;
 using namespace mlir::dejavu;
 using namespace mlir::dejavu::cuda;
+
+/// The address space of shared memory of all blocks of a cluster.
+static constexpr unsigned kSharedCluster = 7;
 
 static Value makeInt(DeviceBuilder &b, int64_t value, unsigned bits) {
   return arith::ConstantOp::create(
@@ -71,16 +75,26 @@ void cuda::wait(DeviceBuilder &b, Value barrier, Value parity) {
 
 void cuda::startCopy(DeviceBuilder &b, Value to, Value from, Value bytes,
                      Value barrier) {
-  constexpr unsigned kSharedCluster = 7;
   Value place = LLVM::AddrSpaceCastOp::create(
       b, LLVM::LLVMPointerType::get(b.getContext(), kSharedCluster), to);
   Value no = makeInt(b, 0, 1);
   call(b, "llvm.nvvm.cp.async.bulk.global.to.shared.cluster",
        {place, barrier, from, toI32(b, bytes), makeInt(b, 0, 16),
-        makeInt(b, 0, 64), no, no});
+        makeInt(b, 0x12F0000000000000, 64), no,
+        makeInt(b, std::getenv("FFN_EVICT") != nullptr, 1)});
 }
 
 void cuda::meet(DeviceBuilder &b, int64_t number, int64_t threads) {
   call(b, "llvm.nvvm.barrier.cta.sync.aligned.count",
        {makeInt(b, number, 32), makeInt(b, threads, 32)});
+}
+
+void cuda::meetCluster(DeviceBuilder &b) {
+  call(b, "llvm.nvvm.barrier.cluster.arrive", {});
+  call(b, "llvm.nvvm.barrier.cluster.wait", {});
+}
+
+Value cuda::getOfBlock(DeviceBuilder &b, Value shared, int64_t rank) {
+  return call(b, LLVM::LLVMPointerType::get(b.getContext(), kSharedCluster),
+              "llvm.nvvm.mapa.shared.cluster", {shared, makeInt(b, rank, 32)});
 }

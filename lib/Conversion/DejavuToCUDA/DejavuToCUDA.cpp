@@ -33,6 +33,10 @@ using namespace mlir;
 using namespace mlir::dejavu;
 using namespace mlir::dejavu::cuda;
 
+StringRef dejavu::stringifyReduction(Reduction reduction) {
+  return reduction == Reduction::atomic ? "atomic" : "deterministic";
+}
+
 /// Makes @dejavu_sample.
 static void makeSample(ModuleOp module, DeviceLibrary &library,
                        int64_t vocabulary, Location location) {
@@ -132,7 +136,8 @@ struct ConvertDejavuToCUDA
     SmallVector<NamedAttribute> workspace;
     for (auto [entry, function] :
          {std::pair(Entry::prefill, prefill), {Entry::decode, decode}}) {
-      DeviceLowering lowering(module, function, entry, library, numbers);
+      DeviceLowering lowering(module, function, entry, library, numbers,
+                              reduction);
       if (failed(lowering.run()))
         return failure();
       workspace.push_back(b.getNamedAttr(
@@ -142,6 +147,8 @@ struct ConvertDejavuToCUDA
                               b.getI64IntegerAttr(lowering.getBytesPerRow())),
                b.getNamedAttr("bytes_fixed", b.getI64IntegerAttr(0))})));
     }
+    manifest.set("reduction",
+                 b.getStringAttr(stringifyReduction(reduction)));
     manifest.set("workspace", b.getDictionaryAttr(workspace));
     auto logits = cast<RankedTensorType>(decode.getResultTypes().front());
     if (failed(makeFill(module, library)))

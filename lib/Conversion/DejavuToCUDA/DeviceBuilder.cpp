@@ -171,6 +171,25 @@ void DeviceBuilder::store(Value value, Value pointer, int64_t alignment) {
   LLVM::StoreOp::create(*this, value, pointer, alignment);
 }
 
+void DeviceBuilder::storeReleased(Value value, Value pointer) {
+  unsigned bytes = value.getType().getIntOrFloatBitWidth() / 8;
+  LLVM::StoreOp::create(*this, value, pointer, bytes, /*isVolatile=*/false,
+                        /*isNonTemporal=*/false, /*isInvariantGroup=*/false,
+                        LLVM::AtomicOrdering::release, "block");
+}
+
+Value DeviceBuilder::loadAcquired(Value pointer, Type type) {
+  return LLVM::LoadOp::create(
+      *this, type, pointer, type.getIntOrFloatBitWidth() / 8,
+      /*isVolatile=*/false, /*isNonTemporal=*/false, /*isInvariant=*/false,
+      /*isInvariantGroup=*/false, LLVM::AtomicOrdering::acquire, "block");
+}
+
+void DeviceBuilder::atomicAdd(Value value, Value pointer) {
+  LLVM::AtomicRMWOp::create(*this, LLVM::AtomicBinOp::fadd, pointer, value,
+                            LLVM::AtomicOrdering::monotonic, "device");
+}
+
 Value DeviceBuilder::toFloats(Value vector) {
   auto type = cast<VectorType>(vector.getType());
   auto floats = VectorType::get(type.getShape(), getF32Type());
@@ -249,14 +268,16 @@ DeviceBuilder::choose(Value condition, TypeRange types,
 void DeviceBuilder::barrier() { gpu::BarrierOp::create(*this); }
 
 void DeviceBuilder::waitForEarlier() {
-  if (!target.hasEarlyLaunch)
-    return;
-  // In this order: what is launched next then finds done what was launched
-  // before this kernel.
-  for (StringRef intrinsic : {"llvm.nvvm.griddepcontrol.wait",
-                              "llvm.nvvm.griddepcontrol.launch.dependents"})
-    LLVM::CallIntrinsicOp::create(*this, getStringAttr(intrinsic),
-                                  ValueRange());
+  if (target.hasEarlyLaunch)
+    LLVM::CallIntrinsicOp::create(
+        *this, getStringAttr("llvm.nvvm.griddepcontrol.wait"), ValueRange());
+}
+
+void DeviceBuilder::launchDependents() {
+  if (target.hasEarlyLaunch)
+    LLVM::CallIntrinsicOp::create(
+        *this, getStringAttr("llvm.nvvm.griddepcontrol.launch.dependents"),
+        ValueRange());
 }
 
 //===----------------------------------------------------------------------===//
@@ -415,8 +436,12 @@ int64_t DeviceLibrary::get(StringRef stem, ArrayRef<Type> arguments,
       else
         values.push_back(b.toIndex(argument));
     }
-    if (!shape.waitsItself)
+    if (!shape.waitsItself) {
+      // In this order: what is launched next then finds done what was launched
+      // before this kernel.
       b.waitForEarlier();
+      b.launchDependents();
+    }
     generate(b, values);
     gpu::ReturnOp::create(b);
   }

@@ -98,6 +98,12 @@ public:
   /// The same, of memory that is read once: it need not stay in a cache.
   Value loadOnce(Value pointer, Type type, int64_t alignment = 0);
   void store(Value value, Value pointer, int64_t alignment = 0);
+  /// A number that other threads of the block wait for: who sees it sees all
+  /// that was stored before.
+  void storeReleased(Value value, Value pointer);
+  Value loadAcquired(Value pointer, Type type);
+  /// Adds to f32 that other blocks add to as well.
+  void atomicAdd(Value value, Value pointer);
   /// A vector of numbers of any width as f32.
   Value toFloats(Value vector);
   /// Where dynamic shared memory begins.
@@ -120,8 +126,9 @@ public:
   void barrier();
   /// Until all that was launched before is done, and visible. Every kernel says
   /// so once, and reads and writes nothing before but what no kernel writes.
-  /// From then on the kernel behind may be launched, too.
   void waitForEarlier();
+  /// From now on the kernel behind may be launched.
+  void launchDependents();
 
   //===--- Arithmetic ----------------------------------------------------===//
 

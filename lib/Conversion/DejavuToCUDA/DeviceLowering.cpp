@@ -16,11 +16,13 @@ using namespace mlir::dejavu::cuda;
 
 DeviceLowering::DeviceLowering(
     ModuleOp module, func::FuncOp function, Entry entry, DeviceLibrary &library,
-    const llvm::DenseMap<StringAttr, int64_t> &weightNumbers)
+    const llvm::DenseMap<StringAttr, int64_t> &weightNumbers,
+    Reduction reduction)
     : module(module), function(function), entry(entry), library(library),
       symbols(module), weightNumbers(weightNumbers),
       host(module, ("dejavu_" + stringifyEntry(entry)).str(),
-           function.getLoc()) {}
+           function.getLoc()),
+      reduction(reduction) {}
 
 LogicalResult DeviceLowering::checkArguments() {
   if (!llvm::hasSingleElement(function.getBody()))
@@ -109,6 +111,22 @@ std::pair<Value, Value> DeviceLowering::allocateFused(Value result) {
     return {allocateResult(result), Value()};
   Value other = add.getLhs() == result ? add.getRhs() : add.getLhs();
   return {allocateResult(add), getMemory(other)};
+}
+
+Value DeviceLowering::reuseResidual(Value result, Operation *op) {
+  ResidualAddOp add = getFusedAdd(result);
+  if (!add)
+    return {};
+  Value other = add.getLhs() == result ? add.getRhs() : add.getLhs();
+  bool isFree = llvm::all_of(other.getUsers(), [&](Operation *user) {
+    return user == add || user->isBeforeInBlock(op);
+  });
+  auto place = places.find(other);
+  if (!isFree || place == places.end())
+    return {};
+  places[add] = place->second;
+  places.erase(other);
+  return memory[add] = getMemory(other);
 }
 
 LogicalResult DeviceLowering::lower(Operation *op) {

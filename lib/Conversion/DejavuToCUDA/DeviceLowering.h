@@ -9,7 +9,8 @@
 // the workspace, by their lifetimes, as on the CPU: sizes are per row, so one
 // layout serves every batch.
 //
-// DeviceLowering.cpp has arguments and memory, LowerDeviceOps.cpp the ops.
+// DeviceLowering.cpp has arguments and memory, LowerDeviceOps.cpp the ops,
+// LowerMLPs.cpp those that become MLPs in one launch.
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,6 +21,7 @@
 #include "DeviceKernels.h"
 #include "HostEntry.h"
 
+#include "dejavu/Conversion/DejavuToCUDA/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/SymbolTable.h"
 
@@ -29,7 +31,8 @@ class DeviceLowering {
 public:
   DeviceLowering(ModuleOp module, func::FuncOp function, Entry entry,
                  DeviceLibrary &library,
-                 const llvm::DenseMap<StringAttr, int64_t> &weightNumbers);
+                 const llvm::DenseMap<StringAttr, int64_t> &weightNumbers,
+                 Reduction reduction);
 
   LogicalResult run();
   int64_t getBytesPerRow() const { return layout.getPeak(); }
@@ -70,6 +73,9 @@ private:
   /// The memory for `result`, or for the addition that is part of it, and the
   /// residual then.
   std::pair<Value, Value> allocateFused(Value result);
+  /// The memory of the residual for the addition that takes `result`, if nobody
+  /// needs the residual from `op` on; else null.
+  Value reuseResidual(Value result, Operation *op);
 
   /// What a product with rows of a weight gets.
   struct Product {
@@ -91,9 +97,30 @@ private:
   };
   /// Parts that a weight is cut into.
   int64_t getParts(FlatSymbolRefAttr weight);
-  /// Memory of a sum that `op` is.
+  /// Memory of a sum that `op` is, as far as it has none.
   void allocate(RowSum &sum, Operation *op);
   void sumRows(const RowSum &sum);
+
+  // LowerMLPs.cpp
+
+  /// What an MLP in one launch gets, for one row.
+  struct FusedMLP {
+    FusedFFNSpec spec;
+    Value input;
+    FlatSymbolRefAttr gate, gateBias, up, upBias, down, downBias;
+    Value activations = {}; ///< of exact sparsity
+    Value result = {}, residual = {}, target = {};
+  };
+  /// Memory for `result`, that of an op, or for the addition that is part of
+  /// it, and for partial sums. The launch is at `op`.
+  void allocate(FusedMLP &mlp, Value result, Operation *op);
+  void launchFused(const FusedMLP &mlp);
+  /// Launches all of a MLP of exact sparsity that begins with `op`, if there is
+  /// one row; whether there is such a launch. `activations` is the memory of
+  /// the result of `op`.
+  bool launchExact(LinearOp op, Value activations);
+  /// Adds launches, but not for one row if `hasFused`.
+  void launchUnlessOne(bool hasFused, llvm::function_ref<void()> launch);
 
   ModuleOp module;
   func::FuncOp function;
@@ -102,6 +129,10 @@ private:
   SymbolTable symbols;
   const llvm::DenseMap<StringAttr, int64_t> &weightNumbers;
   HostEntry host;
+  Reduction reduction;
+  /// Ops that one row does not need: they are part of a launch before. Those
+  /// with a result have its memory, and the residual's.
+  llvm::DenseMap<Operation *, std::pair<Value, Value>> fusedForOne;
 
   WorkspaceLayout layout;
   llvm::DenseMap<Operation *, int64_t> counters; ///< op -> its counter
@@ -111,6 +142,9 @@ private:
   llvm::DenseMap<Value, int64_t> places;
   llvm::DenseMap<Value, Operation *> lastUses;
 };
+
+/// Whether a set is of those `values` that are not zero.
+bool isNonzeroSet(Value set, Value values);
 
 } // namespace mlir::dejavu::cuda
 

@@ -116,7 +116,8 @@ int64_t DeviceLowering::getParts(FlatSymbolRefAttr weight) {
 void DeviceLowering::allocate(RowSum &sum, Operation *op) {
   int64_t out = getType(sum.weight).getDimSize(1);
   sum.partial = allocateScratch(getParts(sum.weight) * out * sizeof(float), op);
-  std::tie(sum.result, sum.residual) = allocateFused(op->getResult(0));
+  if (!sum.result)
+    std::tie(sum.result, sum.residual) = allocateFused(op->getResult(0));
 }
 
 void DeviceLowering::sumRows(const RowSum &sum) {
@@ -160,7 +161,8 @@ LogicalResult DeviceLowering::lower(LinearOp op) {
   product.epilogue.activation = op.getActivation();
   product.rows = host.getRows();
   std::tie(product.result, product.residual) = allocateFused(op);
-  multiply(product);
+  bool isFused = launchExact(op, product.result);
+  launchUnlessOne(isFused, [&] { multiply(product); });
   return success();
 }
 
@@ -183,75 +185,6 @@ LogicalResult DeviceLowering::lower(LMHeadOp op) {
     product.rows = host.mul(host.getNumber(Field::batch), product.part);
   }
   multiply(product);
-  return success();
-}
-
-LogicalResult DeviceLowering::lower(FFNOp op) {
-  if (op.getPredicted())
-    return op.emitOpError() << "has no kernel for CUDA with a predicted set";
-  int64_t neurons = getType(op.getUpAttr()).getDimSize(0);
-  Product product;
-  product.input = getMemory(op.getInput());
-  bool isGated = op.getGate().has_value();
-  product.weight = isGated ? op.getGateAttr() : op.getUpAttr();
-  product.bias = isGated ? op.getGateBiasAttr() : op.getUpBiasAttr();
-  if (isGated) {
-    product.factorWeight = op.getUpAttr();
-    product.factorBias = op.getUpBiasAttr();
-  }
-  product.epilogue.activation = op.getActivation();
-  product.rows = host.getRows();
-  product.result = allocateScratch(neurons * sizeof(float), op);
-  RowSum sum{product.result, op.getDownAttr(), op.getDownBiasAttr()};
-  allocate(sum, op);
-
-  RankedTensorType type = getType(op.getUpAttr());
-  FusedFFNSpec spec{
-      type.getDimSize(1),        neurons, type.getElementType(),
-      op.getActivation(),        isGated, op.getGateBias().has_value(),
-      op.getUpBias().has_value()};
-  bool isAlike = getType(op.getDownAttr()) == type &&
-                 (!isGated || getType(op.getGateAttr()) == type);
-  if (entry == Entry::prefill || !isAlike || !hasFusedFFN(spec)) {
-    multiply(product);
-    sumRows(sum);
-    return success();
-  }
-  // One row has a launch for the whole block.
-  int64_t bytes =
-      kPartialHeader + kMaxBlocks * spec.features * int64_t(sizeof(float));
-  Value partial = allocateScratch(bytes, op);
-  Value isOne =
-      arith::CmpIOp::create(host.getBuilder(), arith::CmpIPredicate::eq,
-                            host.getRows(), host.number(1));
-  host.when(isOne, [&] {
-    SmallVector<Value> arguments{product.input};
-    for (FlatSymbolRefAttr weight :
-         {op.getGateAttr(), op.getGateBiasAttr(), op.getUpAttr(),
-          op.getUpBiasAttr(), op.getDownAttr()})
-      if (weight)
-        arguments.push_back(getWeight(weight));
-    arguments.push_back(partial);
-    host.launch(getFusedFFNKernel(library, spec), host.number(-1), arguments);
-    Epilogue epilogue;
-    epilogue.hasBias = sum.bias != nullptr;
-    epilogue.hasResidual = sum.residual != nullptr;
-    arguments = {partial};
-    if (sum.bias)
-      arguments.push_back(getWeight(sum.bias));
-    if (sum.residual)
-      arguments.push_back(sum.residual);
-    arguments.push_back(sum.result);
-    host.launch(getBlockSumKernel(library, spec.features, epilogue),
-                host.number(llvm::divideCeil(spec.features, kWarp)), arguments);
-  });
-  Value isMore =
-      arith::CmpIOp::create(host.getBuilder(), arith::CmpIPredicate::ne,
-                            host.getRows(), host.number(1));
-  host.when(isMore, [&] {
-    multiply(product);
-    sumRows(sum);
-  });
   return success();
 }
 
@@ -278,13 +211,6 @@ LogicalResult DeviceLowering::lower(SelectOp op) {
   return success();
 }
 
-/// Whether a set is of those `values` that are not zero.
-static bool isNonzeroSet(Value set, Value values) {
-  auto select = set.getDefiningOp<SelectOp>();
-  return select && select.getKind() == SelectKind::exact &&
-         select.getScores() == values;
-}
-
 LogicalResult DeviceLowering::lower(GatherLinearOp op) {
   if (!op.getFactor() || !isNonzeroSet(op.getActive(), op.getFactor()))
     return op.emitOpError() << "has no kernel for CUDA: expected a factor and "
@@ -301,7 +227,9 @@ LogicalResult DeviceLowering::lower(GatherLinearOp op) {
   for (int64_t rows : kRowBlocks)
     variants.push_back({rows, getGatherLinearKernel(library, spec, rows),
                         getGatherLinearBlocks(spec)});
-  host.launchRows(variants, host.getRows(), Value(), arguments);
+  launchUnlessOne(fusedForOne.contains(op), [&] {
+    host.launchRows(variants, host.getRows(), Value(), arguments);
+  });
   return success();
 }
 
@@ -317,8 +245,12 @@ LogicalResult DeviceLowering::lower(SparseLinearOp op) {
                                "what is not zero in the input";
   RowSum sum{getMemory(input), op.getWeightAttr(), op.getBiasAttr()};
   sum.isSparse = true;
+  auto fused = fusedForOne.find(op);
+  bool isFused = fused != fusedForOne.end();
+  if (isFused)
+    std::tie(sum.result, sum.residual) = fused->second;
   allocate(sum, op);
-  sumRows(sum);
+  launchUnlessOne(isFused, [&] { sumRows(sum); });
   return success();
 }
 

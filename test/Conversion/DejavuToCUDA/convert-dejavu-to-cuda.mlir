@@ -17,6 +17,7 @@
 // What the manifest will say is what it says for the CPU.
 // CHECK: module attributes {dejavu.manifest = {bytes_per_token =
 // CHECK-SAME: selects = [{bytes_per_unit = 32 : i64, density = true, layer = 0 : i64, unit = "neuron", units = 12 : i64}]
+// CHECK-SAME: reduction = "deterministic"
 // CHECK-SAME: workspace = {decode = {bytes_fixed = 0 : i64, bytes_per_row = {{[1-9][0-9]*}} : i64}, prefill = {bytes_fixed = 0 : i64, bytes_per_row = {{[1-9][0-9]*}} : i64}}
 module attributes {dejavu.source = "model.onnx"} {
   // CHECK-NOT: @unused
@@ -98,13 +99,15 @@ module attributes {dejavu.source = "model.onnx"} {
 // KERNELS-NEXT: {{^}}25 gpu.func @dejavu_linear_7x16_f16_rows8(
 // KERNELS-NEXT: {{^}}26 gpu.func @dejavu_attention_2over1x8_scale3F000000_uniform_parts32(
 // KERNELS-NEXT: {{^}}27 gpu.func @dejavu_attention_combine_2x8_32(
-// KERNELS-NEXT: {{^}}28 gpu.func @dejavu_count_12(
-// KERNELS-NEXT: {{^}}29 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows1(
-// KERNELS-NEXT: {{^}}30 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows2(
-// KERNELS-NEXT: {{^}}31 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows4(
-// KERNELS-NEXT: {{^}}32 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows8(
-// KERNELS-NEXT: {{^}}33 gpu.func @dejavu_greedy_7(
-// KERNELS-NEXT: {{^}}34 gpu.func @dejavu_advance(
+// KERNELS-NEXT: {{^}}28 gpu.func @dejavu_fused_ffn_12x16_f16_relu_up_exact(
+// KERNELS-NEXT: {{^}}29 gpu.func @dejavu_block_sum_16(
+// KERNELS-NEXT: {{^}}30 gpu.func @dejavu_count_12(
+// KERNELS-NEXT: {{^}}31 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows1(
+// KERNELS-NEXT: {{^}}32 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows2(
+// KERNELS-NEXT: {{^}}33 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows4(
+// KERNELS-NEXT: {{^}}34 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows8(
+// KERNELS-NEXT: {{^}}35 gpu.func @dejavu_greedy_7(
+// KERNELS-NEXT: {{^}}36 gpu.func @dejavu_advance(
 // KERNELS-NOT: gpu.func
 
 // CHECK-LABEL: func.func @dejavu_decode(
@@ -156,16 +159,30 @@ module attributes {dejavu.source = "model.onnx"} {
 // CHECK:         arith.select %{{.*}}, %c11_i64, %c12_i64
 // CHECK:         arith.select %{{.*}}, %c9_i64,
 // CHECK:         call @dejavu_rt_launch
-// CHECK:         arith.select %{{.*}}, %c13_i64,
-// CHECK:         call @dejavu_rt_launch
+// One row has all of the MLP in a launch, and the sum of its blocks.
+// CHECK:         %[[IS_ONE:.*]] = arith.cmpi eq, %[[ROWS]], %c1_i64
+// CHECK-NEXT:    scf.if %[[IS_ONE]]
+// CHECK:           llvm.store %c-1_i64,
+// CHECK:           func.call @dejavu_rt_launch(%{{.*}}, %c28_i64,
+// CHECK:           func.call @dejavu_rt_launch(%{{.*}}, %c29_i64,
+// CHECK-NOT:     dejavu_rt_launch
+// CHECK:         %[[IS_MORE:.*]] = arith.cmpi ne, %[[ROWS]], %c1_i64
+// CHECK-NEXT:    scf.if %[[IS_MORE]]
+// CHECK:           arith.select %{{.*}}, %c13_i64,
+// CHECK:           func.call @dejavu_rt_launch
+// CHECK-NOT:     dejavu_rt_launch
 // What was chosen is counted if somebody asks.
 // CHECK:         %[[ASKS:.*]] = llvm.icmp "ne" %{{.*}}, %{{.*}} : !llvm.ptr
 // CHECK-NEXT:    scf.if %[[ASKS]]
-// CHECK:           func.call @dejavu_rt_launch(%{{.*}}, %c28_i64,
+// CHECK:           func.call @dejavu_rt_launch(%{{.*}}, %c30_i64,
 // CHECK:         }
-// CHECK:         arith.select %{{.*}}, %c29_i64,
-// CHECK:         call @dejavu_rt_launch
-// CHECK:         call @dejavu_rt_launch(%{{.*}}, %c21_i64,
+// CHECK:         %[[STILL_MORE:.*]] = arith.cmpi ne, %[[ROWS]], %c1_i64
+// CHECK-NEXT:    scf.if %[[STILL_MORE]]
+// CHECK:           arith.select %{{.*}}, %c31_i64,
+// CHECK:           func.call @dejavu_rt_launch
+// CHECK:           func.call @dejavu_rt_launch(%{{.*}}, %c21_i64,
+// CHECK-NOT:     dejavu_rt_launch
+// CHECK:         }
 // CHECK:         arith.select %{{.*}}, %c22_i64,
 // CHECK:         call @dejavu_rt_launch
 // CHECK-NOT:     dejavu_rt_launch
@@ -175,7 +192,7 @@ module attributes {dejavu.source = "model.onnx"} {
 // CHECK-NEXT:    return %[[RESULT]]
 
 // CHECK-LABEL: func.func @dejavu_sample(
-// CHECK:         call @dejavu_rt_launch(%{{.*}}, %c33_i64,
-// CHECK:         call @dejavu_rt_launch(%{{.*}}, %c34_i64,
+// CHECK:         call @dejavu_rt_launch(%{{.*}}, %c35_i64,
+// CHECK:         call @dejavu_rt_launch(%{{.*}}, %c36_i64,
 // CHECK-NOT:     dejavu_rt_launch
 // CHECK:         return

@@ -48,7 +48,16 @@ def ConvertDejavuToCUDAPass
   let options = [
     ListOption<"chips", "chips", "std::string",
                "GPUs to make kernels for, such as sm_90; by default the "
-               "portable set">];
+               "portable set">,
+    Option<"reduction", "reduction", "::mlir::dejavu::Reduction",
+           "::mlir::dejavu::Reduction::deterministic",
+           "How the sums of a kernel's blocks become one", [{
+             ::llvm::cl::values(
+               clEnumValN(::mlir::dejavu::Reduction::deterministic,
+                          "deterministic", "in one order"),
+               clEnumValN(::mlir::dejavu::Reduction::atomic, "atomic",
+                          "in any order, where a kernel can add to its result"))
+           }]>];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
     "::mlir::gpu::GPUDialect", "::mlir::LLVM::LLVMDialect",
