@@ -27,7 +27,7 @@ using namespace mlir::dejavu::cuda;
 namespace cl = llvm::cl;
 
 namespace {
-enum class Family { fusedFFN, linear, rowSum, attention };
+enum class Family { fusedFFN, linear, streamedLinear, rowSum, attention };
 enum class Reduction { deterministic, atomic };
 enum class Element { f16, bf16, f32 };
 } // namespace
@@ -39,6 +39,8 @@ static cl::opt<Family> family(
                           "an MLP of one row, and the sum of its blocks"),
                clEnumValN(Family::linear, "linear",
                           "rows of a weight [out, in] as dot products"),
+               clEnumValN(Family::streamedLinear, "streamed-linear",
+                          "the same for one row, which may be normalized"),
                clEnumValN(Family::rowSum, "row-sum",
                           "rows of a weight [in, out], scaled and summed"),
                clEnumValN(Family::attention, "attention",
@@ -76,6 +78,9 @@ static cl::opt<Reduction> reduction(
                clEnumValN(Reduction::atomic, "atomic",
                           "to the result, in any order")),
     cl::cat(category));
+static cl::opt<bool> hasNorm("norm",
+                             cl::desc("streamed-linear: of a layer norm"),
+                             cl::cat(category));
 static cl::opt<bool> isSparse("sparse", cl::desc("row-sum: skip zeros"),
                               cl::cat(category));
 static cl::opt<int64_t> heads("heads", cl::desc("attention: query heads"),
@@ -131,8 +136,20 @@ static LogicalResult generate(DeviceLibrary &library) {
     return success();
   }
   case Family::linear:
-    getLinearKernel(library, LinearSpec{type, Epilogue()}, rows);
+    getLinearKernel(library, LinearSpec(type), rows);
     return success();
+  case Family::streamedLinear: {
+    StreamedLinearSpec spec{LinearSpec(type), std::nullopt};
+    if (!hasStreamedLinear(spec.linear))
+      return refuse("--family streamed-linear: there is no such kernel for "
+                    "these shapes");
+    if (hasNorm)
+      spec.norm = NormSpec{NormKind::layer,      in,
+                           /*hasScale=*/true,    /*hasBias=*/true,
+                           llvm::APFloat(1e-5f), llvm::APFloat(0.0f)};
+    getStreamedLinearKernel(library, spec);
+    return success();
+  }
   case Family::rowSum: {
     auto major = RankedTensorType::get({in, out}, element);
     int64_t parts = getRowSumParts(major);

@@ -77,11 +77,15 @@ void cuda::startCopy(DeviceBuilder &b, Value to, Value from, Value bytes,
                      Value barrier) {
   Value place = LLVM::AddrSpaceCastOp::create(
       b, LLVM::LLVMPointerType::get(b.getContext(), kSharedCluster), to);
-  Value no = makeInt(b, 0, 1);
+  // The policy that createpolicy makes for evict_first of all of it.
+  constexpr int64_t kEvictFirst = 0x12f0000000000000;
   call(b, "llvm.nvvm.cp.async.bulk.global.to.shared.cluster",
        {place, barrier, from, toI32(b, bytes), makeInt(b, 0, 16),
-        makeInt(b, 0x12F0000000000000, 64), no,
-        makeInt(b, std::getenv("FFN_EVICT") != nullptr, 1)});
+        makeInt(b, kEvictFirst, 64), makeInt(b, 0, 1), makeInt(b, 1, 1)});
+}
+
+void cuda::meetWarp(DeviceBuilder &b) {
+  call(b, "llvm.nvvm.bar.warp.sync", {makeInt(b, -1, 32)});
 }
 
 void cuda::meet(DeviceBuilder &b, int64_t number, int64_t threads) {

@@ -30,9 +30,12 @@ void arriveExpecting(DeviceBuilder &b, Value barrier, Value bytes);
 void arrive(DeviceBuilder &b, Value barrier);
 /// Waits until the phase of `parity`, an i32, is over.
 void wait(DeviceBuilder &b, Value barrier, Value parity);
-/// Starts to copy `bytes`, a multiple of 16; so are both addresses.
+/// Starts to copy `bytes`, a multiple of 16; so are both addresses. What is
+/// copied is read once, and the first to leave the L2 cache.
 void startCopy(DeviceBuilder &b, Value to, Value from, Value bytes,
                Value barrier);
+/// Until all lanes of the warp are here.
+void meetWarp(DeviceBuilder &b);
 /// Until `threads` of the block, in whole warps, are here. Numbers from 1 on
 /// name different meetings.
 void meet(DeviceBuilder &b, int64_t number, int64_t threads);

@@ -92,8 +92,6 @@ int64_t cuda::getBlockSumKernel(DeviceLibrary &library, int64_t out,
                   .waitsItself = true},
       [&](DeviceBuilder &b, ValueRange args) {
         Type f32 = b.getF32Type();
-        if (!std::getenv("FFN_LATE"))
-          b.launchDependents();
         Value column =
             b.mul(b.add(b.mul(b.block(), kWarp), b.lane()), lanes);
         Value place = b.min(column, b.index(out - lanes));
@@ -104,8 +102,6 @@ int64_t cuda::getBlockSumKernel(DeviceLibrary &library, int64_t out,
         if (epilogue.hasBias)
           bias = generator.load(b.at(args[1], f32, place));
         b.waitForEarlier();
-        if (std::getenv("FFN_LATE"))
-          b.launchDependents();
         generator.count = b.toIndex(b.load(args[0], b.getI64Type()));
         if (epilogue.hasResidual)
           residual =

@@ -267,17 +267,17 @@ DeviceBuilder::choose(Value condition, TypeRange types,
 
 void DeviceBuilder::barrier() { gpu::BarrierOp::create(*this); }
 
-void DeviceBuilder::waitForEarlier() {
-  if (target.hasEarlyLaunch)
-    LLVM::CallIntrinsicOp::create(
-        *this, getStringAttr("llvm.nvvm.griddepcontrol.wait"), ValueRange());
+static void callEarlyLaunch(DeviceBuilder &b, StringRef intrinsic) {
+  if (b.getTarget().hasEarlyLaunch)
+    LLVM::CallIntrinsicOp::create(b, b.getStringAttr(intrinsic), ValueRange());
 }
 
 void DeviceBuilder::launchDependents() {
-  if (target.hasEarlyLaunch)
-    LLVM::CallIntrinsicOp::create(
-        *this, getStringAttr("llvm.nvvm.griddepcontrol.launch.dependents"),
-        ValueRange());
+  callEarlyLaunch(*this, "llvm.nvvm.griddepcontrol.launch.dependents");
+}
+
+void DeviceBuilder::waitForEarlier() {
+  callEarlyLaunch(*this, "llvm.nvvm.griddepcontrol.wait");
 }
 
 //===----------------------------------------------------------------------===//
@@ -436,12 +436,9 @@ int64_t DeviceLibrary::get(StringRef stem, ArrayRef<Type> arguments,
       else
         values.push_back(b.toIndex(argument));
     }
-    if (!shape.waitsItself) {
-      // In this order: what is launched next then finds done what was launched
-      // before this kernel.
+    b.launchDependents();
+    if (!shape.waitsItself)
       b.waitForEarlier();
-      b.launchDependents();
-    }
     generate(b, values);
     gpu::ReturnOp::create(b);
   }

@@ -124,11 +124,13 @@ public:
                             llvm::function_ref<SmallVector<Value>()> no);
   /// Until all threads of the block are here.
   void barrier();
-  /// Until all that was launched before is done, and visible. Every kernel says
-  /// so once, and reads and writes nothing before but what no kernel writes.
-  void waitForEarlier();
-  /// From now on the kernel behind may be launched.
+  /// From now on the kernel behind may be launched, as soon as all blocks of
+  /// this one say so. It waits for the end of this one by itself.
   void launchDependents();
+  /// Until all that was launched before is done, and visible. Every kernel says
+  /// so once, in each block, and reads and writes nothing before but what no
+  /// kernel writes.
+  void waitForEarlier();
 
   //===--- Arithmetic ----------------------------------------------------===//
 
@@ -166,7 +168,8 @@ struct KernelShape {
   int64_t sharedBytes = 0;
   int64_t cluster = 1;
   /// Whether the generator itself says where to wait for what was launched
-  /// before (DeviceBuilder::waitForEarlier); else the kernel begins so.
+  /// before (DeviceBuilder::waitForEarlier); else the kernel begins so. In both
+  /// cases the first thing is DeviceBuilder::launchDependents.
   bool waitsItself = false;
 };
 

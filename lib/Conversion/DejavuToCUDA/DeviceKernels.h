@@ -36,6 +36,8 @@ struct NormSpec {
   int64_t features; ///< of one group
   bool hasScale, hasBias;
   llvm::APFloat epsilon, weightOffset;
+
+  std::string getName() const;
 };
 /// (input, [scale], [bias], result). Grid: rows of groups.
 int64_t getNormKernel(DeviceLibrary &library, const NormSpec &spec);
@@ -83,19 +85,45 @@ struct Epilogue {
 };
 /// What a linear kernel depends on.
 struct LinearSpec {
-  RankedTensorType weight; ///< [out, in]
+  /// Rows of the weights [out, in]. More than one for several products with the
+  /// same input, which have the same epilogue.
+  SmallVector<int64_t> outs;
+  int64_t in;
+  Type element; ///< of the weights
   Epilogue epilogue;
   bool isGated = false; ///< times the product with a second weight
   bool hasFactorBias = false;
+
+  explicit LinearSpec(RankedTensorType weight, Epilogue epilogue = {})
+      : outs({weight.getDimSize(0)}), in(weight.getDimSize(1)),
+        element(weight.getElementType()), epilogue(epilogue) {}
+  std::string getName() const;
 };
-/// (input, weight, [bias], [factor weight], [factor bias], [residual], result,
-/// rows, part, tokens, from): rows of the weights as dot products with rows of
-/// the input, of which each sequence has `tokens`: with `part` of them, those
-/// from `from` on. Grid: getLinearBlocks, ceil(rows / rowBlock).
+/// (input, {weight, [bias], [factor weight], [factor bias], [residual], result}
+/// for each product, rows, part, tokens, from): rows of the weights as dot
+/// products with rows of the input, of which each sequence has `tokens`: with
+/// `part` of them, those from `from` on. Grid: getLinearBlocks, ceil(rows /
+/// rowBlock).
 int64_t getLinearKernel(DeviceLibrary &library, const LinearSpec &spec,
                         int64_t rowBlock);
 /// Blocks in x.
 int64_t getLinearBlocks(const LinearSpec &spec, int64_t rowBlock);
+
+//===--- StreamedLinearKernels.cpp
+//-----------------------------------------===//
+
+/// What a linear kernel for one row depends on.
+struct StreamedLinearSpec {
+  LinearSpec linear;
+  std::optional<NormSpec> norm; ///< of the input, if that is part of it
+};
+/// Whether there is a kernel for these shapes.
+bool hasStreamedLinear(const LinearSpec &spec);
+/// (input, [norm scale], [norm bias], and what linear kernels have behind the
+/// input): one row, number `from` of the input. Grid: one block for each
+/// multiprocessor.
+int64_t getStreamedLinearKernel(DeviceLibrary &library,
+                                const StreamedLinearSpec &spec);
 
 //===--- RowSumKernels.cpp
 //-------------------------------------------------===//
@@ -152,7 +180,7 @@ inline constexpr int64_t kMaxBlocks = 256;
 bool hasFusedFFN(const FusedFFNSpec &spec);
 /// (input [features], [gate], [gate bias], up, [up bias], down, [down bias],
 /// [indices i32 [neurons]], [count i32], [activations], partial): one row. The
-/// set is not of the kernel launched just before. `activations`, of exact
+/// set is read before what was launched before is done. `activations`, of exact
 /// sparsity, are f32 [neurons], before they are multiplied with what they gate.
 /// `partial` is the header, then f32 [blocks, features]; or it is the result,
 /// f32 [features], which the MLP is added to. Grid: one block for each

@@ -119,6 +119,10 @@ Value DeviceLowering::reuseResidual(Value result, Operation *op) {
     return {};
   Value other = add.getLhs() == result ? add.getRhs() : add.getLhs();
   bool isFree = llvm::all_of(other.getUsers(), [&](Operation *user) {
+    // A norm may be part of a product further down.
+    if (auto norm = dyn_cast<NormOp>(user))
+      if (Operation *product = getProductBehind(norm))
+        user = product;
     return user == add || user->isBeforeInBlock(op);
   });
   auto place = places.find(other);

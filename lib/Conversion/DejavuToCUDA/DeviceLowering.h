@@ -77,16 +77,40 @@ private:
   /// needs the residual from `op` on; else null.
   Value reuseResidual(Value result, Operation *op);
 
-  /// What a product with rows of a weight gets.
+  /// A norm that, for one row, is part of the product behind it.
+  struct FusedNorm {
+    NormSpec spec;
+    SmallVector<Value> arguments; ///< of its own kernel, but for the result
+  };
+  /// The product that alone takes the result of a norm, if it can make the norm
+  /// part of itself for one row; its last op, where there are several.
+  Operation *getProductBehind(NormOp op);
+  /// The norm that `input` is the result of and that is part of its product.
+  const FusedNorm *getNorm(Value input) const {
+    auto norm = fusedNorms.find(input);
+    return norm == fusedNorms.end() ? nullptr : &norm->second;
+  }
+  /// Adds launches for one row, and others for more.
+  void chooseRows(Value rows, llvm::function_ref<void()> one,
+                  llvm::function_ref<void()> more);
+
+  /// A weight whose rows an input is multiplied with.
+  struct Factor {
+    FlatSymbolRefAttr weight, bias, factorWeight, factorBias;
+    Value residual, result;
+  };
+  /// What one launch multiplies.
   struct Product {
     Value input;
-    FlatSymbolRefAttr weight, bias, factorWeight, factorBias;
+    SmallVector<Factor, 1> factors; ///< alike but for the rows of the weights
     Epilogue epilogue;
-    Value residual, result;
     Value rows;               ///< of the result
     Value part, tokens, from; ///< or null for all rows
+    const FusedNorm *norm = nullptr;
   };
   void multiply(Product product);
+  /// The linear layers behind `op` that can be part of its launch.
+  SmallVector<LinearOp> getLinearsLike(LinearOp op);
   /// What a sum of the rows of a weight gets, of each as much as `input` says.
   struct RowSum {
     Value input;
@@ -115,10 +139,17 @@ private:
   /// it, and for partial sums. The launch is at `op`.
   void allocate(FusedMLP &mlp, Value result, Operation *op);
   void launchFused(const FusedMLP &mlp);
-  /// Launches all of a MLP of exact sparsity that begins with `op`, if there is
-  /// one row; whether there is such a launch. `activations` is the memory of
-  /// the result of `op`.
-  bool launchExact(LinearOp op, Value activations);
+  /// The ops of an MLP of exact sparsity that can be one launch, for one row.
+  struct ExactMLP {
+    LinearOp first;
+    GatherLinearOp gather; ///< or null
+    SparseLinearOp last;
+    FusedFFNSpec spec;
+  };
+  /// The one that begins with `op`.
+  std::optional<ExactMLP> getExactMLP(LinearOp op);
+  /// `activations` is the memory of the result of its first op.
+  void launchExact(const ExactMLP &ops, Value activations);
   /// Adds launches, but not for one row if `hasFused`.
   void launchUnlessOne(bool hasFused, llvm::function_ref<void()> launch);
 
@@ -140,6 +171,7 @@ private:
   llvm::DenseMap<Value, int64_t> cacheNumbers; ///< handle -> layer
   llvm::DenseMap<Operation *, SmallVector<int64_t>> transient;
   llvm::DenseMap<Value, int64_t> places;
+  llvm::DenseMap<Value, FusedNorm> fusedNorms; ///< by their results
   llvm::DenseMap<Value, Operation *> lastUses;
 };
 

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "DeviceKernels.h"
+#include "RowNorm.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -69,64 +69,47 @@ int64_t cuda::getAddKernel(DeviceLibrary &library, int64_t features) {
       });
 }
 
+std::string NormSpec::getName() const {
+  return (stringifyNormKind(kind) + "_" + Twine(features) + "_eps" +
+          nameNumber(epsilon) + (hasScale ? "_scale" : "") +
+          (hasBias ? "_bias" : "") +
+          (weightOffset.isZero() ? "" : "_offset" + nameNumber(weightOffset)))
+      .str();
+}
+
 int64_t cuda::getNormKernel(DeviceLibrary &library, const NormSpec &spec) {
-  bool isLayer = spec.kind == NormKind::layer;
-  std::string name =
-      ("norm_" + stringifyNormKind(spec.kind) + "_" + Twine(spec.features) +
-       "_eps" + nameNumber(spec.epsilon) + (spec.hasScale ? "_scale" : "") +
-       (spec.hasBias ? "_bias" : "") +
-       (spec.weightOffset.isZero() ? ""
-                                   : "_offset" + nameNumber(spec.weightOffset)))
-          .str();
   SmallVector<Type> types(2 + spec.hasScale + spec.hasBias,
                           library.getPointer());
-  // Short rows, such as those of heads, need no more than a warp or two.
-  int64_t threads = spec.features <= 128    ? 32
-                    : spec.features <= 1024 ? 256
-                                            : 1024;
+  // The row is in registers. Short rows, such as those of heads, need no more
+  // than a warp or two.
+  int64_t width =
+      getLoadElements(Float32Type::get(library.getContext()), spec.features);
+  int64_t threads = std::clamp<int64_t>(
+      llvm::alignTo(llvm::divideCeil(spec.features, width), kWarp), kWarp,
+      1024);
   return library.get(
-      name, types, KernelShape{.threads = threads, .sharedBytes = 33 * 4},
+      "norm_" + spec.getName(), types,
+      KernelShape{.threads = threads, .sharedBytes = 33 * 4},
       [&](DeviceBuilder &b, ValueRange args) {
         Type f32 = b.getF32Type();
-        Value row = b.at(args[0], f32, b.mul(b.block(), spec.features));
-        Value result = b.at(args.back(), f32, b.mul(b.block(), spec.features));
+        Value start = b.mul(b.block(), spec.features);
+        Value result = b.at(args.back(), f32, start);
         Value scratch = b.getShared();
-        Value zero = b.f32(0), size = b.f32(spec.features);
-        auto sum = [&](llvm::function_ref<Value(Value)> map) {
-          Value own =
-              b.fold(b.thread(), b.index(spec.features), b.index(threads), zero,
-                     [&](Value column, ValueRange carried) {
-                       Value x = b.load(b.at(row, f32, column), f32);
-                       return SmallVector<Value>{
-                           b.fadd(carried.front(), map(x))};
-                     })
-                  .front();
-          return b.sumBlock(own, scratch);
-        };
-        Value mean = zero;
-        if (isLayer)
-          mean = b.fdiv(sum([](Value x) { return x; }), size);
-        auto center = [&](Value x) { return isLayer ? b.fsub(x, mean) : x; };
-        Value square = b.fdiv(sum([&](Value x) {
-                                Value centered = center(x);
-                                return b.fmul(centered, centered);
-                              }),
-                              size);
-        square = b.fadd(square, b.f32(spec.epsilon.convertToFloat()));
-        Value factor = b.fdiv(b.f32(1), b.sqrt(square));
-        forColumns(b, spec.features, [&](Value column) {
-          Value x = center(b.load(b.at(row, f32, column), f32));
-          x = b.fmul(x, factor);
-          if (spec.hasScale) {
-            Value scale = b.loadConstant(b.at(args[1], f32, column), f32);
-            if (!spec.weightOffset.isZero())
-              scale = b.fadd(scale, b.f32(spec.weightOffset.convertToFloat()));
-            x = b.fmul(x, scale);
-          }
-          if (spec.hasBias)
-            x = b.fadd(x, b.loadConstant(b.at(args[2], f32, column), f32));
-          b.store(x, b.at(result, f32, column));
-        });
+        RowPieces pieces =
+            RowPieces::makeColumns(b, spec.features, width, threads);
+        pieces.load(b, b.at(args[0], f32, start));
+        normalize(b, spec, pieces, args[1], args[1 + spec.hasScale],
+                  [&](Value own) { return b.sumBlock(own, scratch); });
+        for (auto [value, column, inside] :
+             llvm::zip(pieces.values, pieces.columns, pieces.isInside)) {
+          auto store = [&] {
+            b.store(value, b.at(result, f32, column), 4 * width);
+          };
+          if (inside)
+            b.when(inside, store);
+          else
+            store();
+        }
       });
 }
 

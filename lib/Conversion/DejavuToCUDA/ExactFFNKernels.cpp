@@ -34,7 +34,6 @@ public:
         list(b.at(shared, b.getI8Type(), plan.getList())) {}
 
   void run() {
-    b.launchDependents();
     b.when(b.isEqual(b.thread(), b.index(0)), [&] {
       b.store(i32(0), getListed());
       b.store(i32(0), getRounds());

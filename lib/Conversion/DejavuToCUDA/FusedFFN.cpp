@@ -184,8 +184,7 @@ SmallVector<Value> FFNGenerator::waitForRows(RingPlace &at, int64_t count) {
 }
 
 void FFNGenerator::leave(ArrayRef<Value> slots) {
-  LLVM::CallIntrinsicOp::create(b, b.getStringAttr("llvm.nvvm.bar.warp.sync"),
-                                ValueRange{i32(-1)});
+  meetWarp(b);
   b.when(b.isEqual(b.lane(), b.index(0)), [&] {
     for (Value slot : slots)
       arrive(b, getEmpty(slot));

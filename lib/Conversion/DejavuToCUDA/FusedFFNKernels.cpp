@@ -38,7 +38,6 @@ public:
   }
 
   void run() {
-    b.launchDependents();
     if (!hasRing()) {
       b.waitForEarlier();
       storeCount();
@@ -206,9 +205,6 @@ int64_t cuda::getFusedFFNKernel(DeviceLibrary &library,
   };
   return library.get(getName(spec), types, getShape,
                      [&](DeviceBuilder &b, ValueRange args) {
-                       // Weights may stream before what was launched before is
-                       // done. A set is older than the launch before this one,
-                       // and that one waited for it.
                        if (spec.isExact)
                          generateExactFFN(b, spec, args);
                        else

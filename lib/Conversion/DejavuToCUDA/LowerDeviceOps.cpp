@@ -52,9 +52,25 @@ LogicalResult DeviceLowering::lower(NormOp op) {
   for (FlatSymbolRefAttr weight : {op.getScaleAttr(), op.getBiasAttr()})
     if (weight)
       arguments.push_back(getWeight(weight));
+  Operation *product = getProductBehind(op);
+  if (product)
+    fusedNorms.try_emplace(op, FusedNorm{spec, arguments});
   arguments.push_back(allocateResult(op));
-  host.launch(getNormKernel(library, spec),
-              host.mul(host.getRows(), host.number(groups)), arguments);
+  auto launch = [&] {
+    host.launch(getNormKernel(library, spec),
+                host.mul(host.getRows(), host.number(groups)), arguments);
+  };
+  if (!product) {
+    launch();
+    return success();
+  }
+  chooseRows(host.getRows(), [] {}, launch);
+  // The product reads the input of the norm.
+  auto place = places.find(op.getInput());
+  if (place != places.end() && lastUses.lookup(op.getInput()) == op) {
+    transient[product].push_back(place->second);
+    places.erase(place);
+  }
   return success();
 }
 
@@ -82,30 +98,91 @@ LogicalResult DeviceLowering::lower(RopeOp op) {
 // Products
 //===----------------------------------------------------------------------===//
 
+void DeviceLowering::chooseRows(Value rows, llvm::function_ref<void()> one,
+                                llvm::function_ref<void()> more) {
+  for (auto [predicate, body] : {std::pair(arith::CmpIPredicate::eq, one),
+                                 {arith::CmpIPredicate::ne, more}})
+    host.when(arith::CmpIOp::create(host.getBuilder(), predicate, rows,
+                                    host.number(1)),
+              body);
+}
+
+Operation *DeviceLowering::getProductBehind(NormOp op) {
+  if (entry == Entry::prefill || op.getGroups() != 1 || op.use_empty())
+    return nullptr;
+  Operation *first = *op->user_begin();
+  for (Operation *user : op->getUsers())
+    if (user->isBeforeInBlock(first))
+      first = user;
+  if (auto head = dyn_cast<LMHeadOp>(first))
+    return op->hasOneUse() &&
+                   hasStreamedLinear(LinearSpec(getType(head.getWeightAttr())))
+               ? first
+               : nullptr;
+  auto linear = dyn_cast<LinearOp>(first);
+  if (!linear || linear.getInMajor() || getExactMLP(linear))
+    return nullptr;
+  SmallVector<LinearOp> others = getLinearsLike(linear);
+  bool isAll = others.size() + 1 ==
+               static_cast<size_t>(llvm::range_size(op->getUsers()));
+  if (!isAll || !hasStreamedLinear(LinearSpec(getType(linear.getWeightAttr()))))
+    return nullptr;
+  return others.empty() ? first : others.back();
+}
+
 void DeviceLowering::multiply(Product product) {
-  LinearSpec spec{getType(product.weight), product.epilogue,
-                  product.factorWeight != nullptr,
-                  product.factorBias != nullptr};
-  spec.epilogue.hasBias = product.bias != nullptr;
-  spec.epilogue.hasResidual = product.residual != nullptr;
+  const Factor &first = product.factors.front();
+  LinearSpec spec(getType(first.weight), product.epilogue);
+  for (const Factor &other : ArrayRef(product.factors).drop_front())
+    spec.outs.push_back(getType(other.weight).getDimSize(0));
+  spec.isGated = first.factorWeight != nullptr;
+  spec.hasFactorBias = first.factorBias != nullptr;
+  spec.epilogue.hasBias = first.bias != nullptr;
+  spec.epilogue.hasResidual = first.residual != nullptr;
   if (!product.part) {
     product.part = product.tokens = product.rows;
     product.from = host.number(0);
   }
-  SmallVector<Value> arguments{product.input};
-  for (FlatSymbolRefAttr weight :
-       {product.weight, product.bias, product.factorWeight, product.factorBias})
-    if (weight)
-      arguments.push_back(getWeight(weight));
-  if (product.residual)
-    arguments.push_back(product.residual);
-  arguments.append({product.result, product.rows, product.part, product.tokens,
-                    product.from});
+  SmallVector<Value> arguments;
+  for (const Factor &factor : product.factors) {
+    for (FlatSymbolRefAttr weight :
+         {factor.weight, factor.bias, factor.factorWeight, factor.factorBias})
+      if (weight)
+        arguments.push_back(getWeight(weight));
+    if (factor.residual)
+      arguments.push_back(factor.residual);
+    arguments.push_back(factor.result);
+  }
+  arguments.append({product.rows, product.part, product.tokens, product.from});
   SmallVector<HostEntry::Variant> variants;
-  for (int64_t rows : kRowBlocks)
+  for (int64_t rows : kRowBlocks) {
+    if (rows == 1 && hasStreamedLinear(spec)) {
+      // With the norm, it has other arguments.
+      if (!product.norm)
+        variants.push_back(
+            {rows, getStreamedLinearKernel(library, {spec, std::nullopt}), -1});
+      continue;
+    }
     variants.push_back({rows, getLinearKernel(library, spec, rows),
                         getLinearBlocks(spec, rows)});
-  host.launchRows(variants, product.rows, Value(), arguments);
+  }
+  auto launchRows = [&] {
+    SmallVector<Value> all{product.input};
+    llvm::append_range(all, arguments);
+    host.launchRows(variants, product.rows, Value(), all);
+  };
+  if (!product.norm)
+    return launchRows();
+  chooseRows(
+      product.rows,
+      [&] {
+        SmallVector<Value> all = product.norm->arguments;
+        llvm::append_range(all, arguments);
+        host.launch(
+            getStreamedLinearKernel(library, {spec, product.norm->spec}),
+            host.number(-1), all);
+      },
+      launchRows);
 }
 
 int64_t DeviceLowering::getParts(FlatSymbolRefAttr weight) {
@@ -146,7 +223,30 @@ void DeviceLowering::sumRows(const RowSum &sum) {
               arguments);
 }
 
+SmallVector<LinearOp> DeviceLowering::getLinearsLike(LinearOp op) {
+  SmallVector<LinearOp> alike;
+  RankedTensorType type = getType(op.getWeightAttr());
+  if (getFusedAdd(op) || getExactMLP(op))
+    return alike;
+  for (Operation *user : op.getInput().getUsers()) {
+    auto other = dyn_cast<LinearOp>(user);
+    if (!other || !op->isBeforeInBlock(other) || other.getInMajor() ||
+        getFusedAdd(other) || memory.contains(other) || getExactMLP(other))
+      continue;
+    RankedTensorType otherType = getType(other.getWeightAttr());
+    if (otherType.getElementType() == type.getElementType() &&
+        other.getBias().has_value() == op.getBias().has_value() &&
+        other.getActivation() == op.getActivation())
+      alike.push_back(other);
+  }
+  llvm::sort(alike,
+             [](LinearOp a, LinearOp b) { return a->isBeforeInBlock(b); });
+  return alike;
+}
+
 LogicalResult DeviceLowering::lower(LinearOp op) {
+  if (memory.contains(op)) // part of another product
+    return success();
   if (op.getInMajor()) {
     RowSum sum{getMemory(op.getInput()), op.getWeightAttr(), op.getBiasAttr()};
     sum.epilogue.activation = op.getActivation();
@@ -156,13 +256,21 @@ LogicalResult DeviceLowering::lower(LinearOp op) {
   }
   Product product;
   product.input = getMemory(op.getInput());
-  product.weight = op.getWeightAttr();
-  product.bias = op.getBiasAttr();
+  product.norm = getNorm(op.getInput());
   product.epilogue.activation = op.getActivation();
   product.rows = host.getRows();
-  std::tie(product.result, product.residual) = allocateFused(op);
-  bool isFused = launchExact(op, product.result);
-  launchUnlessOne(isFused, [&] { multiply(product); });
+  std::optional<ExactMLP> mlp = getExactMLP(op);
+  SmallVector<LinearOp> ops = getLinearsLike(op);
+  ops.insert(ops.begin(), op);
+  for (LinearOp each : ops) {
+    Factor &factor = product.factors.emplace_back();
+    factor.weight = each.getWeightAttr();
+    factor.bias = each.getBiasAttr();
+    std::tie(factor.result, factor.residual) = allocateFused(each);
+  }
+  if (mlp)
+    launchExact(*mlp, product.factors.front().result);
+  launchUnlessOne(mlp.has_value(), [&] { multiply(product); });
   return success();
 }
 
@@ -172,11 +280,13 @@ LogicalResult DeviceLowering::lower(LMHeadOp op) {
                                "returned";
   Product product;
   product.input = getMemory(op.getInput());
-  product.weight = op.getWeightAttr();
-  product.bias = op.getBiasAttr();
+  Factor &factor = product.factors.emplace_back();
+  factor.weight = op.getWeightAttr();
+  factor.bias = op.getBiasAttr();
+  factor.result = memory[op] = host.getPointer(Field::logits);
+  product.norm = getNorm(op.getInput());
   product.epilogue.scale = op.getScale().convertToFloat();
   product.epilogue.softcap = op.getSoftcap().convertToFloat();
-  product.result = memory[op] = host.getPointer(Field::logits);
   product.rows = host.getRows();
   if (op.getFrom()) {
     product.tokens = host.getNumber(Field::tokens);

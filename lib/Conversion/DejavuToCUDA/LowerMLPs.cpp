@@ -13,8 +13,6 @@
 
 #include "DeviceLowering.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-
 using namespace mlir;
 using namespace mlir::dejavu;
 using namespace mlir::dejavu::cuda;
@@ -29,10 +27,7 @@ void DeviceLowering::launchUnlessOne(bool hasFused,
                                      llvm::function_ref<void()> launch) {
   if (!hasFused)
     return launch();
-  Value isMore =
-      arith::CmpIOp::create(host.getBuilder(), arith::CmpIPredicate::ne,
-                            host.getRows(), host.number(1));
-  host.when(isMore, launch);
+  chooseRows(host.getRows(), [] {}, launch);
 }
 
 void DeviceLowering::allocate(FusedMLP &mlp, Value result, Operation *op) {
@@ -53,10 +48,7 @@ void DeviceLowering::allocate(FusedMLP &mlp, Value result, Operation *op) {
 }
 
 void DeviceLowering::launchFused(const FusedMLP &mlp) {
-  Value isOne =
-      arith::CmpIOp::create(host.getBuilder(), arith::CmpIPredicate::eq,
-                            host.getRows(), host.number(1));
-  host.when(isOne, [&] {
+  auto launch = [&] {
     SmallVector<Value> arguments{mlp.input};
     for (FlatSymbolRefAttr weight :
          {mlp.gate, mlp.gateBias, mlp.up, mlp.upBias, mlp.down,
@@ -81,7 +73,8 @@ void DeviceLowering::launchFused(const FusedMLP &mlp) {
     arguments.push_back(mlp.result);
     host.launch(getBlockSumKernel(library, mlp.spec.features, epilogue),
                 host.number(getBlockSumBlocks(mlp.spec.features)), arguments);
-  });
+  };
+  chooseRows(host.getRows(), launch, [] {});
 }
 
 LogicalResult DeviceLowering::lower(FFNOp op) {
@@ -92,16 +85,17 @@ LogicalResult DeviceLowering::lower(FFNOp op) {
   Product product;
   product.input = getMemory(op.getInput());
   bool isGated = op.getGate().has_value();
-  product.weight = isGated ? op.getGateAttr() : op.getUpAttr();
-  product.bias = isGated ? op.getGateBiasAttr() : op.getUpBiasAttr();
+  Factor &factor = product.factors.emplace_back();
+  factor.weight = isGated ? op.getGateAttr() : op.getUpAttr();
+  factor.bias = isGated ? op.getGateBiasAttr() : op.getUpBiasAttr();
   if (isGated) {
-    product.factorWeight = op.getUpAttr();
-    product.factorBias = op.getUpBiasAttr();
+    factor.factorWeight = op.getUpAttr();
+    factor.factorBias = op.getUpBiasAttr();
   }
   product.epilogue.activation = op.getActivation();
   product.rows = host.getRows();
-  product.result = allocateScratch(neurons * sizeof(float), op);
-  RowSum sum{product.result, op.getDownAttr(), op.getDownBiasAttr()};
+  factor.result = allocateScratch(neurons * sizeof(float), op);
+  RowSum sum{factor.result, op.getDownAttr(), op.getDownBiasAttr()};
 
   FusedMLP mlp{
       FusedFFNSpec{type.getDimSize(1), neurons, type.getElementType(),
@@ -150,48 +144,53 @@ static Op getOnlyUser(Value value) {
   return only;
 }
 
-bool DeviceLowering::launchExact(LinearOp op, Value activations) {
+std::optional<DeviceLowering::ExactMLP>
+DeviceLowering::getExactMLP(LinearOp op) {
   if (entry != Entry::decode || op.getInMajor() || !op.getActivation())
-    return false;
+    return std::nullopt;
   Value hidden = op.getResult();
-  auto gather = getOnlyUser<GatherLinearOp>(hidden);
-  if (gather && (gather.getFactor() != hidden ||
-                 gather.getInput() != op.getInput() ||
-                 !isNonzeroSet(gather.getActive(), hidden)))
-    return false;
-  auto sparse =
-      getOnlyUser<SparseLinearOp>(gather ? gather.getResult() : hidden);
-  if (!sparse || !isNonzeroSet(sparse.getActive(), hidden) ||
-      sparse.getInput() != (gather ? gather.getResult() : hidden))
-    return false;
+  ExactMLP ops{op, getOnlyUser<GatherLinearOp>(hidden), {}, {}};
+  if (ops.gather && (ops.gather.getFactor() != hidden ||
+                     ops.gather.getInput() != op.getInput() ||
+                     !isNonzeroSet(ops.gather.getActive(), hidden)))
+    return std::nullopt;
+  Value scaled = ops.gather ? ops.gather.getResult() : hidden;
+  ops.last = getOnlyUser<SparseLinearOp>(scaled);
+  if (!ops.last || ops.last.getInput() != scaled ||
+      !isNonzeroSet(ops.last.getActive(), hidden))
+    return std::nullopt;
   RankedTensorType type = getType(op.getWeightAttr());
-  if (getType(sparse.getWeightAttr()) != type ||
-      (gather && getType(gather.getWeightAttr()) != type))
-    return false;
-
-  FusedMLP mlp;
-  mlp.spec = FusedFFNSpec{type.getDimSize(1), type.getDimSize(0),
+  if (getType(ops.last.getWeightAttr()) != type ||
+      (ops.gather && getType(ops.gather.getWeightAttr()) != type))
+    return std::nullopt;
+  ops.spec = FusedFFNSpec{type.getDimSize(1), type.getDimSize(0),
                           type.getElementType(), *op.getActivation()};
-  mlp.spec.isExact = true;
-  mlp.spec.isGated = gather != nullptr;
-  mlp.input = getMemory(op.getInput());
-  (gather ? mlp.gate : mlp.up) = op.getWeightAttr();
-  (gather ? mlp.gateBias : mlp.upBias) = op.getBiasAttr();
+  ops.spec.isExact = true;
+  ops.spec.isGated = ops.gather != nullptr;
+  bool hasBias = op.getBias().has_value();
+  ops.spec.hasGateBias = ops.gather && hasBias;
+  ops.spec.hasUpBias =
+      ops.gather ? ops.gather.getBias().has_value() : hasBias;
+  return hasFusedFFN(ops.spec) ? std::optional(ops) : std::nullopt;
+}
+
+void DeviceLowering::launchExact(const ExactMLP &ops, Value activations) {
+  LinearOp first = ops.first;
+  GatherLinearOp gather = ops.gather;
+  SparseLinearOp last = ops.last;
+  FusedMLP mlp;
+  mlp.spec = ops.spec;
+  mlp.input = getMemory(first.getInput());
+  (gather ? mlp.gate : mlp.up) = first.getWeightAttr();
+  (gather ? mlp.gateBias : mlp.upBias) = first.getBiasAttr();
   if (gather) {
     mlp.up = gather.getWeightAttr();
-    mlp.upBias = gather.getBiasAttr();
-  }
-  mlp.spec.hasGateBias = mlp.gateBias != nullptr;
-  mlp.spec.hasUpBias = mlp.upBias != nullptr;
-  mlp.down = sparse.getWeightAttr();
-  mlp.downBias = sparse.getBiasAttr();
-  mlp.activations = activations;
-  if (!hasFusedFFN(mlp.spec))
-    return false;
-  allocate(mlp, sparse.getResult(), op);
-  launchFused(mlp);
-  if (gather)
     fusedForOne[gather] = {};
-  fusedForOne[sparse] = {mlp.result, mlp.residual};
-  return true;
+  }
+  mlp.down = last.getWeightAttr();
+  mlp.downBias = last.getBiasAttr();
+  mlp.activations = activations;
+  allocate(mlp, last.getResult(), first);
+  launchFused(mlp);
+  fusedForOne[last] = {mlp.result, mlp.residual};
 }

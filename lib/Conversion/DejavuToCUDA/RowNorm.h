@@ -1,0 +1,45 @@
+//===- RowNorm.h - the norm of a row that threads hold ----------*- C++ -*-===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A kernel that reads a row can normalize it on the way, in registers. The
+// threads of a team have pieces of the row, f32 vectors of neighbours, in no
+// particular order; the team sums over its threads in a fixed one.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEJAVU_LIB_CONVERSION_DEJAVUTOCUDA_ROWNORM_H
+#define DEJAVU_LIB_CONVERSION_DEJAVUTOCUDA_ROWNORM_H
+
+#include "DeviceKernels.h"
+
+namespace mlir::dejavu::cuda {
+
+/// The pieces of a row of f32 that one thread has: those of `width` elements
+/// from `columns` on.
+struct RowPieces {
+  int64_t width;
+  SmallVector<Value> columns;  ///< within the row: those past its end are not
+  SmallVector<Value> isInside; ///< null where a piece is never past the end
+  SmallVector<Value> values;   ///< zero past the end
+
+  /// Piece i of thread t begins at `width * (t + i * threads)`.
+  static RowPieces makeColumns(DeviceBuilder &b, int64_t size, int64_t width,
+                               int64_t threads);
+  /// Loads the values.
+  void load(DeviceBuilder &b, Value row);
+};
+
+/// Adds an f32 over the threads of a team; all get the sum.
+using TeamSum = llvm::function_ref<Value(Value)>;
+
+/// Normalizes a row of `spec.features`. `scale` and `bias` as `spec` says.
+void normalize(DeviceBuilder &b, const NormSpec &spec, RowPieces &pieces,
+               Value scale, Value bias, TeamSum sum);
+
+} // namespace mlir::dejavu::cuda
+
+#endif // DEJAVU_LIB_CONVERSION_DEJAVUTOCUDA_ROWNORM_H
