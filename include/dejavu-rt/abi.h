@@ -16,7 +16,8 @@
 //
 // A model for a GPU (the manifest has `cuda`) has dejavu_sample, too, and the
 // code of its kernels. Its entry points run on the CPU and do nothing but
-// enqueue kernels, with dejavu_rt_launch; they decide nothing by what is in the
+// enqueue kernels, with dejavu_rt_launch, and products of many rows, with
+// dejavu_rt_matmul; they decide nothing by what is in the
 // GPU's memory, so that what they enqueue can be replayed.
 //
 //===----------------------------------------------------------------------===//
@@ -26,7 +27,7 @@
 
 #include <stdint.h>
 
-#define DEJAVU_ABI_VERSION 4
+#define DEJAVU_ABI_VERSION 5
 
 #ifdef __cplusplus
 extern "C" {
@@ -35,24 +36,35 @@ extern "C" {
 #define DEJAVU_TAP_SITES 1  ///< values of activations
 #define DEJAVU_TAP_HIDDEN 2 ///< hidden layers of MLPs, in prefill
 
+/// How the next ids of a row are chosen on a GPU; sampling.h has the
+/// arithmetic.
+typedef struct dejavu_sampling {
+  double scale;  ///< of keys: 2^26 * log2(e) / temperature; 0: the likeliest id
+  double top_p;  ///< the likeliest ids that have this much of the probability
+  uint64_t seed; ///< of the row's random numbers
+  uint64_t drawn; ///< random numbers drawn before; dejavu_sample adds 1
+} dejavu_sampling;
+
 /// One call of an entry point. All fields are eight bytes wide. `batch`,
 /// `tokens` and `past` are B, S and P below. For a model on a GPU every array
 /// lies in the GPU's memory; the tables `keys`, `values` and `weights` are the
 /// host's and hold addresses of the GPU. `kept`, `complete` and `taps` are then
 /// null and 0.
 typedef struct dejavu_step {
-  int64_t batch;              ///< rows, >= 1
-  int64_t tokens;             ///< new tokens of each row, >= 1; 1 for decode
-  int64_t past;               ///< steps that the cache already holds
-  int64_t capacity;           ///< steps that the cache can hold, >= P + S
-  int64_t logits_from;        ///< first token whose logits are wanted, < S
-  int64_t taps;               ///< bits: DEJAVU_TAP_*
-  int64_t flush;              ///< nonzero: leave no key or value to be made
-  const int64_t *ids;         ///< [B, S]
-  const int64_t *positions;   ///< [B, S]
-  const int64_t *starts;      ///< [B], first step that is not padding
-  float *const *keys;         ///< [layers] -> [B, kv_heads, capacity, head_dim]
-  float *const *values;       ///< [layers] -> [B, kv_heads, capacity, head_dim]
+  int64_t batch;            ///< rows, >= 1
+  int64_t tokens;           ///< new tokens of each row, >= 1; 1 for decode
+  int64_t past;             ///< steps that the cache already holds
+  int64_t capacity;         ///< steps that the cache can hold, >= P + S
+  int64_t logits_from;      ///< first token whose logits are wanted, < S
+  int64_t taps;             ///< bits: DEJAVU_TAP_*
+  int64_t flush;            ///< nonzero: leave no key or value to be made
+  const int64_t *ids;       ///< [B, S]
+  const int64_t *positions; ///< [B, S]
+  const int64_t *starts;    ///< [B], first step that is not padding
+  /// [layers] -> [B, kv_heads, capacity, head_dim]: f32, or on a GPU elements
+  /// of the manifest's `cache_dtype`.
+  void *const *keys;
+  void *const *values;        ///< likewise
   float *const *kept;         ///< [layers] -> [B, ring, width], or null
   int64_t *const *complete;   ///< [layers] -> [B, kv_heads], or null
   const void *const *weights; ///< in the order of the manifest
@@ -66,8 +78,11 @@ typedef struct dejavu_step {
   int32_t *counts;
   /// Likewise: [capacity + 1, B], in memory of the host that the GPU writes:
   /// the id chosen from the logits of step s at [s]. -1: none yet. -2: a logit
-  /// is NaN (what ids then gets is some id of the vocabulary).
+  /// is NaN; -3: the greatest is infinite, and a random id was wanted (what ids
+  /// then gets is some id of the vocabulary).
   int64_t *emitted;
+  /// Likewise: [B].
+  dejavu_sampling *sampling;
 } dejavu_step;
 
 /// A layer whose keys and values are deferred (the manifest's `deferred`) keeps
@@ -81,10 +96,10 @@ typedef struct dejavu_step {
 int32_t dejavu_prefill(dejavu_step *step);
 int32_t dejavu_decode(dejavu_step *step);
 
-/// Entry point of a model on a GPU, with the step of a decode: chooses the
-/// likeliest id of each row (the lowest among equals) from its logits [B, 1,
-/// vocab], writes it to ids[row] and emitted[past_at * B + row], and adds 1 to
-/// positions[row] and to past_at. `ids` and `positions` are written here.
+/// Entry point of a model on a GPU, with the step of a decode: chooses an id
+/// for each row from its logits [B, 1, vocab], as sampling[row] says, writes it
+/// to ids[row] and emitted[past_at * B + row], and adds 1 to positions[row],
+/// sampling[row].drawn and past_at. `ids` and `positions` are written here.
 int32_t dejavu_sample(dejavu_step *step);
 
 /// Entry point of a model on a GPU whose weights are synthetic (the manifest
@@ -143,6 +158,25 @@ void dejavu_rt_tap(void *session, int64_t site, const float *data, int64_t rows,
 /// session then has the error, and the entry point returns.
 int32_t dejavu_rt_launch(void *session, int64_t kernel, const int64_t grid[3],
                          void *const *arguments);
+
+/// A product of rows, for dejavu_rt_matmul. All fields are eight bytes wide,
+/// and the arrays in the GPU's memory.
+typedef struct dejavu_matmul {
+  int64_t type;     ///< of weight and input: 0 for f32, 1 for f16, 2 for bf16
+  int64_t in_major; ///< whether the weight is [in, out]; else [out, in]
+  int64_t rows, in, out;
+  const void *weight;
+  const void *input; ///< [rows, in]
+  float *result;     ///< [rows, out]
+} dejavu_matmul;
+
+/// Callback: whether products can be left to a library. What @prefill does for
+/// many rows depends on it.
+int32_t dejavu_rt_has_matmul(void *session);
+
+/// Callback: enqueues result = input * weight^T, or * weight if that is
+/// [in, out], with sums in f32. Nonzero if it failed, as dejavu_rt_launch.
+int32_t dejavu_rt_matmul(void *session, const dejavu_matmul *product);
 
 /// Callback: memory of that size, aligned to 64 bytes. Never null: without
 /// memory the call of the entry point ends here with an error.

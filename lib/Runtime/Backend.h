@@ -30,6 +30,8 @@ struct LoadedModel {
   Weights weights;
   /// Called while weights are copied to a GPU, if set.
   std::function<void(uint64_t done, uint64_t total)> onUpload = {};
+  /// Called with what a user should know, if set; else stderr has it.
+  std::function<void(const std::string &)> onRemark = {};
 };
 
 class Backend {
@@ -51,9 +53,9 @@ public:
   /// The logits of the last call.
   virtual const float *logits() const = 0;
 
-  /// Copies to and from the cache.
-  virtual Status write(float *to, const float *from, uint64_t count) = 0;
-  virtual Status read(float *to, const float *from, uint64_t count) = 0;
+  /// Copies `bytes` to and from the cache.
+  virtual Status write(void *to, const void *from, uint64_t bytes) = 0;
+  virtual Status read(void *to, const void *from, uint64_t bytes) = 0;
 };
 
 } // namespace dejavu::rt

@@ -65,13 +65,13 @@ static Status decodeGreedily(Session &session, int64_t count) {
 
 /// The same without the host, which sees the ids one step late.
 static Status decodeOnGpu(Session &session, int64_t count) {
-  Status status = session.beginGreedy();
+  Status status = session.beginChoices(SamplingOptions());
   for (int64_t i = 0; i < count && status.succeeded(); ++i) {
-    status = session.advanceGreedy();
+    status = session.advanceChoices();
     if (status.succeeded())
-      status = session.waitGreedy(i).status();
+      status = session.waitChoice(i).status();
   }
-  Status ended = session.endGreedy();
+  Status ended = session.endChoices();
   return status.failed() ? status : ended;
 }
 

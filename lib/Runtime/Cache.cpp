@@ -17,11 +17,10 @@ namespace {
 /// Places in one allocation, one behind the other.
 class Layout {
 public:
-  /// The offset of an f32 tensor, a multiple of 64 bytes.
-  uint64_t add(Shape shape) {
-    shape.push_back(sizeof(float));
+  /// The offset of a tensor, a multiple of 64 bytes.
+  uint64_t add(DType type, const Shape &shape) {
     uint64_t offset = total.value_or(0);
-    std::optional<uint64_t> bytes = checkedProduct(shape);
+    std::optional<uint64_t> bytes = byteSize(type, shape);
     bytes = bytes ? checkedAdd(*bytes, 63) : bytes;
     total =
         total && bytes ? checkedAdd(offset, *bytes / 64 * 64) : std::nullopt;
@@ -47,11 +46,12 @@ static std::vector<LayerOffsets> placeLayers(const Manifest &manifest,
   std::vector<LayerOffsets> offsets;
   for (const ManifestLayer &layer : manifest.layers) {
     LayerOffsets &at = offsets.emplace_back();
-    at.keys = layout.add({batch, layer.kvHeads, capacity, layer.headDim});
-    at.values = layout.add({batch, layer.kvHeads, capacity, layer.headDim});
+    Shape shape = {batch, layer.kvHeads, capacity, layer.headDim};
+    at.keys = layout.add(manifest.cacheType, shape);
+    at.values = layout.add(manifest.cacheType, shape);
     if (layer.deferred)
-      at.kept =
-          layout.add({batch, layer.deferred->ring, layer.deferred->width});
+      at.kept = layout.add(
+          DType::F32, {batch, layer.deferred->ring, layer.deferred->width});
   }
   return offsets;
 }
@@ -75,15 +75,16 @@ Cache Cache::place(const Manifest &manifest, int64_t batch, int64_t capacity,
   Cache cache;
   cache.steps = capacity;
   auto pointer = [&](uint64_t offset) {
-    return reinterpret_cast<float *>(static_cast<char *>(memory) + offset);
+    return static_cast<char *>(memory) + offset;
   };
   size_t numComplete = 0;
   for (size_t i = 0; i < offsets.size(); ++i) {
     const ManifestLayer &layer = manifest.layers[i];
     cache.keyPointers.push_back(pointer(offsets[i].keys));
     cache.valuePointers.push_back(pointer(offsets[i].values));
-    cache.keptPointers.push_back(layer.deferred ? pointer(offsets[i].kept)
-                                                : nullptr);
+    cache.keptPointers.push_back(
+        layer.deferred ? reinterpret_cast<float *>(pointer(offsets[i].kept))
+                       : nullptr);
     if (layer.deferred)
       numComplete += batch * layer.kvHeads;
   }

@@ -5,11 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// For each layer, keys and values as f32 [batch, kv_heads, capacity,
-// head_dim]. Where they are deferred, also what those that are yet to be made
-// are made of, f32 [batch, ring, width], and how many steps each head has,
-// i64 [batch, kv_heads] (abi.h). One piece of memory, the caller's, holds all
-// that is f32; it may be a GPU's. Pages that no step has reached are never
+// For each layer, keys and values as [batch, kv_heads, capacity, head_dim] of
+// the manifest's type. Where they are deferred, also what those that are yet to
+// be made are made of, f32 [batch, ring, width], and how many steps each head
+// has, i64 [batch, kv_heads] (abi.h). One piece of memory, the caller's, holds
+// all but the last; it may be a GPU's. Pages that no step has reached are never
 // touched.
 //
 //===----------------------------------------------------------------------===//
@@ -25,15 +25,15 @@ namespace dejavu::rt {
 
 class Cache {
 public:
-  /// Bytes that the f32 tensors take.
+  /// Bytes that all but the numbers of steps takes.
   static ErrorOr<uint64_t> byteSize(const Manifest &manifest, int64_t batch,
                                     int64_t capacity);
   /// A cache in `memory`, which has that many bytes, all of them zero.
   static Cache place(const Manifest &manifest, int64_t batch, int64_t capacity,
                      void *memory);
 
-  float *const *keys() const { return keyPointers.data(); }
-  float *const *values() const { return valuePointers.data(); }
+  void *const *keys() const { return keyPointers.data(); }
+  void *const *values() const { return valuePointers.data(); }
   int64_t capacity() const { return steps; }
 
   /// Null pointers for layers that defer nothing, here and below.
@@ -53,7 +53,8 @@ private:
   Cache() = default;
 
   int64_t steps = 0;
-  std::vector<float *> keyPointers, valuePointers, keptPointers;
+  std::vector<void *> keyPointers, valuePointers;
+  std::vector<float *> keptPointers;
   std::vector<int64_t> completeSteps; ///< of the layers that defer
   std::vector<int64_t *> completePointers;
 };

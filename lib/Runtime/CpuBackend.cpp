@@ -9,7 +9,7 @@
 
 #include "Memory.h"
 
-#include <algorithm>
+#include <cstring>
 
 using namespace dejavu::rt;
 
@@ -50,12 +50,12 @@ Status CpuBackend::call(bool isDecode, dejavu_step step) {
                                "prefill");
 }
 
-Status CpuBackend::write(float *to, const float *from, uint64_t count) {
-  std::copy_n(from, count, to);
+Status CpuBackend::write(void *to, const void *from, uint64_t bytes) {
+  std::memcpy(to, from, bytes);
   return Status::success();
 }
 
-Status CpuBackend::read(float *to, const float *from, uint64_t count) {
-  std::copy_n(from, count, to);
+Status CpuBackend::read(void *to, const void *from, uint64_t bytes) {
+  std::memcpy(to, from, bytes);
   return Status::success();
 }

@@ -30,8 +30,8 @@ public:
   Status reserve(uint64_t workspaceBytes, uint64_t logitsBytes) override;
   Status call(bool isDecode, dejavu_step step) override;
   const float *logits() const override { return logitsBuffer.as<float>(); }
-  Status write(float *to, const float *from, uint64_t count) override;
-  Status read(float *to, const float *from, uint64_t count) override;
+  Status write(void *to, const void *from, uint64_t bytes) override;
+  Status read(void *to, const void *from, uint64_t bytes) override;
 
 private:
   CpuBackend(const LoadedModel &model, Buffer cache)

@@ -11,10 +11,21 @@
 #include "Memory.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
 
 using namespace dejavu::rt;
 
 static constexpr uint64_t kWord = sizeof(int64_t);
+/// Floats of this byte are NaN, integers -1.
+static constexpr uint8_t kPoison = 0xff;
+
+/// Whether what a step must not read is to be poisoned: docs/Runtime.md.
+static bool wantsPoison() {
+  const char *text = std::getenv("DEJAVU_POISON");
+  return text && std::string_view(text) == "1";
+}
 
 ErrorOr<std::unique_ptr<CudaBackend>>
 CudaBackend::create(const LoadedModel &model, int64_t batch, int64_t capacity,
@@ -53,7 +64,7 @@ Status CudaBackend::initialize(uint64_t cacheBytes) {
   std::optional<uint64_t> logitsBytes = checkedProduct(
       {batch, manifest.vocab, static_cast<int64_t>(sizeof(float))});
   std::optional<uint64_t> emittedWords = checkedProduct({capacity + 1, batch});
-  uint64_t stateBytes = (1 + 3 * batch) * kWord + countsBytes();
+  uint64_t stateBytes = countsAt() + countsBytes();
   std::optional<uint64_t> needed =
       scratch && logitsBytes ? checkedAdd(*scratch, *logitsBytes + stateBytes)
                              : std::nullopt;
@@ -63,6 +74,7 @@ Status CudaBackend::initialize(uint64_t cacheBytes) {
   if (Status status = checkMemory(*device, plan, held); status.failed())
     return status;
   plan.workspace = 0;
+  isPoisoned = wantsPoison();
   struct {
     DeviceBuffer &buffer;
     uint64_t bytes;
@@ -73,7 +85,9 @@ Status CudaBackend::initialize(uint64_t cacheBytes) {
       return memory.status();
     buffer = std::move(*memory);
     held += bytes;
-    if (Status status = fillZero(*device, buffer.at(), bytes); status.failed())
+    uint8_t value = isPoisoned && &buffer == &cache ? kPoison : 0;
+    if (Status status = fill(*device, buffer.at(), value, bytes);
+        status.failed())
       return status;
   }
   plan.workspace = stateBytes;
@@ -158,7 +172,8 @@ dejavu_step CudaBackend::placeState(const dejavu_step &step) const {
   placed.ids = state.at<int64_t>(kWord);
   placed.positions = state.at<int64_t>((1 + batch) * kWord);
   placed.starts = state.at<int64_t>((1 + 2 * batch) * kWord);
-  placed.counts = state.at<int32_t>((1 + 3 * batch) * kWord);
+  placed.sampling = state.at<dejavu_sampling>(samplingAt());
+  placed.counts = state.at<int32_t>(countsAt());
   placed.emitted = emitted.as<int64_t>();
   return placed;
 }
@@ -222,11 +237,71 @@ bool CudaBackend::launch(int64_t kernel, const int64_t grid[3],
   return launchProblem.succeeded();
 }
 
+Status CudaBackend::openProducts() {
+  ErrorOr<const CudaBlas *> library = CudaBlas::get();
+  if (library.failed())
+    return library.status();
+  std::string problem = "there is no libcublasLt";
+  if (*library) {
+    ErrorOr<std::unique_ptr<CudaProducts>> created =
+        CudaProducts::create(*device, **library);
+    if (created.succeeded()) {
+      if (Status status = grow(productWorkspace, CudaProducts::kWorkspaceBytes);
+          status.failed())
+        return status;
+      products = std::move(*created);
+      return Status::success();
+    }
+    problem = "libcublasLt cannot be used: " + created.message();
+  } else if (CudaBlas::isUnwanted()) {
+    return Status::success();
+  }
+  std::string remark =
+      "remark: " + problem +
+      ", so prompts take the slower way, a few tokens at a time: install the "
+      "CUDA toolkit or the wheel nvidia-cublas, or set DEJAVU_CUBLASLT to the "
+      "library, or to none";
+  if (model.onRemark)
+    model.onRemark(remark);
+  else
+    std::fprintf(stderr, "%s\n", remark.c_str());
+  return Status::success();
+}
+
+bool CudaBackend::hasMatmul() {
+  if (!hasLookedForProducts && launchProblem.succeeded()) {
+    hasLookedForProducts = true;
+    launchProblem = openProducts();
+  }
+  return products != nullptr;
+}
+
+bool CudaBackend::multiply(const dejavu_matmul &product) {
+  if (launchProblem.failed())
+    return false;
+  launchProblem = products
+                      ? products->multiply(product, productWorkspace.at())
+                      : Status::error("a product without a library for it");
+  return launchProblem.succeeded();
+}
+
+Status CudaBackend::poison() {
+  if (!isPoisoned)
+    return Status::success();
+  for (const DeviceBuffer *buffer : {&workspace, &logitsBuffer})
+    if (Status status = fill(*device, buffer->at(), kPoison, buffer->size());
+        status.failed())
+      return status;
+  return Status::success();
+}
+
 Status CudaBackend::call(bool isDecode, dejavu_step step) {
   if (Status status = device->makeCurrent(); status.failed())
     return status;
   dejavu_step placed = placeState(step);
   if (Status status = placeInputs(step, isDecode, placed); status.failed())
+    return status;
+  if (Status status = poison(); status.failed())
     return status;
   if (Status status = enqueue(isDecode ? model.entryPoints.decode
                                        : model.entryPoints.prefill,
@@ -247,17 +322,16 @@ Status CudaBackend::call(bool isDecode, dejavu_step step) {
   return device->synchronize();
 }
 
-Status CudaBackend::write(float *to, const float *from, uint64_t count) {
+Status CudaBackend::write(void *to, const void *from, uint64_t bytes) {
   if (Status status = device->makeCurrent(); status.failed())
     return status;
-  return copyToDevice(*device, to, from, count * sizeof(float));
+  return copyToDevice(*device, to, from, bytes);
 }
 
-Status CudaBackend::read(float *to, const float *from, uint64_t count) {
+Status CudaBackend::read(void *to, const void *from, uint64_t bytes) {
   if (Status status = device->makeCurrent(); status.failed())
     return status;
-  if (Status status = copyToHost(*device, to, from, count * sizeof(float));
-      status.failed())
+  if (Status status = copyToHost(*device, to, from, bytes); status.failed())
     return status;
   return device->synchronize();
 }
@@ -274,20 +348,25 @@ static dejavu_step asDecode(dejavu_step placed) {
 }
 
 Status CudaBackend::choose(dejavu_step step, const int64_t *positions,
-                           int64_t last) {
+                           int64_t last, const SamplingOptions &sampling) {
   if (Status status = finish(); status.failed())
     return status;
   std::fill_n(emitted.as<int64_t>(), (capacity + 1) * batch, -1);
   dejavu_step placed = asDecode(placeState(step));
   placed.past = last;
-  if (Status status =
-          copyToDevice(*device, const_cast<int64_t *>(placed.positions),
-                       positions, batch * kWord);
-      status.failed())
-    return status;
-  if (Status status = copyToDevice(*device, placed.past_at, &last, kWord);
-      status.failed())
-    return status;
+  std::vector<dejavu_sampling> rows(
+      batch, {sampling.scale(), sampling.topP, sampling.seed, 0});
+  struct {
+    void *to;
+    const void *from;
+    uint64_t bytes;
+  } copies[] = {
+      {const_cast<int64_t *>(placed.positions), positions, batch * kWord},
+      {placed.past_at, &last, kWord},
+      {placed.sampling, rows.data(), batch * sizeof(dejavu_sampling)}};
+  for (const auto &[to, from, size] : copies)
+    if (Status status = copyToDevice(*device, to, from, size); status.failed())
+      return status;
   return enqueue(model.entryPoints.sample, placed, "sample");
 }
 
@@ -304,7 +383,9 @@ Status CudaBackend::capture(const dejavu_step &step) {
           "cuStreamBeginCapture");
       status.failed())
     return status;
-  Status status = enqueue(model.entryPoints.decode, step, "decode");
+  Status status = poison();
+  if (status.succeeded())
+    status = enqueue(model.entryPoints.decode, step, "decode");
   if (status.succeeded())
     status = enqueue(model.entryPoints.sample, step, "sample");
   // The capture ends in any case.
@@ -344,8 +425,9 @@ ErrorOr<const int64_t *> CudaBackend::wait(int64_t index) {
       if (id >= 0 && id < model.manifest.vocab)
         break;
       if (id != -1)
-        return id == -2
-                   ? Status::error("a logit is NaN")
+        return id == -2 ? Status::error("a logit is NaN")
+               : id == -3
+                   ? Status::error("the greatest logit is infinite")
                    : makeError("the GPU has chosen the id %lld, which is "
                                "not in the vocabulary of %lld",
                                static_cast<long long>(id),

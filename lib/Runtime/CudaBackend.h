@@ -18,7 +18,9 @@
 
 #include "Backend.h"
 #include "CudaKernels.h"
+#include "CudaProducts.h"
 #include "CudaUpload.h"
+#include "Sampler.h"
 
 namespace dejavu::rt {
 
@@ -36,8 +38,8 @@ public:
   Status reserve(uint64_t workspaceBytes, uint64_t logitsBytes) override;
   Status call(bool isDecode, dejavu_step step) override;
   const float *logits() const override { return hostLogits.as<float>(); }
-  Status write(float *to, const float *from, uint64_t count) override;
-  Status read(float *to, const float *from, uint64_t count) override;
+  Status write(void *to, const void *from, uint64_t bytes) override;
+  Status read(void *to, const void *from, uint64_t bytes) override;
 
   const CudaDevice &gpu() const { return *device; }
 
@@ -51,10 +53,17 @@ public:
   /// dejavu_rt_launch. The error is that of the call.
   bool launch(int64_t kernel, const int64_t grid[3], void *const *arguments);
 
+  /// dejavu_rt_has_matmul: loads the library when it is asked first, and says
+  /// so if there is none.
+  bool hasMatmul();
+  /// dejavu_rt_matmul. The error is that of the call.
+  bool multiply(const dejavu_matmul &product);
+
   /// Enqueues the choice of ids from the logits that the last call left for its
   /// last token, which is that of step `last` and at `positions` [batch]. The
-  /// fields of `step` are as in call.
-  Status choose(dejavu_step step, const int64_t *positions, int64_t last);
+  /// fields of `step` are as in call. Random numbers begin again.
+  Status choose(dejavu_step step, const int64_t *positions, int64_t last,
+                const SamplingOptions &sampling);
   /// Enqueues a decode of the ids chosen last and the choice that follows.
   Status advance(dejavu_step step);
   /// Waits for the ids [batch] that step `index` has chosen.
@@ -76,13 +85,23 @@ private:
   Status enqueue(int32_t (*entry)(dejavu_step *), dejavu_step step,
                  const char *what);
   Status capture(const dejavu_step &step);
+  /// Makes products, if this machine has the library for them.
+  Status openProducts();
+  /// Enqueues filling workspace and logits with kPoison, if that is wanted.
+  Status poison();
   void dropGraph();
+  /// Where the parts of the state begin.
+  uint64_t samplingAt() const { return (1 + 3 * batch) * sizeof(int64_t); }
+  uint64_t countsAt() const {
+    return samplingAt() + batch * sizeof(dejavu_sampling);
+  }
   uint64_t countsBytes() const {
     return model.manifest.counters.size() * batch * sizeof(int32_t);
   }
 
   const LoadedModel &model;
   int64_t batch, capacity;
+  bool isPoisoned = false; ///< DEJAVU_POISON
   /// The device first: all that follows is its memory.
   std::unique_ptr<CudaDevice> device;
   std::unique_ptr<CudaKernels> kernels;
@@ -90,8 +109,12 @@ private:
   MemoryPlan plan;   ///< what is allocated, with the workspace as it is now
   uint64_t held = 0; ///< bytes allocated
   DeviceBuffer cache, workspace, logitsBuffer;
-  DeviceBuffer prefillInputs; ///< ids, positions
-  DeviceBuffer state;         ///< past_at, ids, positions, starts, counts
+  DeviceBuffer prefillInputs;    ///< ids, positions
+  DeviceBuffer productWorkspace; ///< of products, which are null without it
+  std::unique_ptr<CudaProducts> products;
+  bool hasLookedForProducts = false;
+  /// past_at, ids, positions, starts, sampling, counts
+  DeviceBuffer state;
   PinnedBuffer hostLogits;
   PinnedBuffer emitted; ///< [capacity + 1, batch]
   std::vector<int32_t> hostCounts;

@@ -73,12 +73,12 @@ Status dejavu::rt::copyToHost(const CudaDevice &device, void *to,
       "cuMemcpyDtoHAsync");
 }
 
-Status dejavu::rt::fillZero(const CudaDevice &device, void *to,
-                            uint64_t bytes) {
+Status dejavu::rt::fill(const CudaDevice &device, void *to, uint8_t value,
+                        uint64_t bytes) {
   if (bytes == 0)
     return Status::success();
   return device.driver().check(
-      device.driver().fill(addressOf(to), 0, bytes, device.stream()),
+      device.driver().fill(addressOf(to), value, bytes, device.stream()),
       "cuMemsetD8Async");
 }
 

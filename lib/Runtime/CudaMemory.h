@@ -90,8 +90,8 @@ Status copyToDevice(const CudaDevice &device, void *to, const void *from,
 /// Enqueues a copy from the GPU, which is done after synchronize().
 Status copyToHost(const CudaDevice &device, void *to, const void *from,
                   uint64_t bytes);
-/// Enqueues filling memory of the GPU with zeros.
-Status fillZero(const CudaDevice &device, void *to, uint64_t bytes);
+/// Enqueues filling memory of the GPU with a byte.
+Status fill(const CudaDevice &device, void *to, uint8_t value, uint64_t bytes);
 
 /// What a session wants of a GPU's memory, in bytes.
 struct MemoryPlan {

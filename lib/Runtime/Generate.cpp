@@ -103,18 +103,19 @@ private:
 };
 } // namespace
 
-/// Greedy, behind a prefill, without waiting for ids before the next step: it
+/// Generates behind a prefill without waiting for ids before the next step: it
 /// is enqueued when they are wanted, so it is one too many if they are the
 /// last.
-static Status generateOnGpu(Session &session, int64_t maxNewTokens,
+static Status generateOnGpu(Session &session, const GenerateOptions &options,
                             NextIds &next) {
-  if (Status status = session.beginGreedy(); status.failed())
+  if (Status status = session.beginChoices(options.sampling); status.failed())
     return status;
-  for (int64_t step = 0; step < maxNewTokens && !next.allDone(); ++step) {
-    if (step + 1 < maxNewTokens)
-      if (Status status = session.advanceGreedy(); status.failed())
+  for (int64_t step = 0; step < options.maxNewTokens && !next.allDone();
+       ++step) {
+    if (step + 1 < options.maxNewTokens)
+      if (Status status = session.advanceChoices(); status.failed())
         return status;
-    ErrorOr<const int64_t *> ids = session.waitGreedy(step);
+    ErrorOr<const int64_t *> ids = session.waitChoice(step);
     if (ids.failed())
       return ids.status();
     for (int64_t row = 0; row < session.batch(); ++row)
@@ -152,10 +153,10 @@ dejavu::rt::generate(const LoadedModel &model,
     return status;
 
   NextIds next(options, manifest, results);
-  if (session.choosesIds() && options.sampling.isGreedy()) {
-    Status status = generateOnGpu(session, options.maxNewTokens, next);
+  if (session.choosesIds()) {
+    Status status = generateOnGpu(session, options, next);
     // A step too many may be under way.
-    Status ended = session.endGreedy();
+    Status ended = session.endChoices();
     if (status.succeeded())
       status = ended;
     return status.failed() ? ErrorOr<std::vector<TokenIds>>(status) : results;

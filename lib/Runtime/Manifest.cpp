@@ -248,6 +248,18 @@ static void checkLookAhead(const Field &field, const Manifest &manifest) {
   }
 }
 
+/// The type of the cache's elements: f32 unless the field says otherwise.
+static DType parseCacheType(const Field &field, bool isOnGpu) {
+  std::string name = field.string("f32");
+  if (name == "f32")
+    return DType::F32;
+  if (name != "f16" && name != "bf16")
+    field.fail("unknown dtype '" + name + "'");
+  else if (!isOnGpu)
+    field.fail("expected f32, as there is no `cuda`");
+  return name == "f16" ? DType::F16 : DType::BF16;
+}
+
 /// What only a model with a cache has.
 static void parseDecoder(const Field &root, Manifest &manifest) {
   manifest.vocab = root["vocab"].integer(1);
@@ -260,6 +272,8 @@ static void parseDecoder(const Field &root, Manifest &manifest) {
     manifest.eos.push_back(id.integer(0));
   for (const Field &layer : root["layers"].array())
     manifest.layers.push_back(parseLayer(layer));
+  manifest.cacheType =
+      parseCacheType(root["cache_dtype"], !root["cuda"].isNull());
   parseBytes(root["bytes_per_token"], manifest);
   manifest.prefillWorkspace = parseWorkspace(root["workspace"]["prefill"]);
   manifest.decodeWorkspace = parseWorkspace(root["workspace"]["decode"]);

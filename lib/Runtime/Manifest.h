@@ -146,6 +146,7 @@ struct Manifest {
   /// that any position will do, as with rotary embeddings.
   int64_t positionMin = 0;
   int64_t positionLimit = 0;
+  DType cacheType = DType::F32; ///< F32, or on a GPU F16 or BF16
   std::vector<int64_t> eos;
   std::vector<ManifestLayer> layers;
   std::vector<SignatureEntry> inputs;

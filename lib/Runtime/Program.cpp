@@ -331,6 +331,9 @@ static Status runModel(const dejavu_rt_model &entryPoints, Manifest manifest,
     model.onUpload = [&](uint64_t done, uint64_t total) {
       showUpload(streams, done, total);
     };
+  model.onRemark = [&](const std::string &text) {
+    std::fprintf(streams.err, "%s\n", text.c_str());
+  };
   switch (options.job) {
   case Job::Generate:
     return runGenerate(model, options, streams);

@@ -7,13 +7,15 @@
 //
 // Greedy: the largest logit, the lowest id among equals.
 //
-// Otherwise: softmax of logits / temperature in double precision; with
-// top-p < 1 only the most probable ids (lowest id first among equals) whose
-// sum first reaches p; then one draw u in [0, 1) and the first id, in the
-// order of ids (of probability with top-p), whose running sum exceeds u times
-// the total. u is the upper 53 bits of one output of std::mt19937_64, whose
-// sequence the C++ standard fixes. Every row has a generator of its own, all
+// Otherwise: softmax of logits / temperature; with top-p < 1 only the most
+// probable ids (lowest id first among equals) whose sum first reaches p; then
+// one random number and the first id, in the order of ids, whose running sum
+// exceeds that part of the total. Every row draws numbers of its own, all
 // seeded alike: a row of a batch gets the ids that it gets alone.
+//
+// Probabilities are whole numbers, with 2^40 for the largest logit, and the
+// random numbers are a function of seed and count: a GPU that does the same
+// (dejavu-rt/sampling.h) comes to the same id, in whatever order it adds.
 //
 //===----------------------------------------------------------------------===//
 
@@ -23,7 +25,6 @@
 #include "Status.h"
 
 #include <cstdint>
-#include <random>
 #include <vector>
 
 namespace dejavu::rt {
@@ -35,7 +36,17 @@ struct SamplingOptions {
   uint64_t seed = 0;
 
   bool isGreedy() const { return greedy || temperature == 0.0; }
+  /// Of keys; 0 if greedy.
+  double scale() const;
 };
+
+/// How far a logit is below the largest, in parts of an octave of probability;
+/// UINT32_MAX if its weight is 0.
+uint32_t sampleKey(float largest, float logit, double scale);
+/// What the probability of an id with that key is proportional to.
+uint64_t sampleWeight(uint32_t key);
+/// Random number `count` of a seed.
+uint64_t drawNumber(uint64_t seed, uint64_t count);
 
 /// The largest of `count` logits, the lowest index among equals. An error if
 /// one of them is NaN.
@@ -49,9 +60,13 @@ public:
   ErrorOr<int64_t> pick(int64_t row, const float *logits, int64_t count);
 
 private:
+  /// Where the likeliest ids end that reach `needed` together: the last of
+  /// them, and their sum.
+  std::pair<int64_t, uint64_t> findLast(uint64_t needed);
+
   SamplingOptions options;
-  std::vector<std::mt19937_64> generators;
-  std::vector<double> weights;
+  std::vector<uint64_t> drawn; ///< random numbers of each row so far
+  std::vector<uint32_t> keys;
   std::vector<int64_t> order;
 };
 

@@ -8,6 +8,7 @@
 #include "Session.h"
 
 #include "Checked.h"
+#include "Convert.h"
 #include "CpuBackend.h"
 #include "CudaBackend.h"
 
@@ -273,24 +274,35 @@ Status Session::decode(const int64_t *ids, const int64_t *positions,
 Status Session::writeCache(Role role, int64_t layer, const float *from,
                            int64_t past) {
   const ManifestLayer &shape = model.manifest.layers[layer];
-  float *to = role == Role::Key ? cache.keys()[layer] : cache.values()[layer];
+  auto *to = static_cast<char *>(role == Role::Key ? cache.keys()[layer]
+                                                   : cache.values()[layer]);
+  DType type = model.manifest.cacheType;
   int64_t count = past * shape.headDim;
-  for (int64_t i = 0; i < rows * shape.kvHeads; ++i)
-    if (Status status = backend->write(to + i * capacity() * shape.headDim,
-                                       from + i * count, count);
+  if (count == 0)
+    return Status::success();
+  std::vector<char> elements(count * sizeOf(type));
+  for (int64_t i = 0; i < rows * shape.kvHeads; ++i) {
+    convertFromFloats(from + i * count, count, type, elements.data());
+    if (Status status =
+            backend->write(to + i * capacity() * shape.headDim * sizeOf(type),
+                           elements.data(), elements.size());
         status.failed())
       return status;
+  }
   return Status::success();
 }
 
 ErrorOr<std::vector<float>> Session::readCache(Role role, int64_t layer) {
   const ManifestLayer &shape = model.manifest.layers[layer];
-  const float *from =
+  const void *from =
       role == Role::Key ? cache.keys()[layer] : cache.values()[layer];
+  DType type = model.manifest.cacheType;
   std::vector<float> values(rows * shape.kvHeads * capacity() * shape.headDim);
-  if (Status status = backend->read(values.data(), from, values.size());
+  std::vector<char> elements(values.size() * sizeOf(type));
+  if (Status status = backend->read(elements.data(), from, elements.size());
       status.failed())
     return status;
+  convertToFloats(elements.data(), values.size(), type, values.data());
   return values;
 }
 
@@ -309,14 +321,14 @@ Status Session::takeCounts() {
   return Status::success();
 }
 
-Status Session::beginGreedy() {
+Status Session::beginChoices(const SamplingOptions &sampling) {
   if (logitTokens != 1)
     return Status::error("no logits of the last token alone to choose from");
   firstChoice = pastSteps - 1;
-  return cuda->choose(makeStep(), lastPositions.data(), firstChoice);
+  return cuda->choose(makeStep(), lastPositions.data(), firstChoice, sampling);
 }
 
-Status Session::advanceGreedy() {
+Status Session::advanceChoices() {
   if (pastSteps >= capacity())
     return makeError("no room behind %lld steps in the cache",
                      static_cast<long long>(pastSteps));
@@ -331,11 +343,11 @@ Status Session::advanceGreedy() {
   return Status::success();
 }
 
-ErrorOr<const int64_t *> Session::waitGreedy(int64_t index) {
+ErrorOr<const int64_t *> Session::waitChoice(int64_t index) {
   return cuda->wait(firstChoice + index);
 }
 
-Status Session::endGreedy() { return cuda->finish(); }
+Status Session::endChoices() { return cuda->finish(); }
 
 //===----------------------------------------------------------------------===//
 // Callbacks
@@ -362,6 +374,21 @@ void Session::tap(int64_t site, const float *data, int64_t numRows,
 bool Session::launch(int64_t kernel, const int64_t grid[3],
                      void *const *arguments) {
   return cuda && cuda->launch(kernel, grid, arguments);
+}
+
+bool Session::hasMatmul() { return cuda && cuda->hasMatmul(); }
+
+bool Session::multiply(const dejavu_matmul &product) {
+  return cuda && cuda->multiply(product);
+}
+
+extern "C" int32_t dejavu_rt_has_matmul(void *session) {
+  return static_cast<Session *>(session)->hasMatmul();
+}
+
+extern "C" int32_t dejavu_rt_matmul(void *session,
+                                    const dejavu_matmul *product) {
+  return !static_cast<Session *>(session)->multiply(*product);
 }
 
 extern "C" int32_t dejavu_rt_launch(void *session, int64_t kernel,

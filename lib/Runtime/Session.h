@@ -13,8 +13,8 @@
 // So where steps of @decode have left some out, a prefill first runs the last
 // of them once more, which then has to make them.
 //
-// On a GPU the ids of greedy generation need not wait for the host: see
-// beginGreedy.
+// On a GPU the next ids need not wait for the host: see
+// beginChoices.
 //
 //===----------------------------------------------------------------------===//
 
@@ -33,6 +33,7 @@ namespace dejavu::rt {
 
 class CudaBackend;
 class CudaDevice;
+struct SamplingOptions;
 
 class Session {
 public:
@@ -82,18 +83,18 @@ public:
 
   /// Whether the next five are there.
   bool choosesIds() const { return cuda; }
-  /// Enqueues choice 0: the likeliest ids behind the last call, which was one
-  /// with logits for no token but the last.
-  Status beginGreedy();
+  /// Enqueues choice 0: of the ids behind the last call, which was one with
+  /// logits for no token but the last.
+  Status beginChoices(const SamplingOptions &sampling);
   /// Enqueues a decode of the ids chosen last, and the choice that follows it.
   /// What such a decode reads is not counted, and its logits stay where they
   /// are.
-  Status advanceGreedy();
+  Status advanceChoices();
   /// Waits for the ids of choice `index`, [batch].
-  ErrorOr<const int64_t *> waitGreedy(int64_t index);
+  ErrorOr<const int64_t *> waitChoice(int64_t index);
   /// Waits for all that has been enqueued. After this, and not before, other
   /// calls may follow.
-  Status endGreedy();
+  Status endChoices();
 
   /// Null turns taps off.
   void setTaps(TapSink *sink) { taps = sink; }
@@ -106,6 +107,8 @@ public:
                    const int32_t *indices, int64_t numRows);
   void tap(int64_t site, const float *data, int64_t numRows, int64_t width);
   bool launch(int64_t kernel, const int64_t grid[3], void *const *arguments);
+  bool hasMatmul();
+  bool multiply(const dejavu_matmul &product);
 
 private:
   Session(const LoadedModel &model, int64_t rows, Cache cache,

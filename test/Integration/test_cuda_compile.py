@@ -12,6 +12,7 @@ from conftest import DOCS, MODELS, ZOO, fail, run, succeed, tool
 
 CHIPS = ("sm_80", "sm_90", "sm_100")
 PORTABLE_SHARED = 99 << 10
+# Model, type of weights; the cache has the same.
 MODELS_OF = {"opt-f16": (DOCS, "f16"),
              "llama-bf16": ("zoo/llama/dynamo-opset20", "bf16"),
              "gpt_neox-f16": ("zoo/gpt_neox/dynamo-opset20", "f16")}
@@ -41,11 +42,23 @@ def test_code(compiled):
         assert re.search(r"ld\.global\.nc\S*\.v4\.[bfu]32", text)
 
     manifest = json.loads(succeed(out, "--info"))
+    assert f"_{manifest['cache_dtype']}_" in [
+        name + "_" for name in manifest["cuda"]["kernels"]
+        if "kv_append" in name][0]
+    assert manifest["cache_dtype"] == manifest["weights_dtype"]
     cuda = manifest["cuda"]
+    # Query and key are rotated, and the key is appended, in the attention.
+    assert not any(re.match(r"dejavu_rope_\d|.*combine", name)
+                   for name in cuda["kernels"])
+    assert any(name.endswith("_append") for name in cuda["kernels"])
     images = cuda["images"]
     assert [i["chip"] for i in images if i["kind"] == "cubin"] == list(CHIPS)
     assert [i["chip"] for i in images if i["kind"] == "ptx"] == [CHIPS[-1]]
     assert len(set(cuda["kernels"])) == len(cuda["kernels"]) > 10
+    # Ids are chosen, and rows rounded for a library's products, on the device.
+    for family in ("sample", "convert"):
+        assert any(name.startswith(f"dejavu_{family}_")
+                   for name in cuda["kernels"]), family
     for image in images:
         assert image["offset"] % 64 == 0 and image["size"] > 0
         assert len(image["kernels"]) == len(cuda["kernels"])
@@ -61,7 +74,7 @@ def test_code(compiled):
 def test_needs_no_library_of_the_cpu(compiled):
     needed = succeed("readelf", "-d", compiled[0])
     assert "NEEDED" in needed
-    for library in ("libomp", "dnnl", "libcuda"):
+    for library in ("libomp", "dnnl", "libcuda", "libcublas"):
         assert library not in needed
 
 

@@ -405,6 +405,14 @@ static std::string formatBytes(int64_t bytes) {
   return text;
 }
 
+/// Bytes of an element of the cache.
+static int64_t getCacheBytes(ModuleOp module) {
+  auto manifest = module->getAttrOfType<DictionaryAttr>(kManifestAttrName);
+  auto type =
+      manifest ? manifest.getAs<StringAttr>("cache_dtype") : StringAttr();
+  return !type || type == "f32" ? 4 : 2;
+}
+
 void Compiler::printSummary() {
   llvm::raw_ostream &os = llvm::errs();
   int64_t attentions = 0, mlps = 0, cache = 0;
@@ -412,7 +420,7 @@ void Compiler::printSummary() {
     mlps += layer.mlp.has_value();
     attentions += layer.attention.has_value();
     if (layer.attention)
-      cache += 2 * sizeof(float) * layer.attention->kvHeads *
+      cache += 2 * getCacheBytes(*module) * layer.attention->kvHeads *
                layer.attention->headDim * maxContext;
   }
   std::map<BlockSparsity, int64_t> kinds;

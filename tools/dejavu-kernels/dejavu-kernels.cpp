@@ -27,7 +27,14 @@ using namespace mlir::dejavu::cuda;
 namespace cl = llvm::cl;
 
 namespace {
-enum class Family { fusedFFN, linear, streamedLinear, rowSum, attention };
+enum class Family {
+  fusedFFN,
+  linear,
+  streamedLinear,
+  rowSum,
+  attention,
+  sample
+};
 enum class Reduction { deterministic, atomic };
 enum class Element { f16, bf16, f32 };
 } // namespace
@@ -44,7 +51,10 @@ static cl::opt<Family> family(
                clEnumValN(Family::rowSum, "row-sum",
                           "rows of a weight [in, out], scaled and summed"),
                clEnumValN(Family::attention, "attention",
-                          "attention over a cache, and its last step")),
+                          "attention of one token over a cache; append to a "
+                          "cache, and attention of many"),
+               clEnumValN(Family::sample, "sample",
+                          "the choice of an id from --out logits")),
     cl::cat(category));
 static cl::opt<std::string> chip("chip", cl::desc("GPU, such as sm_90"),
                                  cl::init("sm_90"), cl::cat(category));
@@ -90,6 +100,21 @@ static cl::opt<int64_t> kvHeads("kv-heads",
                                 cl::init(8), cl::cat(category));
 static cl::opt<int64_t> headDim("head-dim", cl::desc("attention: of a head"),
                                 cl::init(128), cl::cat(category));
+static cl::opt<int64_t>
+    rotated("rotated", cl::desc("attention: features of a head that rotate"),
+            cl::init(0), cl::cat(category));
+static cl::opt<bool> isInterleaved("interleaved",
+                                   cl::desc("attention: pairs of neighbours"),
+                                   cl::cat(category));
+static cl::opt<int64_t> window("window", cl::desc("attention: steps seen"),
+                               cl::init(0), cl::cat(category));
+static cl::opt<double> softcap("softcap", cl::desc("attention: of scores"),
+                               cl::init(0), cl::cat(category));
+static cl::opt<bool> hasAlibi("alibi", cl::desc("attention: with slopes"),
+                              cl::cat(category));
+static cl::opt<bool> masksToZero("mask-to-zero",
+                                 cl::desc("attention: who sees nothing"),
+                                 cl::cat(category));
 static cl::opt<std::string> outputPath("o", cl::desc("The output"),
                                        cl::value_desc("FILE"), cl::init("-"),
                                        cl::cat(category));
@@ -159,17 +184,35 @@ static LogicalResult generate(DeviceLibrary &library) {
   }
   case Family::attention: {
     AttentionSpec spec{KVCacheType::get(context, kvHeads, headDim),
+                       element,
                        heads * headDim,
                        llvm::APFloat(1.0f / std::sqrt(float(headDim))),
-                       llvm::APFloat(0.0f),
-                       MaskedRows::uniform,
+                       llvm::APFloat(float(softcap)),
+                       masksToZero ? MaskedRows::zero : MaskedRows::uniform,
                        std::nullopt,
                        {}};
-    spec.parts = getAttentionParts(spec);
+    AppendSpec append{spec.cache, element};
+    if (window > 0)
+      spec.window = window;
+    if (hasAlibi)
+      for (int64_t i = 0; i < heads; ++i)
+        spec.slopes.push_back(std::exp2(-8.0f * float(i + 1) / float(heads)));
+    if (rotated > 0) {
+      append.key = append.query = Rotation{rotated, isInterleaved};
+      append.queryHeads = heads;
+    }
+    // Of one token a sequence, then of many.
+    AttentionSpec one = spec;
+    one.appends = true;
+    one.query = one.key = append.key;
+    getAttentionKernel(library, one);
+    getKVAppendKernel(library, append);
     getAttentionKernel(library, spec);
-    getAttentionCombineKernel(library, spec);
     return success();
   }
+  case Family::sample:
+    getSampleKernel(library, out);
+    return success();
   }
   llvm_unreachable("unknown family");
 }

@@ -2,7 +2,8 @@
 # Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Measures single CUDA kernels on a GPU: FOLDER is what bench_kernels_pack.py
-made. Needs PyTorch, for memory, graphs, and cuBLAS to compare with.
+made. Needs PyTorch, for memory, graphs, and cuBLAS to compare with, and
+sampling.py beside this file.
 
 Each time is of one launch inside a CUDA graph that goes through sets of weights
 of at least four times the L2 cache together, with a set of neurons of its own
@@ -18,7 +19,11 @@ import json
 import pathlib
 import statistics
 
+import numpy as np
 import torch
+
+import bench_attention
+import sampling
 
 DENSITIES = (1.0, 0.25, 0.10, 0.05)
 LEAST_BANDWIDTH = 3.10e12  # bytes/s, of an H100 80GB
@@ -148,7 +153,9 @@ class Mlp:
                           for kernel in facts["kernels"]]
         self.matrices = 3 if self.gated else 2
         count = bench.sets(self.matrices * self.d * self.f * 2)
-        self.weights = [[bench.random(self.f, self.d, scale=self.d ** -0.5)
+        # A product of two projections would grow from step to step.
+        scale = self.d ** -0.5 * (0.5 if self.gated else 1)
+        self.weights = [[bench.random(self.f, self.d, scale=scale)
                          for _ in range(self.matrices)] for _ in range(count)]
         self.noise = bench.random(self.f, scale=0.1, dtype=torch.float32)
         x = bench.random(self.d, dtype=torch.float32)
@@ -346,42 +353,95 @@ class Bench:
             [lambda w=w: half @ w.t() for w in weights] * rounds),
             d * out * 2)
 
-    def attention(self, facts):
-        """Attention over a cache of 4096 steps, 16 sequences, f32."""
-        heads, kv, dim = facts["heads"], facts["kv_heads"], facts["head_dim"]
-        batch, steps = 16, 4096
-        module = self.driver.load(self.folder / facts["file"])
-        main, last = facts["kernels"]
-        run, combine = (self.driver.function(module, k) for k in (main, last))
-        parts = max(4, min(32, 1 << (-(-256 // kv) - 1).bit_length()))
-        count = self.sets(2 * batch * kv * steps * dim * 4)
-        caches = [[torch.randn(batch, kv, steps, dim, device="cuda")
-                   for _ in range(2)] for _ in range(count)]
-        query = torch.randn(batch, heads * dim, device="cuda")
-        starts = torch.zeros(batch, dtype=torch.int64, device="cuda")
-        past = torch.tensor([steps - 1], device="cuda")
-        partial = torch.full((batch * heads * parts * (dim + 2),),
-                             float("nan"), device="cuda")
-        result = torch.full((batch, heads * dim), float("nan"), device="cuda")
+    def time(self, launches):
+        """See time_graph."""
+        return time_graph(launches)
 
-        def launch(cache):
-            self.driver.launch(run, main, (kv, parts, batch),
-                               [query, *cache, starts, past, partial, 1, steps])
-            self.driver.launch(combine, last, (heads, batch),
-                               [partial, result])
-        launch(caches[0])
-        want = torch.nn.functional.scaled_dot_product_attention(
-            query.view(batch, heads, 1, dim).double(),
-            *[c.double().repeat_interleave(heads // kv, 1)
-              for c in caches[0]]).reshape(batch, heads * dim)
-        error = relative_error(result, want)
-        if error > 1e-5:
-            raise SystemExit(f"{facts['name']}: error {error}")
-        read = 2 * batch * kv * steps * dim * 4
-        time = time_graph([lambda c=c: launch(c) for c in caches] * 4)
-        self.report(facts["name"] + " batch 16 context 4096 f32", time, read,
-                    error=error, share=round(read / time * 1e6
-                                             / self.bandwidth, 3))
+    def attention(self, facts):
+        """Attention: checked, or measured."""
+        kernels = bench_attention.Attention(self, facts)
+        kernels.check(facts.get("small", False))
+        for batch, steps in facts.get("steps", ()):
+            kernels.measure(batch, steps)
+
+    def sample(self, facts):
+        """The choice of ids: equal to that of sampling.py, then timed."""
+        size = facts["vocabulary"]
+        module = self.driver.load(self.folder / facts["file"])
+        (kernel,) = facts["kernels"]
+        run = self.driver.function(module, kernel)
+        checked, error = 0, 0.0
+        for number, logits in enumerate(sample_logits(size)):
+            for temperature in (0, 0.3, 1.0, 2.0):
+                for top_p in (0.1, 0.9, 1.0):
+                    for batch in (1, 3):
+                        checked += check_choice(
+                            lambda *tensors, b=batch: self.driver.launch(
+                                run, kernel, (b,), [*tensors, b]),
+                            np.roll(logits, 1, 0)[:batch], temperature, top_p,
+                            seed=1000 * number + batch)
+            if np.isfinite(logits).all():
+                error = max(error, sampling.probability_error(logits[0], 1.0))
+        logits = torch.randn(1, size, device="cuda") * 3
+        state = [torch.zeros(n, dtype=torch.int64, device="cuda")
+                 for n in (1, 1, 1, 4)]
+        for name, temperature, top_p in (
+                ("greedy", 0, 1.0), ("temperature 1", 1.0, 1.0),
+                ("temperature 1 top-p 0.9", 1.0, 0.9)):
+            parameters = pack_sampling(1, temperature, top_p, 3)
+            launches = [lambda: self.driver.launch(
+                run, kernel, (1,), [*state, parameters, logits, 1])] * 20
+            self.report(f"{facts['name']} {name}", time_graph(launches),
+                        size * 4, checked=checked, probability_error=error)
+
+
+def sample_logits(size):
+    """f32 [3, size] to choose ids from: smooth, with many equals, flat, with
+    some that are impossible, peaked; and some that are wrong."""
+    random = np.random.default_rng(size)
+    smooth = random.normal(0, 3, (3, size)).astype(np.float32)
+    yield smooth
+    yield np.round(smooth)
+    yield np.zeros_like(smooth)
+    yield np.where(smooth > 3, np.float32(-np.inf), smooth)
+    yield smooth * np.float32(20)
+    for value in (np.nan, np.inf):
+        wrong = smooth.copy()
+        wrong[2, size // 2] = wrong[0, -1] = value
+        yield wrong
+    yield np.full_like(smooth, -np.inf)
+
+
+def pack_sampling(batch, temperature, top_p, seed):
+    """dejavu_sampling [batch] of abi.h."""
+    row = np.zeros(4, np.int64)
+    row[:2] = np.array([sampling.scale_of(temperature), top_p]).view(np.int64)
+    row[2] = seed
+    return torch.tensor(np.tile(row, (batch, 1)), device="cuda")
+
+
+def check_choice(launch, logits, temperature, top_p, seed):
+    """Compares four choices in a row of all rows; their number."""
+    batch, steps = len(logits), 4
+    parameters = pack_sampling(batch, temperature, top_p, seed)
+    ids, told = (torch.full((n,), -77, dtype=torch.int64, device="cuda")
+                 for n in (batch, (steps + 1) * batch))
+    positions = torch.arange(batch, device="cuda")
+    past = torch.zeros(1, dtype=torch.int64, device="cuda")
+    device = torch.tensor(logits, device="cuda")
+    for step in range(steps):
+        past.fill_(step)
+        launch(ids, positions, past, told, parameters, device)
+    want = [sampling.choose(row, temperature, top_p, seed, step)
+            for step in range(steps) for row in logits] + [-77] * batch
+    found = told.tolist()
+    assert found == want, (logits.shape, temperature, top_p, found, want)
+    last = found[-2 * batch:-batch]
+    for id_, code in zip(ids.tolist(), last):
+        assert id_ == code or code < 0 <= id_ < logits.shape[1], (id_, code)
+    assert positions.tolist() == [row + steps for row in range(batch)]
+    assert parameters[:, 3].tolist() == [steps] * batch
+    return steps * batch
 
 
 def main():

@@ -22,6 +22,28 @@ FORMS = [("", ["--set"]), ("-atomic", ["--set", "--reduction", "atomic"]),
          ("-exact", ["--exact"])]
 LINEARS = [("9216x9216", 9216, 9216), ("4096x4096", 4096, 4096),
            ("opt-lm-head", 4096, 50272)]
+VOCABULARIES = (7, 512, 50272, 128256)
+
+ONE_ROW = [(1, 256), (1, 1024), (1, 2048)]
+# name, query heads, heads of the cache, size, element, what else; `steps` are
+# rows and contexts to measure.
+ATTENTIONS = [
+    ("small", 6, 2, 16, "f16", {"rotated": 8, "small": True}),
+    ("7over1x80", 7, 1, 80, "f16", {"rotated": 32}),
+    ("6over2x33", 6, 2, 33, "bf16", {"zero": True, "window": 20}),
+    ("8over8x64", 8, 8, 64, "f32", {"rotated": 64, "interleaved": True}),
+    ("16over1x64", 16, 1, 64, "bf16", {"alibi": True}),
+    ("4over4x96", 4, 4, 96, "f16", {"softcap": 30.0, "window": 40}),
+    ("8over2x128", 8, 2, 128, "f16", {"zero": True, "alibi": True,
+                                      "rotated": 64}),
+    ("4over2x256", 4, 2, 256, "f16", {"rotated": 256, "softcap": 30.0,
+                                     "window": 40}),
+    ("32over8x128", 32, 8, 128, "f16",
+     {"rotated": 128, "steps": [(16, 4096), (1, 4096), *ONE_ROW]}),
+    ("32over32x128", 32, 32, 128, "f16", {"steps": ONE_ROW}),
+    ("32over32x64", 32, 32, 64, "f16", {"steps": ONE_ROW}),
+    ("72over72x128", 72, 72, 128, "f16", {"steps": ONE_ROW}),
+    ("32over8x128-f32", 32, 8, 128, "f32", {"steps": [(16, 4096)]})]
 
 
 def main():
@@ -29,11 +51,14 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("folder", type=pathlib.Path)
     arguments.add_argument("--chip", default="sm_90")
+    arguments.add_argument("--only", default="", help="names that hold this")
     options = arguments.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     made = []
 
     def make(name, facts, *flags):
+        if options.only not in name:
+            return
         source = options.folder / f"{name}.mlir"
         cubin = options.folder / f"{name}.cubin"
         subprocess.run([BIN / "dejavu-kernels", "--chip", options.chip, *flags,
@@ -61,9 +86,21 @@ def main():
                  {"family": "linear", "in": features, "out": out,
                   "rows": rows}, "--family", "linear", "--in", str(features),
                  "--out", str(out), "--rows", str(rows))
-    make("attention-32over8x128",
-         {"family": "attention", "heads": 32, "kv_heads": 8, "head_dim": 128},
-         "--family", "attention")
+    for name, heads, kv_heads, dim, element, more in ATTENTIONS:
+        facts = {"family": "attention", "heads": heads, "kv_heads": kv_heads,
+                 "head_dim": dim, "element": element, **more}
+        flags = ["--heads", heads, "--kv-heads", kv_heads, "--head-dim", dim,
+                 "--element", element, "--rotated", more.get("rotated", 0),
+                 "--window", more.get("window", 0),
+                 "--softcap", more.get("softcap", 0)]
+        flags += [flag for key, flag in (
+            ("interleaved", "--interleaved"), ("alibi", "--alibi"),
+            ("zero", "--mask-to-zero")) if more.get(key)]
+        make(f"attention-{name}", facts, "--family", "attention",
+             *map(str, flags))
+    for size in VOCABULARIES:
+        make(f"sample-{size}", {"family": "sample", "vocabulary": size},
+             "--family", "sample", "--out", str(size))
     (options.folder / "kernels.json").write_text(json.dumps(made, indent=1),
                                                  encoding="utf-8")
     print(f"{len(made)} kernels in {options.folder}", file=sys.stderr)

@@ -6,8 +6,9 @@ unpacked folder. Needs numpy and the driver; compute-sanitizer where there is
 one. Exit code 1 if anything is wrong; all figures go to a JSON file.
 
 Golden cases: every output within 2e-2 of its greatest magnitude, which is what
-f16 weights are off by. Texts: equal to the CPU's, each alone and all in one
-batch."""
+f16 weights are off by, without cublasLt and with it. Texts, without it: equal
+to the CPU's, each alone and all in one batch. Texts at random are equal to the
+CPU's unless a number drawn falls between two sums that differ by rounding."""
 
 import argparse
 import datetime
@@ -26,13 +27,14 @@ NEW_TOKENS = "128"
 TOOLS = ("memcheck", "racecheck", "initcheck", "synccheck")
 
 
-def run(*command, **options):
+def run(*command, cublaslt="none", **options):
     """Runs a command in the folder, with the packed libraries last."""
     path = ":".join(filter(None, (os.environ.get("LD_LIBRARY_PATH"),
                                   str(HERE / "lib"))))
     return subprocess.run([str(part) for part in command], cwd=HERE, text=True,
                           capture_output=True, check=False, timeout=300,
-                          env=dict(os.environ, LD_LIBRARY_PATH=path), **options)
+                          env=dict(os.environ, LD_LIBRARY_PATH=path,
+                                   DEJAVU_CUBLASLT=cublaslt), **options)
 
 
 def failure(done):
@@ -40,10 +42,20 @@ def failure(done):
     return {"ok": False, "error": (done.stderr or done.stdout)[-400:].strip()}
 
 
-def check_case(name, case, scratch):
+def find_cublaslt():
+    """The library beside PyTorch, or of a toolkit; none if there is none."""
+    places = [pathlib.Path(place) / "nvidia" for place in sys.path]
+    files = [file for place in places
+             for file in sorted(place.glob("*/lib/libcublasLt.so.1[23]"))]
+    files += sorted(pathlib.Path("/usr/local/cuda/lib64").glob(
+        "libcublasLt.so.1[23]"))
+    return str(files[0]) if files else "none"
+
+
+def check_case(name, case, scratch, cublaslt):
     """Compares all outputs of one golden case."""
     done = run("./dejavu-run", f"./{name}", "--input", case, "--rtol", "0",
-               "--atol", "1e9", "--output", scratch)
+               "--atol", "1e9", "--output", scratch, cublaslt=cublaslt)
     if done.returncode:
         return failure(done)
     off = {}
@@ -101,6 +113,19 @@ def check_texts(name):
     return result
 
 
+def check_sampled(name):
+    """Texts at random, in one batch: each first line has the flags."""
+    prompts = (HERE / f"{name}.sampled.prompts").read_text("utf-8")
+    result = {}
+    for path in sorted(HERE.glob(f"{name}.sampled[0-9]")):
+        flags, *wanted = path.read_text("utf-8").splitlines()
+        done = run(f"./{name}", "--prompt-ids", "-", *flags.split(),
+                   input=prompts)
+        result[flags] = failure(done) if done.returncode else compare(
+            done.stdout.splitlines(), wanted)
+    return result
+
+
 def check_sanitizer(name):
     """Eight tokens under each tool."""
     sanitizer = shutil.which("compute-sanitizer") or shutil.which(
@@ -136,6 +161,8 @@ def count_bad(value):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", default="gpu_check.json", type=pathlib.Path)
+    parser.add_argument("--cublaslt", default=find_cublaslt(),
+                        help="library to do the cases with once more")
     args = parser.parse_args()
     names = sorted(path.name[:-len(".safetensors")]
                    for path in HERE.glob("*.safetensors"))
@@ -143,17 +170,21 @@ def main():
         sys.exit(f"error: no models in {HERE}: unpack what gpu_pack.py made")
     report = {"device": device(),
               "date": datetime.datetime.now(datetime.timezone.utc).isoformat(),
-              "cases": {}, "texts": {}, "sanitizer": {}}
+              "cases": {}, "texts": {}, "sampled": {}, "sanitizer": {}}
     scratch = args.json.resolve().with_suffix(".npz")
     for name in names:
+        cases = sorted((HERE / "cases" / name).glob("*.npz"))
         report["cases"][name] = {
-            case.name: check_case(name, case, scratch)
-            for case in sorted((HERE / "cases" / name).glob("*.npz"))}
+            case.name + (" by cublasLt" if way != "none" else ""):
+                check_case(name, case, scratch, way)
+            for way in dict.fromkeys(("none", args.cublaslt))
+            for case in cases}
+        report["sampled"][name] = check_sampled(name)
         if (HERE / f"{name}.prompts").exists():
             report["texts"][name] = check_texts(name)
             report["sanitizer"][name] = check_sanitizer(name)
         bad = sum(count_bad(report[part].get(name)) for part in
-                  ("cases", "texts", "sanitizer"))
+                  ("cases", "texts", "sampled", "sanitizer"))
         print(f"{name}: {len(report['cases'][name])} cases, {bad} bad",
               flush=True)
     scratch.unlink(missing_ok=True)

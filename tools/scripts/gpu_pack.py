@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Packs what gpu_check.py needs on a machine with a GPU and nothing but numpy:
 models of build/models, compiled for it, with their golden cases, and what the
-CPU generates for some prompts with the same weights. Needs build/bin."""
+CPU generates for some prompts with the same weights, greedily and at random. Needs build/bin."""
 
 import argparse
+import json
 import pathlib
 import shutil
 import subprocess
@@ -22,6 +23,11 @@ TEXTS = ("opt-docs-7m", "llama-silu-docs-7m")  # those that know a language
 ZOO = ("gpt2", "gpt2-relu", "gpt_neox", "llama", "llama-relu",
        "opt-350m-style")
 PROMPTS = 20
+# Flags of texts that are sampled.
+SAMPLED = [("--max-new-tokens", "24", "--ignore-eos", "--seed", str(seed),
+            "--temperature", temperature, "--top-p", top_p)
+           for seed, temperature, top_p in ((1, "1", "1"), (2, "0.7", "0.9"),
+                                            (3, "2", "0.5"))]
 NEW_TOKENS = 128
 # Of every Linux; all other libraries are packed.
 SYSTEM = ("ld-linux", "libc.so", "libm.so", "libdl.so", "libpthread.so",
@@ -67,6 +73,57 @@ def write_texts(model, folder, scratch):
     (folder / f"{model}.texts").write_text("".join(texts), "utf-8")
 
 
+def write_sampled(program, folder, name):
+    """Prompts of any ids, and the texts that the CPU samples in one batch."""
+    vocabulary = json.loads(run(program, "--info"))["vocab"]
+    random = np.random.default_rng(1)
+    prompts = "".join(",".join(map(str, random.integers(0, vocabulary, length)))
+                      + "\n" for length in (3, 7, 5))
+    (folder / f"{name}.sampled.prompts").write_text(prompts, "utf-8")
+    for number, flags in enumerate(SAMPLED):
+        done = subprocess.run([program, "--prompt-ids", "-", *flags],
+                              input=prompts, text=True, capture_output=True,
+                              check=True)
+        (folder / f"{name}.sampled{number}").write_text(
+            " ".join(flags) + "\n" + done.stdout, "utf-8")
+
+
+def write_long_cases(model, folder, scratch):
+    """Cases of more rows than the golden ones have, which prompts of some
+    length are: what the CPU makes of them with f32 weights is expected."""
+    program = scratch / "f32"
+    run(BIN / "dejavu-compile", MODELS / model, "-o", program)
+    vocabulary = json.loads(run(program, "--info"))["vocab"]
+    random = np.random.default_rng(2)
+    with np.load(MODELS / model / "prefill_b1.npz") as short:
+        inputs = {key: short[key] for key in short.files
+                  if key.startswith("in.")}
+        dtype = short["out.logits"].dtype
+    for batch, tokens in ((1, 40), (3, 21)):
+        case = {}
+        for key, value in inputs.items():
+            if ".past_" in key:
+                value = np.repeat(value, batch, 0)
+            elif key == "in.input_ids":
+                value = random.integers(0, vocabulary, (batch, tokens))
+            elif key == "in.position_ids":
+                value = np.tile(np.arange(tokens), (batch, 1))
+            else:
+                value = np.ones((batch, tokens), value.dtype)
+            case[key] = value
+        name = folder / f"long_b{batch}.npz"
+        # Any outputs will do to be let in.
+        np.savez(name, **case, **{"out.logits": np.zeros(
+            (batch, tokens, vocabulary), dtype)})
+        outputs = scratch / "outputs.npz"
+        run(BIN / "dejavu-run", program, "--input", name, "--output", outputs,
+            "--rtol", "0", "--atol", "1e9")
+        with np.load(outputs) as found:
+            case |= {"out." + key.removeprefix("out."): found[key]
+                     for key in found.files}
+        np.savez(name, **case)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", "--output", default="gpu.tar.xz",
@@ -88,6 +145,9 @@ def main():
             (folder / "cases" / name).mkdir(parents=True)
             for case in cases:
                 shutil.copy(case, folder / "cases" / name)
+            write_long_cases(model, folder / "cases" / name, scratch)
+            compile_model(model, scratch / f"{name}-cpu")
+            write_sampled(scratch / f"{name}-cpu", folder, name)
         for model in TEXTS:
             write_texts(model, folder, scratch)
         with tarfile.open(args.output, "w:xz", preset=1) as archive:

@@ -6,7 +6,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "AsyncCopies.h"
-#include <cstdlib>
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"

@@ -11,10 +11,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "DeviceKernels.h"
+#include "FusedFFN.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include <cstdlib>
 
 using namespace mlir;
 using namespace mlir::dejavu;
@@ -22,33 +21,31 @@ using namespace mlir::dejavu::cuda;
 
 static constexpr int64_t kWarps = 8;
 
-static int64_t knob(const char *name, int64_t standard) {
-  const char *text = std::getenv(name);
-  return text ? std::atoll(text) : standard;
-}
-
 namespace {
 struct BlockSumGenerator {
   DeviceBuilder &b;
-  Value rows;  ///< the columns of this lane in the first row
+  Value rows;  ///< the column of this lane in the first row
   Value count; ///< of rows
-  int64_t out, lanes;
+  int64_t out;
 
-  Type getType() { return VectorType::get({lanes}, b.getF32Type()); }
-  Value load(Value pointer) { return b.load(pointer, getType(), 4 * lanes); }
+  Value load(Value pointer) { return b.load(pointer, b.getF32Type()); }
 
-  /// The rows of this warp. Most loads are under way before it is known how
-  /// many rows there are: there is memory for kMaxBlocks.
-  Value addRows(int64_t atOnce) {
+  /// The rows of this warp. Those that a usual GPU leaves are on their way
+  /// before it is known how many there are: there is memory for kMaxBlocks.
+  Value addRows() {
+    const TargetInfo &target = b.getTarget();
+    int64_t usual = target.multiprocessors /
+                    getFFNCluster(out, /*isAtomic=*/false, target);
+    int64_t atOnce = llvm::divideCeil(usual, kWarps);
     Type f32 = b.getF32Type();
-    Value zero = b.splat(0, lanes), sum = zero;
+    Value sum = b.f32(0);
     Value first = b.at(rows, f32, b.mul(b.warp(), out));
     SmallVector<Value> terms;
     for (int64_t i = 0; i < atOnce; ++i)
       terms.push_back(load(b.at(first, f32, i * kWarps * out)));
     for (auto [i, term] : llvm::enumerate(terms)) {
       Value isThere = b.isLess(b.add(b.warp(), i * kWarps), count);
-      sum = b.fadd(sum, b.select(isThere, term, zero));
+      sum = b.fadd(sum, b.select(isThere, term, b.f32(0)));
     }
     return b
         .fold(b.add(b.warp(), atOnce * kWarps), count, b.index(kWarps), sum,
@@ -61,66 +58,56 @@ struct BlockSumGenerator {
 
   /// The sum of the warps' sums, for the first warp.
   Value addWarps(Value sum) {
+    Type f32 = b.getF32Type();
     Value shared = b.getShared();
-    auto place = [&](Value warp) {
-      return b.at(shared, b.getF32Type(),
-                  b.mul(b.add(b.mul(warp, kWarp), b.lane()), lanes));
-    };
-    b.store(sum, place(b.warp()), 4 * lanes);
+    b.store(sum, b.at(shared, f32, b.thread()));
     b.barrier();
-    Value total = load(place(b.index(0)));
+    Value own = b.at(shared, f32, b.lane()), total = load(own);
     for (int64_t warp = 1; warp < kWarps; ++warp)
-      total = b.fadd(total, load(place(b.index(warp))));
+      total = b.fadd(total, load(b.at(own, f32, warp * kWarp)));
     return total;
   }
 };
 } // namespace
 
 int64_t cuda::getBlockSumBlocks(int64_t out) {
-  return llvm::divideCeil(out, kWarp * knob("FFN_SUMVEC", 1));
+  return llvm::divideCeil(out, kWarp);
 }
 
 int64_t cuda::getBlockSumKernel(DeviceLibrary &library, int64_t out,
                                 const Epilogue &epilogue) {
   SmallVector<Type> types(2 + epilogue.hasBias + epilogue.hasResidual,
                           library.getPointer());
-  int64_t lanes = knob("FFN_SUMVEC", 1);
   return library.get(
       ("block_sum_" + Twine(out) + epilogue.getName()).str(), types,
       KernelShape{.threads = kWarps * kWarp,
-                  .sharedBytes = kWarps * kWarp * 4 * lanes,
+                  .sharedBytes = kWarps * kWarp * 4,
                   .waitsItself = true},
       [&](DeviceBuilder &b, ValueRange args) {
         Type f32 = b.getF32Type();
-        Value column =
-            b.mul(b.add(b.mul(b.block(), kWarp), b.lane()), lanes);
-        Value place = b.min(column, b.index(out - lanes));
+        Value column = b.add(b.mul(b.block(), kWarp), b.lane());
+        Value place = b.min(column, b.index(out - 1));
         Value rows = b.at(args[0], b.getI8Type(), kPartialHeader);
-        BlockSumGenerator generator{
-            b, b.at(rows, f32, place), {}, out, lanes};
+        BlockSumGenerator generator{b, b.at(rows, f32, place), {}, out};
         Value bias, residual;
         if (epilogue.hasBias)
-          bias = generator.load(b.at(args[1], f32, place));
+          bias = b.loadConstant(b.at(args[1], f32, place), f32);
         b.waitForEarlier();
-        generator.count = b.toIndex(b.load(args[0], b.getI64Type()));
+        generator.count = b.toIndex(b.load(args[0], b.getI64Type(), 8));
         if (epilogue.hasResidual)
           residual =
               generator.load(b.at(args[1 + epilogue.hasBias], f32, place));
-        Value sum = generator.addRows(knob("FFN_SUMROWS", 9));
-        Value total = generator.addWarps(sum);
+        Value total = generator.addWarps(generator.addRows());
         Value isOwn = arith::AndIOp::create(
             b, b.isLess(b.thread(), b.index(kWarp)),
             b.isLess(column, b.index(out)));
         b.when(isOwn, [&] {
           if (bias)
             total = b.fadd(total, bias);
-          SmallVector<Value> results;
-          for (int64_t i = 0; i < lanes; ++i)
-            results.push_back(epilogue.apply(b, b.extract(total, i)));
-          total = b.pack(results);
+          total = epilogue.apply(b, total);
           if (residual)
             total = b.fadd(total, residual);
-          b.store(total, b.at(args.back(), f32, column), 4 * lanes);
+          b.store(total, b.at(args.back(), f32, column));
         });
       });
 }

@@ -16,6 +16,7 @@
 #include "../Common/WeightNumbers.h"
 #include "DeviceLowering.h"
 
+#include "dejavu-rt/sampling.h"
 #include "dejavu/Analysis/ModelSummary.h"
 #include "dejavu/Conversion/DejavuToCPU/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -37,15 +38,47 @@ StringRef dejavu::stringifyReduction(Reduction reduction) {
   return reduction == Reduction::atomic ? "atomic" : "deterministic";
 }
 
+/// The weight that makes a key, if a product does.
+static FlatSymbolRefAttr getKeyWeight(Value key) {
+  while (Operation *op = key.getDefiningOp()) {
+    if (auto linear = dyn_cast<LinearOp>(op))
+      return linear.getWeightAttr();
+    if (auto gather = dyn_cast<GatherLinearOp>(op))
+      return gather.getWeightAttr();
+    if (!isa<RopeOp, NormOp>(op))
+      return {};
+    key = op->getOperand(0);
+  }
+  return {};
+}
+
+/// The type of the cache's elements: that of the weights that make keys, if all
+/// have the same of 16 bits, else f32.
+static Type getCacheElement(ModuleOp module) {
+  SymbolTable symbols(module);
+  Type f32 = Float32Type::get(module.getContext()), found;
+  WalkResult result = module.walk([&](KVAppendOp op) {
+    FlatSymbolRefAttr name = getKeyWeight(op.getKey());
+    auto weight = name ? symbols.lookup<WeightOp>(name.getAttr()) : WeightOp();
+    Type type = weight ? weight.getTensorType().getElementType() : f32;
+    if (!isa<Float16Type, BFloat16Type>(type) || (found && found != type))
+      return WalkResult::interrupt();
+    found = type;
+    return WalkResult::advance();
+  });
+  return found && !result.wasInterrupted() ? found : f32;
+}
+
 /// Makes @dejavu_sample.
 static void makeSample(ModuleOp module, DeviceLibrary &library,
                        int64_t vocabulary, Location location) {
   HostEntry host(module, "dejavu_sample", location);
   Value batch = host.getNumber(Field::batch);
-  host.launch(getGreedyKernel(library, vocabulary), batch,
+  host.launch(getSampleKernel(library, vocabulary), batch,
               {host.getPointer(Field::ids), host.getPointer(Field::positions),
                host.getPointer(Field::pastAt), host.getPointer(Field::emitted),
-               host.getPointer(Field::logits), batch});
+               host.getPointer(Field::sampling), host.getPointer(Field::logits),
+               batch});
   host.launch(getAdvanceKernel(library), host.number(1),
               {host.getPointer(Field::pastAt)});
   host.finish();
@@ -132,12 +165,15 @@ struct ConvertDejavuToCUDA
     NamedAttrList manifest(getManifestAttr(&getContext(), *summary));
     addSitesToManifest(manifest, prefill, decode, sites, decodeSites);
 
+    Type cacheElement = getCacheElement(module);
+    manifest.set("cache_dtype", b.getStringAttr(nameElement(cacheElement)));
+
     DeviceLibrary library(module, targets);
     SmallVector<NamedAttribute> workspace;
     for (auto [entry, function] :
          {std::pair(Entry::prefill, prefill), {Entry::decode, decode}}) {
       DeviceLowering lowering(module, function, entry, library, numbers,
-                              reduction);
+                              reduction, cacheElement);
       if (failed(lowering.run()))
         return failure();
       workspace.push_back(b.getNamedAttr(
@@ -151,9 +187,14 @@ struct ConvertDejavuToCUDA
                  b.getStringAttr(stringifyReduction(reduction)));
     manifest.set("workspace", b.getDictionaryAttr(workspace));
     auto logits = cast<RankedTensorType>(decode.getResultTypes().front());
+    int64_t vocabulary = logits.getShape().back();
+    if (vocabulary > DEJAVU_SAMPLING_MAX_VOCABULARY)
+      return decode.emitError()
+             << "expected a vocabulary of at most "
+             << DEJAVU_SAMPLING_MAX_VOCABULARY << " ids, found " << vocabulary;
     if (failed(makeFill(module, library)))
       return failure();
-    makeSample(module, library, logits.getShape().back(), decode.getLoc());
+    makeSample(module, library, vocabulary, decode.getLoc());
     module->setAttr(kManifestAttrName, manifest.getDictionary(&getContext()));
     prefill.erase();
     decode.erase();

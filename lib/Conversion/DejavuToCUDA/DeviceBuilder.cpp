@@ -21,6 +21,7 @@ using namespace mlir::dejavu::cuda;
 /// Address spaces of NVPTX.
 static constexpr unsigned kGlobal = 1, kSharedSpace = 3;
 static constexpr llvm::StringLiteral kSharedName = "dejavu_shared";
+static constexpr llvm::StringLiteral kCountersName = "dejavu_counters";
 
 //===----------------------------------------------------------------------===//
 // Values
@@ -171,20 +172,6 @@ void DeviceBuilder::store(Value value, Value pointer, int64_t alignment) {
   LLVM::StoreOp::create(*this, value, pointer, alignment);
 }
 
-void DeviceBuilder::storeReleased(Value value, Value pointer) {
-  unsigned bytes = value.getType().getIntOrFloatBitWidth() / 8;
-  LLVM::StoreOp::create(*this, value, pointer, bytes, /*isVolatile=*/false,
-                        /*isNonTemporal=*/false, /*isInvariantGroup=*/false,
-                        LLVM::AtomicOrdering::release, "block");
-}
-
-Value DeviceBuilder::loadAcquired(Value pointer, Type type) {
-  return LLVM::LoadOp::create(
-      *this, type, pointer, type.getIntOrFloatBitWidth() / 8,
-      /*isVolatile=*/false, /*isNonTemporal=*/false, /*isInvariant=*/false,
-      /*isInvariantGroup=*/false, LLVM::AtomicOrdering::acquire, "block");
-}
-
 void DeviceBuilder::atomicAdd(Value value, Value pointer) {
   LLVM::AtomicRMWOp::create(*this, LLVM::AtomicBinOp::fadd, pointer, value,
                             LLVM::AtomicOrdering::monotonic, "device");
@@ -200,20 +187,47 @@ Value DeviceBuilder::toFloats(Value vector) {
   return arith::ExtFOp::create(*this, floats, vector);
 }
 
-Value DeviceBuilder::getShared() {
-  auto module = getInsertionBlock()->getParentOp();
-  auto device = module->getParentOfType<gpu::GPUModuleOp>();
-  auto type = LLVM::LLVMArrayType::get(getI8Type(), 0);
-  if (!device.lookupSymbol(kSharedName)) {
+Value DeviceBuilder::clamp(Value number, Type element) {
+  llvm::APFloat greatest =
+      llvm::APFloat::getLargest(cast<FloatType>(element).getFloatSemantics());
+  bool isExact;
+  greatest.convert(llvm::APFloat::IEEEsingle(),
+                   llvm::APFloat::rmNearestTiesToEven, &isExact);
+  double limit = greatest.convertToFloat();
+  number = arith::MaximumFOp::create(*this, number, f32(-limit));
+  return arith::MinimumFOp::create(*this, number, f32(limit));
+}
+
+Value DeviceBuilder::toElement(Value number, Type element) {
+  if (element == number.getType())
+    return number;
+  return arith::TruncFOp::create(*this, element, clamp(number, element));
+}
+
+Value DeviceBuilder::getGlobal(StringRef name, Type type, unsigned space) {
+  auto device =
+      getInsertionBlock()->getParentOp()->getParentOfType<gpu::GPUModuleOp>();
+  if (!device.lookupSymbol(name)) {
     OpBuilder::InsertionGuard guard(*this);
     setInsertionPointToStart(device.getBody());
+    // Shared memory is as large as the launch says; the rest begins as zeros.
+    bool isShared = space == kSharedSpace;
+    Attribute zeros;
+    if (!isShared)
+      zeros = DenseElementsAttr::get(VectorType::get({kCounters}, getI32Type()),
+                                     int32_t(0));
     LLVM::GlobalOp::create(*this, type, /*isConstant=*/false,
-                           LLVM::Linkage::External, kSharedName, Attribute(),
-                           /*alignment=*/128, kSharedSpace);
+                           isShared ? LLVM::Linkage::External
+                                    : LLVM::Linkage::Internal,
+                           name, zeros, /*alignment=*/128, space);
   }
   return LLVM::AddressOfOp::create(
-      *this, LLVM::LLVMPointerType::get(getContext(), kSharedSpace),
-      kSharedName);
+      *this, LLVM::LLVMPointerType::get(getContext(), space), name);
+}
+
+Value DeviceBuilder::getShared() {
+  return getGlobal(kSharedName, LLVM::LLVMArrayType::get(getI8Type(), 0),
+                   kSharedSpace);
 }
 
 //===----------------------------------------------------------------------===//
@@ -280,6 +294,24 @@ void DeviceBuilder::waitForEarlier() {
   callEarlyLaunch(*this, "llvm.nvvm.griddepcontrol.wait");
 }
 
+Value DeviceBuilder::arriveLast(Value at, Value count) {
+  Value counters =
+      getGlobal(kCountersName,
+                LLVM::LLVMArrayType::get(getI32Type(), kCounters), kGlobal);
+  Value last = arith::IndexCastOp::create(*this, getI32Type(), add(count, -1));
+  // Counts up to `last` and then from 0 again. Of this operation the order has
+  // to be asked for separately.
+  auto fence = [&] {
+    LLVM::FenceOp::create(*this, LLVM::AtomicOrdering::acq_rel, "device");
+  };
+  fence();
+  Value before = LLVM::AtomicRMWOp::create(
+      *this, LLVM::AtomicBinOp::uinc_wrap, this->at(counters, getI32Type(), at),
+      last, LLVM::AtomicOrdering::monotonic, "device");
+  fence();
+  return arith::CmpIOp::create(*this, arith::CmpIPredicate::eq, before, last);
+}
+
 //===----------------------------------------------------------------------===//
 // Arithmetic
 //===----------------------------------------------------------------------===//
@@ -291,8 +323,9 @@ Value DeviceBuilder::call(StringRef intrinsic, Value x) {
 }
 
 Value DeviceBuilder::exp(Value x) {
-  return call("llvm.nvvm.ex2.approx", fmul(x, f32(1.4426950408889634)));
+  return exp2(fmul(x, f32(1.4426950408889634)));
 }
+Value DeviceBuilder::exp2(Value x) { return call("llvm.nvvm.ex2.approx", x); }
 Value DeviceBuilder::sqrt(Value x) { return call("llvm.sqrt", x); }
 Value DeviceBuilder::round(Value x) { return call("llvm.rint", x); }
 Value DeviceBuilder::sin(Value x) { return call("llvm.nvvm.sin.approx.f", x); }
@@ -339,6 +372,32 @@ Value DeviceBuilder::activate(std::optional<Activation> activation, Value x) {
   llvm_unreachable("unknown activation");
 }
 
+SmallVector<Value> DeviceBuilder::multiply(ArrayRef<Value> lhs,
+                                           ArrayRef<Value> rhs,
+                                           ArrayRef<Value> sums) {
+  SmallVector<Value> operands(lhs);
+  operands.append(rhs.begin(), rhs.end());
+  bool isHalf =
+      cast<VectorType>(lhs.front().getType()).getElementType().isF16();
+  if (!isHalf)
+    for (Value &operand : operands)
+      operand = LLVM::BitcastOp::create(*this, getI32Type(), operand);
+  operands.append(sums.begin(), sums.end());
+  auto type = LLVM::LLVMStructType::getLiteral(
+      getContext(), SmallVector<Type>(4, getF32Type()));
+  Value product =
+      LLVM::CallIntrinsicOp::create(
+          *this, type,
+          getStringAttr(isHalf ? "llvm.nvvm.mma.m16n8k16.row.col.f32.f32"
+                               : "llvm.nvvm.mma.m16n8k16.row.col.bf16"),
+          operands)
+          .getResults();
+  SmallVector<Value> results;
+  for (int64_t i = 0; i < 4; ++i)
+    results.push_back(LLVM::ExtractValueOp::create(*this, product, i));
+  return results;
+}
+
 Value DeviceBuilder::sumElements(Value vector) {
   SmallVector<Value> parts;
   int64_t size = cast<VectorType>(vector.getType()).getNumElements();
@@ -351,17 +410,30 @@ Value DeviceBuilder::sumElements(Value vector) {
   return parts.front();
 }
 
-Value DeviceBuilder::reduceLanes(
-    Value value, int64_t width,
-    llvm::function_ref<Value(Value, Value)> combine) {
-  for (int64_t offset = width / 2; offset > 0; offset /= 2) {
-    Value other = gpu::ShuffleOp::create(
-                      *this, value, static_cast<int32_t>(offset),
-                      static_cast<int32_t>(kWarp), gpu::ShuffleMode::XOR)
+/// Over lanes whose numbers differ in the bits from `low` to `high`.
+static Value reduceBits(DeviceBuilder &b, Value value, int64_t low,
+                        int64_t high,
+                        llvm::function_ref<Value(Value, Value)> combine) {
+  for (int64_t offset = high / 2; offset >= low; offset /= 2) {
+    Value other = gpu::ShuffleOp::create(b, value, static_cast<int32_t>(offset),
+                                         static_cast<int32_t>(kWarp),
+                                         gpu::ShuffleMode::XOR)
                       .getShuffleResult();
     value = combine(value, other);
   }
   return value;
+}
+
+Value DeviceBuilder::reduceLanes(
+    Value value, int64_t width,
+    llvm::function_ref<Value(Value, Value)> combine) {
+  return reduceBits(*this, value, 1, width, combine);
+}
+
+Value DeviceBuilder::reduceTeams(
+    Value value, int64_t width,
+    llvm::function_ref<Value(Value, Value)> combine) {
+  return reduceBits(*this, value, width, kWarp, combine);
 }
 
 Value DeviceBuilder::sumLanes(Value value, int64_t width) {

@@ -33,6 +33,8 @@ namespace mlir::dejavu::cuda {
 inline constexpr int64_t kWarp = 32;
 /// Bytes that one thread loads at most at once.
 inline constexpr int64_t kLoadBytes = 16;
+/// Counters of a module at which blocks arrive.
+inline constexpr int64_t kCounters = 1024;
 
 class DeviceBuilder : public ImplicitLocOpBuilder {
 public:
@@ -98,14 +100,15 @@ public:
   /// The same, of memory that is read once: it need not stay in a cache.
   Value loadOnce(Value pointer, Type type, int64_t alignment = 0);
   void store(Value value, Value pointer, int64_t alignment = 0);
-  /// A number that other threads of the block wait for: who sees it sees all
-  /// that was stored before.
-  void storeReleased(Value value, Value pointer);
-  Value loadAcquired(Value pointer, Type type);
   /// Adds to f32 that other blocks add to as well.
   void atomicAdd(Value value, Value pointer);
   /// A vector of numbers of any width as f32.
   Value toFloats(Value vector);
+  /// An f32, or the number of the type `element` that is nearest if it is
+  /// beyond all of them.
+  Value clamp(Value number, Type element);
+  /// An f32 as an element: the nearest, but no number becomes an infinity.
+  Value toElement(Value number, Type element);
   /// Where dynamic shared memory begins.
   Value getShared();
 
@@ -131,11 +134,16 @@ public:
   /// so once, in each block, and reads and writes nothing before but what no
   /// kernel writes.
   void waitForEarlier();
+  /// For one thread of a block, behind a barrier: whether it is the last of
+  /// `count` blocks that arrive at counter `at`, of kCounters, which is 0
+  /// before and after. The last sees what the others have written.
+  Value arriveLast(Value at, Value count);
 
   //===--- Arithmetic ----------------------------------------------------===//
 
   /// e^x for f32, to a relative error of 2^-21.
   Value exp(Value x);
+  Value exp2(Value x);
   Value sqrt(Value x);
   /// To the nearest integer.
   Value round(Value x);
@@ -145,18 +153,27 @@ public:
   /// `cap * tanh(x / cap)`; x if the cap is 0.
   Value softcap(float cap, Value x);
   Value activate(std::optional<Activation> activation, Value x);
+  /// A product of a warp, f32 [16, 8] = [16, 16] * [16, 8] + sums, of f16 or
+  /// bf16 in vectors of two; by the layout of `mma.m16n8k16`.
+  SmallVector<Value> multiply(ArrayRef<Value> lhs, ArrayRef<Value> rhs,
+                              ArrayRef<Value> sums);
   /// The sum of the elements of a vector, in a fixed order.
   Value sumElements(Value vector);
   /// Over groups of `width` lanes, a power of two; all lanes get it.
   Value reduceLanes(Value value, int64_t width,
                     llvm::function_ref<Value(Value, Value)> combine);
   Value sumLanes(Value value, int64_t width = kWarp);
+  /// Over lanes that have the same place in groups of `width`; all get it.
+  Value reduceTeams(Value value, int64_t width,
+                    llvm::function_ref<Value(Value, Value)> combine);
   /// The sum over the block, for all its threads. `scratch` are 33 f32 of
   /// shared memory; the threads meet.
   Value sumBlock(Value value, Value scratch);
 
 private:
   Value call(StringRef intrinsic, Value x);
+  /// The address of an array of the module, made if it is not there.
+  Value getGlobal(StringRef name, Type type, unsigned space);
 
   TargetInfo target;
   int64_t threads;

@@ -41,10 +41,13 @@ struct NormSpec {
 };
 /// (input, [scale], [bias], result). Grid: rows of groups.
 int64_t getNormKernel(DeviceLibrary &library, const NormSpec &spec);
-/// (ids, positions, past_at, emitted, logits, batch): the greatest logit of
-/// each row, the first of equals, is the next id; the step and the positions
-/// move on. Grid: batch.
-int64_t getGreedyKernel(DeviceLibrary &library, int64_t vocabulary);
+
+//===--- SampleKernels.cpp ------------------------------------------------===//
+
+/// (ids, positions, past_at, emitted, sampling, logits, batch): chooses the
+/// next id of each row from its logits as dejavu_sampling says; the row's
+/// position and its count of random numbers move on. Grid: batch.
+int64_t getSampleKernel(DeviceLibrary &library, int64_t vocabulary);
 /// (past_at): one step on. Grid: 1.
 int64_t getAdvanceKernel(DeviceLibrary &library);
 
@@ -64,9 +67,33 @@ int64_t getFillBlocks(int64_t count);
 /// (positions, frequencies, result). Grid: rows.
 int64_t getRopeTableKernel(DeviceLibrary &library, int64_t features,
                            llvm::APFloat scale);
+/// How heads are rotated by a row of a table: cosines, then sines.
+struct Rotation {
+  int64_t rotated; ///< features of a head that take part
+  bool interleaved;
+
+  std::string getName() const;
+  /// Element `at` of `head` [headDim], rotated.
+  Value rotate(DeviceBuilder &b, Value head, Value table, Value at,
+               int64_t headDim) const;
+};
 /// (input, table, result). Grid: rows.
 int64_t getRopeKernel(DeviceLibrary &library, int64_t features, int64_t heads,
-                      int64_t rotated, bool interleaved);
+                      const Rotation &rotation);
+/// What appending to a cache depends on.
+struct AppendSpec {
+  KVCacheType cache;
+  Type element; ///< of the cache
+  std::optional<Rotation> key = {};
+  /// Queries that are rotated on the way, if any.
+  std::optional<Rotation> query = {};
+  int64_t queryHeads = 0;
+
+  std::string getName() const;
+};
+/// (key, value, [key table], [query, query table, rotated query], keys, values,
+/// past_at, tokens, capacity). Grid: rows.
+int64_t getKVAppendKernel(DeviceLibrary &library, const AppendSpec &spec);
 
 //===--- LinearKernels.cpp
 //-------------------------------------------------===//
@@ -81,6 +108,10 @@ struct Epilogue {
   bool hasResidual = false;
 
   std::string getName() const;
+  bool isNothing() const {
+    return !hasBias && !activation && scale == 1 && softcap == 0 &&
+           !hasResidual;
+  }
   Value apply(DeviceBuilder &b, Value x) const;
 };
 /// What a linear kernel depends on.
@@ -125,6 +156,17 @@ bool hasStreamedLinear(const LinearSpec &spec);
 int64_t getStreamedLinearKernel(DeviceLibrary &library,
                                 const StreamedLinearSpec &spec);
 
+//===--- ProductKernels.cpp -----------------------------------------------===//
+
+/// (input, result [rows, features], part, tokens, from): rows of the input, as
+/// a linear kernel takes them, in the type of a weight. Grid: rows.
+int64_t getConvertKernel(DeviceLibrary &library, int64_t features,
+                         Type element);
+/// (product [rows, out], [bias], factor [rows, out], [factor bias],
+/// [residual]): what a gated linear kernel does behind its sums, in place.
+/// Grid: ceil(out / 256), rows.
+int64_t getGateKernel(DeviceLibrary &library, const LinearSpec &spec);
+
 //===--- RowSumKernels.cpp
 //-------------------------------------------------===//
 
@@ -151,7 +193,7 @@ int64_t getRowSumKernel(DeviceLibrary &library, RankedTensorType weight,
                         int64_t parts, int64_t rowBlock, bool isSparse);
 int64_t getRowSumBlocks(RankedTensorType weight);
 /// (partial [parts, rows, out], [bias], [residual], result, rows): sums the
-/// parts. Grid: ceil(out / 256), rows.
+/// parts; the result of one may be in its place. Grid: ceil(out / 256), rows.
 int64_t getPartialSumKernel(DeviceLibrary &library, int64_t parts, int64_t out,
                             const Epilogue &epilogue);
 /// (values, counts): how many of a row are not zero. Grid: rows.
@@ -198,32 +240,42 @@ int64_t getBlockSumBlocks(int64_t out);
 /// What attention kernels depend on.
 struct AttentionSpec {
   KVCacheType cache;
+  Type element;     ///< of the cache
   int64_t features; ///< of the queries
   llvm::APFloat scale, softcap;
   MaskedRows maskedRows;
   std::optional<int64_t> window;
   SmallVector<float> slopes; ///< one for each query head, or none
-  int64_t parts = 1;         ///< into which the steps are cut
+  /// Whether there is one token of each sequence, whose key and value are not
+  /// in the cache yet. They may be rotated on the way, as may be the query.
+  bool appends = false;
+  std::optional<Rotation> query = {}, key = {};
 
   int64_t getGroup() const {
     return features / (cache.getHeads() * cache.getHeadDim());
   }
   std::string getName() const;
 };
-/// (key, value, keys, values, past_at, tokens, capacity). Grid: rows.
-int64_t getKVAppendKernel(DeviceLibrary &library, KVCacheType cache);
-/// Parts into which the steps of a context are cut where there are few rows.
+/// Rows whose heads are enough blocks for a GPU: parts of the context make up
+/// for fewer.
+int64_t getAttentionRows(const AttentionSpec &spec);
+/// The most parts into which the steps of a context are cut; 1 without
+/// `appends`. The kernel takes fewer if the context is short.
 int64_t getAttentionParts(const AttentionSpec &spec);
+/// Tokens of a sequence that a block takes.
+int64_t getAttentionTokens(const AttentionSpec &spec);
 /// f32 that a row needs for partial results.
 int64_t getAttentionScratch(const AttentionSpec &spec);
 /// Blocks in x: heads of the cache, more than once if many queries read one.
 int64_t getAttentionBlocks(const AttentionSpec &spec);
-/// (query, keys, values, starts, past_at, partial, tokens, capacity). Grid:
-/// getAttentionBlocks, parts, rows.
+/// (query, keys, values, starts, past_at, result, tokens, capacity), with
+/// `appends` (query, [query table], key, value, [key table], keys, values,
+/// starts, past_at, partial, result, capacity). Grid: getAttentionBlocks,
+/// parts, sequences times ceil(tokens / getAttentionTokens). With more than one
+/// part there are at most kCounters blocks in x and z together. With `appends`,
+/// `starts`, `past_at` and what the cache holds are older than the step: they
+/// are read before earlier kernels are done.
 int64_t getAttentionKernel(DeviceLibrary &library, const AttentionSpec &spec);
-/// (partial, result). Grid: query heads, rows.
-int64_t getAttentionCombineKernel(DeviceLibrary &library,
-                                  const AttentionSpec &spec);
 
 } // namespace mlir::dejavu::cuda
 

@@ -17,9 +17,9 @@ using namespace mlir::dejavu::cuda;
 DeviceLowering::DeviceLowering(
     ModuleOp module, func::FuncOp function, Entry entry, DeviceLibrary &library,
     const llvm::DenseMap<StringAttr, int64_t> &weightNumbers,
-    Reduction reduction)
+    Reduction reduction, Type cacheElement)
     : module(module), function(function), entry(entry), library(library),
-      symbols(module), weightNumbers(weightNumbers),
+      symbols(module), weightNumbers(weightNumbers), cacheElement(cacheElement),
       host(module, ("dejavu_" + stringifyEntry(entry)).str(),
            function.getLoc()),
       reduction(reduction) {}
@@ -87,9 +87,13 @@ void DeviceLowering::releaseOperands(Operation *op) {
     layout.release(place->second);
     places.erase(place);
   };
-  for (Value operand : op->getOperands())
-    if (lastUses.lookup(operand) == op)
-      release(operand);
+  SmallVector<Operation *> readers{op};
+  if (auto attention = dyn_cast<AttentionOp>(op))
+    readers.append(getFusedOps(attention));
+  for (Operation *reader : readers)
+    for (Value operand : reader->getOperands())
+      if (lastUses.lookup(operand) == op)
+        release(operand);
   for (Value result : op->getResults())
     if (result.use_empty())
       release(result);
@@ -147,14 +151,25 @@ LogicalResult DeviceLowering::lower(Operation *op) {
 LogicalResult DeviceLowering::run() {
   if (failed(checkArguments()))
     return failure();
-  function.walk([&](Operation *op) {
-    for (Value operand : op->getOperands())
-      lastUses[operand] = op;
+  function.walk([&](AttentionOp op) {
+    for (Operation *each : getFusedOps(op))
+      fused[each] = op;
   });
+  // What is fused reads where the attention does.
+  for (Operation &op : function.getBody().front()) {
+    Operation *reader = isFused(&op) ? fused.lookup(&op) : &op;
+    for (Value operand : op.getOperands()) {
+      Operation *&last = lastUses[operand];
+      if (!last || last->isBeforeInBlock(reader))
+        last = reader;
+    }
+  }
   for (auto [number, counter] : llvm::enumerate(findReadCounters(function)))
     counters[counter.op] = static_cast<int64_t>(number);
   for (Operation &op : function.getBody().front()) {
     host.getBuilder().setLoc(op.getLoc());
+    if (isa<RopeOp>(op) && isFused(&op))
+      continue;
     if (failed(lower(&op)))
       return failure();
     releaseOperands(&op);

@@ -32,7 +32,7 @@ public:
   DeviceLowering(ModuleOp module, func::FuncOp function, Entry entry,
                  DeviceLibrary &library,
                  const llvm::DenseMap<StringAttr, int64_t> &weightNumbers,
-                 Reduction reduction);
+                 Reduction reduction, Type cacheElement);
 
   LogicalResult run();
   int64_t getBytesPerRow() const { return layout.getPeak(); }
@@ -93,6 +93,16 @@ private:
   /// Adds launches for one row, and others for more.
   void chooseRows(Value rows, llvm::function_ref<void()> one,
                   llvm::function_ref<void()> more);
+  /// What is part of an attention's kernels: the append to its cache, and what
+  /// rotates the key and the query.
+  static SmallVector<Operation *> getFusedOps(AttentionOp op);
+  bool isFused(Operation *op) const { return op && fused.contains(op); }
+  /// Launches the append, of a key that is rotated, and with a query that is
+  /// rotated on the way, if there are such ops.
+  void append(KVAppendOp op, RopeOp keyRope, RopeOp queryRope,
+              Value rotatedQuery);
+  /// Into which the context is cut for the rows that there are.
+  Value getAttentionParts(const AttentionSpec &spec);
 
   /// A weight whose rows an input is multiplied with.
   struct Factor {
@@ -107,6 +117,7 @@ private:
     Value rows;               ///< of the result
     Value part, tokens, from; ///< or null for all rows
     const FusedNorm *norm = nullptr;
+    Value converted, gated;   ///< memory for a library's products
   };
   void multiply(Product product);
   /// The linear layers behind `op` that can be part of its launch.
@@ -117,13 +128,30 @@ private:
     FlatSymbolRefAttr weight, bias;
     Epilogue epilogue = {};
     bool isSparse = false; ///< whether rows of zeros are not read
-    Value residual = {}, result = {}, partial = {};
+    Value residual = {}, result = {}, partial = {}, converted = {};
   };
   /// Parts that a weight is cut into.
   int64_t getParts(FlatSymbolRefAttr weight);
   /// Memory of a sum that `op` is, as far as it has none.
   void allocate(RowSum &sum, Operation *op);
   void sumRows(const RowSum &sum);
+  void multiplyByKernels(Product product, const LinearSpec &spec);
+
+  /// Whether a call leaves products of a weight to a library; null if none
+  /// does.
+  Value leavesToLibrary(FlatSymbolRefAttr weight);
+  /// Memory that this needs, as long as `op` runs: for the input in the type of
+  /// the weight, unless it is as it should be, and for the factor.
+  Value allocateConverted(FlatSymbolRefAttr weight, int64_t features,
+                          bool isPart, Operation *op);
+  void allocateForLibrary(Product &product, Operation *op);
+  /// The product, and what is around it.
+  void multiplyByLibrary(const Product &product, const LinearSpec &spec);
+  /// What is behind one of the products.
+  void finishByKernel(const Product &product, const Factor &factor,
+                      const LinearSpec &spec, int64_t out);
+  /// The sum, without what is behind it.
+  void sumRowsByLibrary(const RowSum &sum);
 
   // LowerMLPs.cpp
 
@@ -159,16 +187,19 @@ private:
   DeviceLibrary &library;
   SymbolTable symbols;
   const llvm::DenseMap<StringAttr, int64_t> &weightNumbers;
+  Type cacheElement;
   HostEntry host;
   Reduction reduction;
   /// Ops that one row does not need: they are part of a launch before. Those
   /// with a result have its memory, and the residual's.
   llvm::DenseMap<Operation *, std::pair<Value, Value>> fusedForOne;
+  Value hasLibrary; ///< of @prefill
 
   WorkspaceLayout layout;
   llvm::DenseMap<Operation *, int64_t> counters; ///< op -> its counter
   llvm::DenseMap<Value, Value> memory;
-  llvm::DenseMap<Value, int64_t> cacheNumbers; ///< handle -> layer
+  llvm::DenseMap<Value, int64_t> cacheNumbers;    ///< handle -> layer
+  llvm::DenseMap<Operation *, Operation *> fused; ///< op -> its attention
   llvm::DenseMap<Operation *, SmallVector<int64_t>> transient;
   llvm::DenseMap<Value, int64_t> places;
   llvm::DenseMap<Value, FusedNorm> fusedNorms; ///< by their results

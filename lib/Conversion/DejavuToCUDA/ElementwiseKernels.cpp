@@ -8,7 +8,6 @@
 #include "RowNorm.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 using namespace mlir;
 using namespace mlir::dejavu;
@@ -111,88 +110,4 @@ int64_t cuda::getNormKernel(DeviceLibrary &library, const NormSpec &spec) {
             store();
         }
       });
-}
-
-int64_t cuda::getGreedyKernel(DeviceLibrary &library, int64_t vocabulary) {
-  Type pointer = library.getPointer();
-  SmallVector<Type> types(5, pointer);
-  types.push_back(library.getNumber());
-  constexpr int64_t kThreads = 1024;
-  return library.get(
-      ("greedy_" + Twine(vocabulary)).str(), types,
-      KernelShape{.threads = kThreads, .sharedBytes = 2 * 8 * kWarp},
-      [&](DeviceBuilder &b, ValueRange args) {
-        Type f32 = b.getF32Type(), i64 = b.getI64Type();
-        Value row = b.block();
-        Value logits = b.at(args[4], f32, b.mul(row, vocabulary));
-        Value none = b.index(vocabulary);
-        Value least = b.f32(-std::numeric_limits<double>::infinity());
-        // Whether the first pair is the better one: greater, or first of
-        // equals. What is NaN is never chosen unless there is nothing else.
-        auto better = [&](Value x, Value i, Value y, Value j) {
-          Value greater =
-              arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, y);
-          Value same =
-              arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, x, y);
-          Value first = arith::AndIOp::create(b, same, b.isLess(i, j));
-          Value yes = arith::OrIOp::create(b, greater, first);
-          return SmallVector<Value>{b.select(yes, x, y), b.select(yes, i, j)};
-        };
-        SmallVector<Value> best =
-            b.fold(b.thread(), none, b.index(kThreads), {least, none},
-                   [&](Value at, ValueRange carried) {
-                     Value x = b.load(b.at(logits, f32, at), f32);
-                     return better(x, at, carried[0], carried[1]);
-                   });
-        auto reduce = [&] {
-          for (int32_t offset = kWarp / 2; offset > 0; offset /= 2) {
-            auto other = [&](Value value) {
-              return gpu::ShuffleOp::create(b, value, offset, kWarp,
-                                            gpu::ShuffleMode::XOR)
-                  .getShuffleResult();
-            };
-            Value x = other(best[0]);
-            Value i = b.toIndex(other(b.toI64(best[1])));
-            best = better(x, i, best[0], best[1]);
-          }
-        };
-        reduce();
-        Value values = b.getShared(), places = b.at(values, i64, kWarp);
-        b.when(b.isEqual(b.lane(), b.index(0)), [&] {
-          b.store(best[0], b.at(values, f32, b.warp()));
-          b.store(b.toI64(best[1]), b.at(places, i64, b.warp()));
-        });
-        b.barrier();
-        best[0] = b.load(b.at(values, f32, b.lane()), f32);
-        best[1] = b.toIndex(b.load(b.at(places, i64, b.lane()), i64));
-        reduce();
-        b.when(b.isEqual(b.thread(), b.index(0)), [&] {
-          // With nothing but NaN there is no best id. The host is told by -2,
-          // and some id goes on.
-          Value isNone = b.isEqual(best[1], none);
-          Value id = b.toI64(b.select(isNone, b.index(0), best[1]));
-          Value told = b.toI64(b.select(isNone, b.index(-2), best[1]));
-          b.store(id, b.at(args[0], i64, row));
-          Value positions = b.at(args[1], i64, row);
-          b.store(arith::AddIOp::create(b, b.load(positions, i64),
-                                        b.toI64(b.index(1))),
-                  positions);
-          Value past = b.toIndex(b.load(args[2], i64));
-          Value place = b.add(b.mul(past, args[5]), row);
-          LLVM::StoreOp::create(b, told, b.at(args[3], i64, place),
-                                /*alignment=*/8, /*isVolatile=*/true);
-        });
-      });
-}
-
-int64_t cuda::getAdvanceKernel(DeviceLibrary &library) {
-  return library.get("advance", {library.getPointer()},
-                     KernelShape{.threads = kWarp},
-                     [&](DeviceBuilder &b, ValueRange args) {
-                       Type i64 = b.getI64Type();
-                       b.when(b.isEqual(b.thread(), b.index(0)), [&] {
-                         Value past = b.toIndex(b.load(args[0], i64));
-                         b.store(b.toI64(b.add(past, 1)), args[0]);
-                       });
-                     });
 }

@@ -5,11 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Block b of n takes the neurons b, b + n, ..., in rounds of as many as its list
-// has room for. First their rows of the projection that is activated go through
-// the ring, and those of neurons that are not zero are listed. Their other rows
-// follow: when the copying warp is done with the first ones, the workers are
-// behind by the length of the ring, and much of the list is there.
+// Block b of n takes the neurons b, b + n, ..., in rounds of as many as it can
+// keep the activations of. First their rows of the projection that is activated
+// go through the ring. Then follow the other rows of those that are not zero:
+// when the copying warp is done with the first rows, the workers are behind by
+// the length of the ring, and most activations are there, 32 by 32.
 //
 // Without a ring, threads load rows to registers, some at once.
 //
@@ -19,7 +19,8 @@
 #include "FusedFFN.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;
 using namespace mlir::dejavu;
@@ -30,21 +31,19 @@ class ExactGenerator : FFNGenerator {
 public:
   ExactGenerator(DeviceBuilder &b, const FusedFFNSpec &spec, ValueRange args)
       : FFNGenerator(b, spec, args), first(gate ? gate : up),
-        firstBias(gate ? gateBias : upBias),
-        list(b.at(shared, b.getI8Type(), plan.getList())) {}
+        firstBias(gate ? gateBias : upBias) {}
 
   void run() {
-    b.when(b.isEqual(b.thread(), b.index(0)), [&] {
-      b.store(i32(0), getListed());
-      b.store(i32(0), getRounds());
-    });
-    if (hasRing())
-      initRing();
-    else
+    if (!hasRing()) {
       b.waitForEarlier();
-    b.barrier();
-    if (!hasRing())
       return work();
+    }
+    initRing();
+    b.when(b.isLess(b.thread(), b.index(plan.kept / kWarp)), [&] {
+      initBarrier(b, getKeptBarrier(b.thread()), 1);
+      publishBarriers(b);
+    });
+    b.barrier();
     b.when(b.isLess(b.thread(), b.index(plan.workers)), [&] {
       b.waitForEarlier();
       work();
@@ -54,120 +53,137 @@ public:
   }
 
 private:
-  //===--- The list ------------------------------------------------------===//
+  //===--- Activations ---------------------------------------------------===//
 
-  /// How many neurons were listed so far, in all rounds, and how many rounds
-  /// have listed theirs.
-  Value getListed() { return list; }
-  Value getRounds() { return b.at(list, b.getI32Type(), 1); }
-  /// Entry `at` of a round: its neuron and its activation.
-  Value getNeuron(Value at) {
-    return b.at(b.at(list, b.getI32Type(), 2), b.getI32Type(), b.mul(at, 2));
+  /// The activation of neuron `at` of a round.
+  Value getKept(Value at) {
+    return b.at(b.at(shared, b.getI8Type(), plan.getKept()), b.getF32Type(),
+                at);
   }
-  Value getActivation(Value at) { return b.at(getNeuron(at), b.getI32Type(), 1); }
-
-  Value loadNeuron(Value at) {
-    return b.toIndex(b.load(getNeuron(at), b.getI32Type()));
-  }
-  Value loadActivation(Value at) {
-    return b.load(getActivation(at), b.getF32Type());
+  /// Which says that the neurons [32 * part, 32 * part + 32) are there.
+  Value getKeptBarrier(Value part) {
+    return b.at(b.at(shared, b.getI8Type(), plan.getKeptBarriers()),
+                b.getI64Type(), part);
   }
 
-  /// Calls `body` for each round with its number, its first neuron and its end.
+  /// Calls `body` for each round with its parity, its first neuron, its end.
   SmallVector<Value> forRounds(
       ValueRange init,
       llvm::function_ref<SmallVector<Value>(Value, Value, Value, ValueRange)>
           body) {
-    Value stride = b.mul(getBlocks(), plan.listed);
-    SmallVector<Value> state{b.index(0)};
+    Value stride = b.mul(getBlocks(), plan.kept);
+    SmallVector<Value> state{i32(0)};
     llvm::append_range(state, init);
     state = b.fold(b.block(), count, stride, state,
                    [&](Value from, ValueRange state) {
                      Value end = b.min(b.add(from, stride), count);
                      SmallVector<Value> next =
                          body(state[0], from, end, state.drop_front());
-                     next.insert(next.begin(), b.add(state[0], 1));
+                     next.insert(next.begin(), arith::XOrIOp::create(
+                                                   b, state[0], i32(1)));
                      return next;
                    });
     state.erase(state.begin());
     return state;
   }
 
+  /// Neurons of a round that are not zero, as seen by a warp.
+  struct Active {
+    Value at;     ///< in the round
+    Value neuron; ///< of all
+  };
+  using WithActive = llvm::function_ref<SmallVector<Value>(
+      ArrayRef<Active>, ValueRange)>;
+  /// Calls `body` for neurons that are not zero, `atOnce` as long as 32 have so
+  /// many, then one by one. `wait` is called with each 32 before, `see` with
+  /// the neuron of this lane, its activation, and whether there is one.
+  SmallVector<Value>
+  forActive(Value from, Value end, ValueRange init, int64_t atOnce,
+            llvm::function_ref<void(Value)> wait,
+            llvm::function_ref<void(Value, Value, Value)> see,
+            WithActive body) {
+    Value blocks = getBlocks();
+    SmallVector<Value> state{b.index(0)};
+    llvm::append_range(state, init);
+    state = b.fold(
+        from, end, b.mul(blocks, kWarp), state,
+        [&](Value base, ValueRange state) {
+          Value part = state[0], start = b.mul(part, kWarp);
+          wait(part);
+          Value own = b.add(base, b.mul(b.lane(), blocks));
+          Value inside = b.isLess(own, end);
+          Value value =
+              b.load(getKept(b.add(start, b.lane())), b.getF32Type());
+          see(own, value, inside);
+          // NaN is not zero.
+          Value isActive = arith::CmpFOp::create(b, arith::CmpFPredicate::UNE,
+                                                 value, b.f32(0));
+          Value mask =
+              vote(arith::AndIOp::create(b, isActive, inside).getResult());
+          Value number = b.toIndex(math::CtPopOp::create(b, mask));
+          SmallVector<Value> next{b.index(0), mask};
+          llvm::append_range(next, state.drop_front());
+          auto callAll = [&](int64_t size) {
+            next = b.fold(
+                next[0], b.add(number, 1 - size), b.index(size), next,
+                [&](Value place, ValueRange state) {
+                  Value bits = state[1];
+                  SmallVector<Active> active;
+                  for (int64_t i = 0; i < size; ++i) {
+                    Value lane = b.toIndex(LLVM::CountTrailingZerosOp::create(
+                        b, b.getI32Type(), bits, /*is_zero_poison=*/true));
+                    active.push_back({b.add(start, lane),
+                                      b.add(base, b.mul(lane, blocks))});
+                    Value less = arith::SubIOp::create(b, bits, i32(1));
+                    bits = arith::AndIOp::create(b, bits, less);
+                  }
+                  SmallVector<Value> next = body(active, state.drop_front(2));
+                  next.insert(next.begin(), {b.add(place, size), bits});
+                  return next;
+                });
+          };
+          callAll(atOnce);
+          if (atOnce > 1)
+            callAll(1);
+          next.erase(next.begin(), next.begin() + 2);
+          next.insert(next.begin(), b.add(part, 1));
+          return next;
+        });
+    state.erase(state.begin());
+    return state;
+  }
+
   //===--- The copying warp ----------------------------------------------===//
-
-  /// Waits until neuron `at` of all rounds is listed, or all of this round are;
-  /// whether it is there.
-  Value waitForListed(Value at, Value round) {
-    auto loop = scf::WhileOp::create(b, TypeRange{b.getI1Type()}, ValueRange());
-    OpBuilder::InsertionGuard guard(b);
-    b.createBlock(&loop.getBefore());
-    // In this order: when a round is over, the number is its last.
-    Value rounds = b.toIndex(b.loadAcquired(getRounds(), b.getI32Type()));
-    Value listed = b.toIndex(b.loadAcquired(getListed(), b.getI32Type()));
-    Value isThere = b.isLess(at, listed), isOver = b.isLess(round, rounds);
-    Value isKnown = arith::OrIOp::create(b, isThere, isOver);
-    Value one = arith::ConstantOp::create(b, b.getBoolAttr(true));
-    scf::ConditionOp::create(b, arith::XOrIOp::create(b, isKnown, one),
-                             ValueRange{isThere});
-    b.createBlock(&loop.getAfter(), {}, TypeRange{b.getI1Type()},
-                  {b.getLoc()});
-    scf::YieldOp::create(b);
-    return loop.getResult(0);
-  }
-
-  /// Copies what listed neurons still need. The state is slot, parity, and how
-  /// many neurons were copied so far; the last round began with `base`.
-  SmallVector<Value> fillListed(Value round, Value base, RingPlace at) {
-    Type index = b.getIndexType();
-    Value zero = b.index(0);
-    auto loop = scf::WhileOp::create(
-        b, TypeRange{index, b.getI32Type(), index},
-        ValueRange{at.slot, at.parity, base});
-    OpBuilder::InsertionGuard guard(b);
-    SmallVector<Type> types(loop.getResultTypes());
-    SmallVector<Location> places(types.size(), b.getLoc());
-    Block *before = b.createBlock(&loop.getBefore(), {}, types, places);
-    // One lane looks, so that all go the same way.
-    Value isThere = b.choose(
-        b.isEqual(b.lane(), zero), b.getI32Type(),
-        [&] {
-          return SmallVector<Value>{arith::ExtUIOp::create(
-              b, b.getI32Type(), waitForListed(before->getArgument(2), round))};
-        },
-        [&] { return SmallVector<Value>{i32(0)}; })[0];
-    Value goesOn = arith::CmpIOp::create(b, arith::CmpIPredicate::ne,
-                                         getFromLane(isThere, zero), i32(0));
-    scf::ConditionOp::create(b, goesOn, before->getArguments());
-    Block *after = b.createBlock(&loop.getAfter(), {}, types, places);
-    RingPlace place{after->getArgument(0), after->getArgument(1)};
-    Value number = after->getArgument(2);
-    Value neuron = loadNeuron(b.sub(number, base));
-    for (Value matrix : {gate ? up : Value(), down})
-      if (matrix) {
-        b.when(b.isEqual(b.lane(), zero),
-               [&] { fill(place, matrix, neuron, Value()); });
-        place = getNext(place);
-      }
-    scf::YieldOp::create(
-        b, ValueRange{place.slot, place.parity, b.add(number, 1)});
-    return llvm::to_vector_of<Value>(loop.getResults());
-  }
 
   void produce() {
     RingPlace start = getStart();
-    forRounds({start.slot, start.parity, b.index(0)},
-              [&](Value round, Value from, Value end, ValueRange state) {
-                RingPlace at = fillNeurons(
-                    {state[0], state[1]}, from, end,
-                    [&](RingPlace at, const KnownNeuron &known, Value lane,
-                        int64_t size) {
-                      for (int64_t i = 0; i < size; ++i)
-                        at = fillProjections(at, known, b.add(lane, i),
-                                             {first});
-                      return at;
-                    });
-                return fillListed(round, state[2], at);
+    forRounds(
+        {start.slot, start.parity},
+        [&](Value parity, Value from, Value end, ValueRange state) {
+          RingPlace at = fillNeurons(
+              {state[0], state[1]}, from, end,
+              [&](RingPlace at, const KnownNeuron &known, Value lane,
+                  int64_t size) {
+                for (int64_t i = 0; i < size; ++i)
+                  at = fillProjections(at, known, b.add(lane, i), {first});
+                return at;
               });
+          return forActive(
+              from, end, {at.slot, at.parity}, 1,
+              [&](Value part) { wait(b, getKeptBarrier(part), parity); },
+              [](Value, Value, Value) {},
+              [&](ArrayRef<Active> active, ValueRange state) {
+                RingPlace at{state[0], state[1]};
+                for (Value matrix : {gate ? up : Value(), down})
+                  if (matrix) {
+                    b.when(b.isEqual(b.lane(), b.index(0)), [&] {
+                      fill(at, matrix, active[0].neuron, Value());
+                    });
+                    at = getNext(at);
+                  }
+                return SmallVector<Value>{at.slot, at.parity};
+              });
+        });
   }
 
   //===--- The workers ---------------------------------------------------===//
@@ -175,50 +191,39 @@ private:
   /// What workers carry along. Without a ring its place is not used.
   struct State {
     RingPlace at;
-    Value half;   ///< of the scratch
-    Value listed; ///< neurons so far, in all rounds
+    Value half; ///< of the scratch
     SmallVector<Value> sums;
 
     SmallVector<Value> pack() const {
-      SmallVector<Value> all{at.slot, at.parity, half, listed};
+      SmallVector<Value> all{at.slot, at.parity, half};
       llvm::append_range(all, sums);
       return all;
     }
     static State unpack(ValueRange all) {
-      return {{all[0], all[1]},
-              all[2],
-              all[3],
-              llvm::to_vector(all.drop_front(4))};
+      return {{all[0], all[1]}, all[2], llvm::to_vector(all.drop_front(3))};
     }
   };
   void toggle(State &state) { state.half = b.sub(b.index(1), state.half); }
 
-  /// Keeps the activations of neurons from `place` on, in steps of the number
-  /// of blocks, and lists those that are not zero. One thread writes.
-  void keep(State &state, Value base, Value place, ArrayRef<Value> hidden) {
-    Type i32Type = b.getI32Type();
-    Value isWriter = b.isEqual(b.thread(), b.index(0));
-    for (auto [i, value] : llvm::enumerate(hidden)) {
-      Value neuron = b.add(place, b.mul(getBlocks(), i));
-      // NaN is not zero.
-      Value isActive = arith::CmpFOp::create(b, arith::CmpFPredicate::UNE,
-                                             value, b.f32(0));
-      b.when(isWriter, [&] {
-        b.store(value, b.at(activations, b.getF32Type(), neuron));
-        b.when(isActive, [&] {
-          Value at = b.sub(state.listed, base);
-          b.store(arith::IndexCastOp::create(b, i32Type, neuron),
-                  getNeuron(at));
-          b.store(value, getActivation(at));
-        });
+  /// One thread keeps the activations of neurons from `at` of a round on, and
+  /// says so when 32 are there.
+  void keep(Value at, ArrayRef<Value> hidden) {
+    b.when(b.isEqual(b.thread(), b.index(0)), [&] {
+      for (auto [i, value] : llvm::enumerate(hidden))
+        b.store(value, getKept(b.add(at, i)));
+      if (!hasRing())
+        return;
+      Value last = b.add(at, hidden.size());
+      b.when(b.isEqual(b.rem(last, kWarp), b.index(0)), [&] {
+        arrive(b, getKeptBarrier(b.add(b.div(last, kWarp), -1)));
       });
-      state.listed = b.add(state.listed,
-                           b.select(isActive, b.index(1), b.index(0)));
-    }
-    b.when(isWriter, [&] {
-      b.storeReleased(arith::IndexCastOp::create(b, i32Type, state.listed),
-                      getListed());
     });
+  }
+  void keepLast(Value size) {
+    Value isOdd = b.isLess(b.index(0), b.rem(size, kWarp));
+    Value isWriter = b.isEqual(b.thread(), b.index(0));
+    b.when(arith::AndIOp::create(b, isOdd, isWriter),
+           [&] { arrive(b, getKeptBarrier(b.div(size, kWarp))); });
   }
 
   Value finish(Value sum, Value bias) {
@@ -226,17 +231,17 @@ private:
   }
 
   /// Activations of the neurons of a round, through the ring.
-  void listFromRing(State &state, ArrayRef<Value> x, Value from, Value end) {
-    Value base = state.listed, blocks = getBlocks();
-    SmallVector<Value> carried{from};
+  void keepFromRing(State &state, ArrayRef<Value> x, Value from, Value end) {
+    Value blocks = getBlocks();
+    SmallVector<Value> carried{from, b.index(0)};
     llvm::append_range(carried, state.pack());
-    auto listAll = [&](int64_t size) {
+    auto keepAll = [&](int64_t size) {
       Value stride = b.mul(blocks, size);
       Value last = b.sub(end, b.mul(blocks, size - 1));
       carried = b.fold(
           carried[0], last, stride, carried,
           [&](Value place, ValueRange carried) {
-            State state = State::unpack(carried.drop_front());
+            State state = State::unpack(carried.drop_front(2));
             SmallVector<Value> slots = waitForRows(state.at, size), parts;
             SmallVector<Value> biases(size);
             for (auto [slot, bias] : llvm::zip(slots, biases)) {
@@ -248,138 +253,121 @@ private:
                 sumBlock(parts, state.half, [&] { leave(slots); });
             for (auto [value, bias] : llvm::zip(hidden, biases))
               value = finish(value, bias);
-            keep(state, base, place, hidden);
+            keep(carried[1], hidden);
             toggle(state);
-            SmallVector<Value> next{b.add(place, stride)};
+            SmallVector<Value> next{b.add(place, stride),
+                                    b.add(carried[1], size)};
             llvm::append_range(next, state.pack());
             return next;
           });
     };
-    listAll(plan.group);
+    keepAll(plan.group);
     if (plan.group > 1)
-      listAll(1);
-    state = State::unpack(ValueRange(carried).drop_front());
+      keepAll(1);
+    keepLast(carried[1]);
+    state = State::unpack(ValueRange(carried).drop_front(2));
   }
 
   /// The same with the next neuron's row loaded to registers meanwhile.
-  void listFromMemory(State &state, ArrayRef<Value> x, Value from, Value end) {
-    Value base = state.listed;
+  void keepFromMemory(State &state, ArrayRef<Value> x, Value from, Value end) {
     auto load = [&](Value place) {
       KnownNeuron known = look(place, end);
-      SmallVector<Value> loaded =
-          loadPieces(first, b.toIndex(known.number));
+      SmallVector<Value> loaded = loadPieces(first, b.toIndex(known.number));
       llvm::append_range(loaded, known.biases);
       return loaded;
     };
-    SmallVector<Value> init = state.pack();
+    SmallVector<Value> init{b.index(0)};
+    llvm::append_range(init, state.pack());
     size_t size = init.size();
     llvm::append_range(init, load(from));
     SmallVector<Value> last = b.fold(
         from, end, getBlocks(), init, [&](Value place, ValueRange carried) {
           SmallVector<Value> following = load(b.add(place, getBlocks()));
-          State state = State::unpack(carried.take_front(size));
+          State state = State::unpack(carried.take_front(size).drop_front());
           auto loaded = llvm::to_vector(carried.drop_front(size));
           Value bias = firstBias ? loaded.pop_back_val() : Value();
           Value sum = sumBlock({multiply(loaded, x)}, state.half, [] {})[0];
-          keep(state, base, place, {finish(sum, bias)});
+          keep(carried[0], {finish(sum, bias)});
           toggle(state);
-          SmallVector<Value> next = state.pack();
+          SmallVector<Value> next{b.add(carried[0], 1)};
+          llvm::append_range(next, state.pack());
           llvm::append_range(next, following);
           return next;
         });
-    state = State::unpack(ValueRange(last).take_front(size));
+    state = State::unpack(ValueRange(last).take_front(size).drop_front());
   }
 
-  /// Calls `body` for entries of the list from `from` to `to` in steps.
-  void forListed(State &state, Value from, Value to, int64_t step,
-                 llvm::function_ref<void(Value, State &)> body) {
-    state = State::unpack(b.fold(from, to, b.index(step), state.pack(),
-                                 [&](Value at, ValueRange carried) {
-                                   State state = State::unpack(carried);
-                                   body(at, state);
-                                   return state.pack();
-                                 }));
-  }
-
-  /// Adds the other rows of the `size` neurons that a round has listed.
-  void addFromRing(State &state, ArrayRef<Value> x, Value size) {
-    forListed(state, b.index(0), size, 1, [&](Value at, State &state) {
-      Value factor = loadActivation(at);
-      if (gate) {
-        SmallVector<Value> slots = waitForRows(state.at, 1);
-        Value part = multiply(loadPieces(getRow(slots[0])), x);
-        Value sum = sumBlock({part}, state.half, [&] { leave(slots); })[0];
-        factor = b.fmul(factor, sum);
-        toggle(state);
+  /// Adds the other rows of neurons that are not zero.
+  void add(State &state, ArrayRef<Active> active, ArrayRef<Value> x) {
+    SmallVector<Value> factors, slots;
+    SmallVector<SmallVector<Value>> rows, upRows;
+    for (const Active &each : active) {
+      factors.push_back(b.load(getKept(each.at), b.getF32Type()));
+      if (hasRing()) {
+        llvm::append_range(slots, waitForRows(state.at, gate ? 2 : 1));
+        continue;
       }
-      SmallVector<Value> slots = waitForRows(state.at, 1);
-      addRows(state.sums, {loadPieces(getRow(slots[0]))}, {factor});
+      if (gate)
+        upRows.push_back(loadPieces(up, each.neuron));
+      rows.push_back(loadPieces(down, each.neuron));
+    }
+    SmallVector<Value> upSlots, downSlots;
+    for (auto [i, slot] : llvm::enumerate(slots)) {
+      bool isUp = gate && i % 2 == 0;
+      (isUp ? upSlots : downSlots).push_back(slot);
+      (isUp ? upRows : rows).push_back(loadPieces(getRow(slot)));
+    }
+    if (gate) {
+      SmallVector<Value> parts;
+      for (ArrayRef<Value> row : upRows)
+        parts.push_back(multiply(row, x));
+      SmallVector<Value> sums = sumBlock(parts, state.half, [] {});
+      for (auto [factor, sum] : llvm::zip(factors, sums))
+        factor = b.fmul(factor, sum);
+      toggle(state);
+    }
+    addRows(state.sums, rows, factors);
+    if (hasRing())
       leave(slots);
-    });
-  }
-
-  void addFromMemory(State &state, ArrayRef<Value> x, Value size) {
-    // Gates are summed over the block one after the other.
-    int64_t unroll = gate ? 1 : 4;
-    auto add = [&](int64_t unroll) {
-      return [&, unroll](Value at, State &state) {
-        SmallVector<Value> factors, neurons;
-        SmallVector<SmallVector<Value>> rows;
-        for (int64_t i = 0; i < unroll; ++i)
-          neurons.push_back(loadNeuron(b.add(at, i)));
-        SmallVector<Value> upRow;
-        if (gate)
-          upRow = loadPieces(up, neurons[0]);
-        for (int64_t i = 0; i < unroll; ++i) {
-          rows.push_back(loadPieces(down, neurons[i]));
-          factors.push_back(loadActivation(b.add(at, i)));
-        }
-        if (gate) {
-          Value sum = sumBlock({multiply(upRow, x)}, state.half, [] {})[0];
-          factors[0] = b.fmul(factors[0], sum);
-          toggle(state);
-        }
-        addRows(state.sums, rows, factors);
-      };
-    };
-    Value whole = b.mul(b.div(size, unroll), unroll);
-    forListed(state, b.index(0), whole, unroll, add(unroll));
-    if (unroll > 1)
-      forListed(state, whole, size, 1, add(1));
   }
 
   void work() {
     storeCount();
     SmallVector<Value> x = loadInput();
-    State init{getStart(), b.index(0), b.index(0),
+    State init{getStart(), b.index(0),
                SmallVector<Value>(plan.pieces, b.splat(0, kPiece))};
+    int64_t atOnce = gate ? kGatedAtOnce : 4;
+    if (hasRing())
+      atOnce = std::min<int64_t>(atOnce, kGatedAtOnce);
     SmallVector<Value> last = forRounds(
-        init.pack(), [&](Value round, Value from, Value end, ValueRange all) {
+        init.pack(), [&](Value, Value from, Value end, ValueRange all) {
           State state = State::unpack(all);
-          Value base = state.listed;
-          hasRing() ? listFromRing(state, x, from, end)
-                    : listFromMemory(state, x, from, end);
-          Value isWriter = b.isEqual(b.thread(), b.index(0));
-          b.when(isWriter, [&] {
-            Value rounds = b.add(round, 1);
-            b.storeReleased(
-                arith::IndexCastOp::create(b, b.getI32Type(), rounds),
-                getRounds());
-          });
-          // Until all see the list.
+          hasRing() ? keepFromRing(state, x, from, end)
+                    : keepFromMemory(state, x, from, end);
+          // Until all see the activations.
           meet(b, 1, plan.workers);
-          Value size = b.sub(state.listed, base);
-          hasRing() ? addFromRing(state, x, size)
-                    : addFromMemory(state, x, size);
-          // The list is free for the next round.
+          SmallVector<Value> next = forActive(
+              from, end, state.pack(), atOnce, [](Value) {},
+              [&](Value neuron, Value value, Value inside) {
+                Value isWriter = arith::AndIOp::create(
+                    b, inside, b.isLess(b.thread(), b.index(kWarp)));
+                b.when(isWriter, [&] {
+                  b.store(value, b.at(activations, b.getF32Type(), neuron));
+                });
+              },
+              [&](ArrayRef<Active> active, ValueRange carried) {
+                State state = State::unpack(carried);
+                add(state, active, x);
+                return state.pack();
+              });
+          // They make room for those of the next round.
           meet(b, 1, plan.workers);
-          return state.pack();
+          return next;
         });
     storeSums(State::unpack(last).sums);
   }
 
   Value first, firstBias; ///< the projection that is activated
-  Value list;
 };
 } // namespace
 

@@ -12,58 +12,86 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include <cstdlib>
 
 using namespace mlir;
 using namespace mlir::dejavu;
 using namespace mlir::dejavu::cuda;
 
 static constexpr int64_t kMaxSlots = 64;
-/// Active neurons of a block between two rounds.
-static constexpr int64_t kListed = 512;
+/// Activations that a block keeps: its neurons on usual GPUs.
+static constexpr int64_t kKept = 512;
 /// Left for blocks of the launch behind, which wait there.
 static constexpr int64_t kReserved = 6 << 10;
-
-static int64_t knob(const char *name, int64_t standard) {
-  const char *text = std::getenv(name);
-  return text ? std::atoll(text) : standard;
-}
 
 //===----------------------------------------------------------------------===//
 // The plan
 //===----------------------------------------------------------------------===//
 
+int64_t cuda::getFFNCluster(int64_t features, bool isAtomic,
+                            const TargetInfo &target) {
+  // Two blocks of a cluster are launched where two neighbours are free, which
+  // takes longer; from some length of rows on, half as many sums are worth it.
+  int64_t least = isAtomic ? 8 << 10 : 10 << 10;
+  return target.hasClusters && features > least ? 2 : 1;
+}
+
+/// Threads that compute, `most` if they have registers, and pieces for each: as
+/// few idle threads as can be, then as many threads.
+static void chooseWorkers(FFNPlan &plan, const FusedFFNSpec &spec,
+                          int64_t most) {
+  constexpr int64_t kMaxPieces = 6;
+  int64_t count = spec.features / kPiece;
+  int64_t needed =
+      llvm::alignTo(llvm::divideCeil(count, kMaxPieces), kWarp);
+  most = std::max(most, needed);
+  int64_t best = -1;
+  for (int64_t workers = 128; workers <= most; workers += kWarp) {
+    int64_t pieces = llvm::divideCeil(count, workers);
+    int64_t cost = (pieces * workers - count) * 1024 + most - workers;
+    if (pieces > kMaxPieces || (best >= 0 && cost >= best))
+      continue;
+    best = cost;
+    plan.workers = workers;
+    plan.pieces = pieces;
+  }
+}
+
+/// Neurons between two meetings: several where reading one takes less time than
+/// a meeting.
+static int64_t chooseGroup(const FFNPlan &plan, const FusedFFNSpec &spec) {
+  int64_t most = spec.isExact ? 8 << 10 : 6 << 10;
+  bool isOneRow = spec.isExact || !spec.isGated;
+  return isOneRow && plan.rowBytes <= most ? 2 : 1;
+}
+
 FFNPlan FFNPlan::get(const FusedFFNSpec &spec, const TargetInfo &target) {
   FFNPlan plan;
   plan.matrices = spec.isGated ? 3 : 2;
   plan.rowBytes = spec.features * 2;
-  // As few idle threads as can be, then as many threads.
-  int64_t count = spec.features / kPiece, best = 0;
-  int64_t most = knob("FFN_WORKERS", 512);
-  for (int64_t workers = 128; workers <= most; workers += kWarp) {
-    int64_t pieces = llvm::divideCeil(count, workers);
-    int64_t waste = pieces * workers - count;
-    int64_t cost = waste * 1024 - workers;
-    if (workers == 128 || cost < best) {
-      best = cost;
-      plan.workers = workers;
-      plan.pieces = pieces;
-    }
-  }
-  plan.listed = spec.isExact ? kListed : 0;
-  plan.group = knob("FFN_GROUP", 1);
-  plan.lines = plan.group * (spec.isExact ? 1 : plan.matrices - 1);
-  plan.cluster = target.hasClusters ? knob("FFN_CLUSTER", 1) : 1;
+  // Few threads meet sooner, but add to a result later.
+  constexpr int64_t kMany = 512, kFew = 256;
+  chooseWorkers(plan, spec, spec.isAtomic ? kMany : kFew);
+  // Short rows as copies of about 2 KiB: they are there sooner.
+  constexpr int64_t kShort = 10 << 10;
+  plan.copies = plan.rowBytes <= kShort
+                    ? std::clamp<int64_t>(plan.rowBytes >> 11, 1, 4)
+                    : 1;
+  plan.kept = spec.isExact ? kKept : 0;
+  plan.group = chooseGroup(plan, spec);
+  int64_t projections = plan.matrices - 1;
+  plan.lines = spec.isExact ? std::max(plan.group, kGatedAtOnce)
+                            : plan.group * projections;
+  plan.cluster = getFFNCluster(spec.features, spec.isAtomic, target);
   plan.slots = kMaxSlots;
-  int64_t budget =
-      target.sharedBytesPerBlock - knob("FFN_RESERVE", kReserved);
+  int64_t budget = target.sharedBytesPerBlock - kReserved;
   while (plan.slots > 0 && plan.getSharedBytes() > budget)
     --plan.slots;
   if (target.hasBulkCopies && plan.slots >= 3 * plan.matrices * plan.group)
     return plan;
   plan.slots = 0;
   plan.group = plan.cluster = 1;
-  plan.lines = spec.isExact ? 1 : plan.matrices - 1;
+  chooseWorkers(plan, spec, kMany);
+  plan.lines = spec.isExact ? kGatedAtOnce : projections;
   return plan;
 }
 
@@ -106,14 +134,21 @@ Value FFNGenerator::i32(int64_t value) {
       b, b.getI32IntegerAttr(static_cast<int32_t>(value)));
 }
 
+Value FFNGenerator::vote(Value condition) {
+  return LLVM::CallIntrinsicOp::create(
+             b, b.getI32Type(), b.getStringAttr("llvm.nvvm.vote.ballot.sync"),
+             ValueRange{i32(-1), condition})
+      .getResults();
+}
+
 Value FFNGenerator::takesPart() {
-  return b.isLess(b.block(), b.index(knob("FFN_MAX", kMaxBlocks) * plan.cluster));
+  return b.isLess(b.block(), b.index(kMaxBlocks * plan.cluster));
 }
 
 Value FFNGenerator::getBlocks() {
   if (spec.isAtomic)
     return b.blocks();
-  return b.min(b.blocks(), b.index(knob("FFN_MAX", kMaxBlocks) * plan.cluster));
+  return b.min(b.blocks(), b.index(kMaxBlocks * plan.cluster));
 }
 
 //===----------------------------------------------------------------------===//
@@ -160,13 +195,11 @@ void FFNGenerator::fill(RingPlace at, Value matrix, Value neuron, Value bias) {
   wait(b, getEmpty(at.slot), arith::XOrIOp::create(b, at.parity, i32(1)));
   Value full = getFull(at.slot), bytes = b.index(plan.rowBytes);
   Value row = b.at(matrix, spec.element, b.mul(neuron, spec.features));
-  int64_t splits = knob("FFN_SPLIT", 1);
-  for (int64_t i = 0; i < splits; ++i) {
-    int64_t part = plan.rowBytes / splits / 16 * 16;
-    int64_t size = i + 1 < splits ? part : plan.rowBytes - part * i;
-    startCopy(b, b.at(getRow(at.slot), b.getI8Type(), part * i),
-              b.at(row, b.getI8Type(), part * i), b.index(size), full);
-  }
+  int64_t part = llvm::alignTo(llvm::divideCeil(plan.rowBytes, plan.copies), 16);
+  for (int64_t from = 0; from < plan.rowBytes; from += part)
+    startCopy(b, b.at(getRow(at.slot), b.getI8Type(), from),
+              b.at(row, b.getI8Type(), from),
+              b.index(std::min(part, plan.rowBytes - from)), full);
   // The copy need not wait until the bias is there.
   if (bias)
     b.store(bias, getBias(at.slot));
@@ -256,11 +289,7 @@ RingPlace FFNGenerator::fillNeurons(RingPlace at, Value first, Value end,
         // The next 32 while these are copied.
         Value mine = getOwn(place);
         KnownNeuron following = look(b.add(mine, stride), end);
-        Value mask = LLVM::CallIntrinsicOp::create(
-                         b, b.getI32Type(),
-                         b.getStringAttr("llvm.nvvm.vote.ballot.sync"),
-                         ValueRange{i32(-1), b.isLess(mine, end)})
-                         .getResults();
+        Value mask = vote(b.isLess(mine, end));
         Value number = b.toIndex(math::CtPopOp::create(b, mask));
         SmallVector<Value> next{state[0], state[1], b.index(0)};
         auto fillAll = [&](int64_t size) {
@@ -462,20 +491,8 @@ void FFNGenerator::storeSums(ArrayRef<Value> sums) {
     for (int64_t i = 0; i < plan.cluster; ++i)
       rows.push_back(getOfBlock(b, shared, i));
   }
-  // Blocks that end together begin with different columns.
-  Value size = b.sub(to, from), turn = b.index(0);
-  if (spec.isAtomic && std::getenv("FFN_ROT")) {
-    int64_t shares = llvm::divideCeil(spec.features / plan.cluster, kWarp);
-    turn = b.mul(b.rem(b.mul(b.div(b.block(), plan.cluster),
-                             std::max<int64_t>(1, knob("FFN_ROT", 1))),
-                       shares),
-                 kWarp);
-  }
-  b.loop(b.thread(), size, plan.workers, [&](Value place) {
+  b.loop(b.add(from, b.thread()), to, plan.workers, [&](Value at) {
     Type f32 = b.getF32Type();
-    Value turned = b.add(place, turn);
-    Value isPast = b.isLess(turned, size);
-    Value at = b.add(from, b.select(isPast, turned, b.sub(turned, size)));
     auto type = VectorType::get({lanes}, f32);
     Value column = b.mul(at, lanes), sum;
     for (Value each : rows) {

@@ -28,6 +28,9 @@ namespace mlir::dejavu::cuda {
 /// Elements that a thread has in a row: 16 bytes of 16-bit numbers.
 inline constexpr int64_t kPiece = 8;
 
+/// Neurons that are not zero between two meetings, where a gate says so.
+inline constexpr int64_t kGatedAtOnce = 2;
+
 /// How a kernel uses its block and its shared memory.
 struct FFNPlan {
   int64_t matrices; ///< rows of a neuron: up and down, perhaps gate
@@ -35,10 +38,11 @@ struct FFNPlan {
   int64_t workers; ///< threads that compute
   int64_t pieces;  ///< for each of them
   int64_t slots;   ///< rows in the ring; 0 if there is none
+  int64_t copies;  ///< of a row
   int64_t group;   ///< neurons between two meetings of the workers
   int64_t cluster; ///< blocks that add up their sums before they leave them
   int64_t lines;   ///< sums over the block between two meetings
-  int64_t listed;  ///< active neurons that a block keeps at once, or 0
+  int64_t kept;    ///< activations that a block keeps, or 0
 
   static FFNPlan get(const FusedFFNSpec &spec, const TargetInfo &target);
 
@@ -46,18 +50,22 @@ struct FFNPlan {
   /// f32 of the warps for one sum, as whole vectors.
   int64_t getLine() const { return llvm::alignTo(getWarps(), 4); }
   // Places in shared memory, in bytes: rows, two barriers and a bias for each,
-  // what the warps add up, twice, and a list of neurons and activations behind
-  // two numbers.
+  // what the warps add up, twice, and activations with a barrier for 32.
   int64_t getBarriers() const { return slots * rowBytes; }
   int64_t getBiases() const { return getBarriers() + 2 * 8 * slots; }
   int64_t getScratch() const {
     return llvm::alignTo(getBiases() + 4 * slots, 16);
   }
-  int64_t getList() const { return getScratch() + 2 * lines * getLine() * 4; }
+  int64_t getKept() const { return getScratch() + 2 * lines * getLine() * 4; }
+  int64_t getKeptBarriers() const { return getKept() + 4 * kept; }
   int64_t getSharedBytes() const {
-    return getList() + (listed ? 8 + 8 * listed : 0);
+    return getKeptBarriers() + 8 * (kept / kWarp);
   }
 };
+
+/// Blocks in a cluster of such a kernel, if it has a ring.
+int64_t getFFNCluster(int64_t features, bool isAtomic,
+                      const TargetInfo &target);
 
 /// A slot of the ring, and the parity of its round.
 struct RingPlace {
@@ -77,6 +85,8 @@ protected:
 
   bool hasRing() const { return plan.slots > 0; }
   Value i32(int64_t value);
+  /// A bit for each lane of the warp for which `condition` holds.
+  Value vote(Value condition);
 
   // Blocks beyond what partial sums have room for take no part.
   Value takesPart();

@@ -15,20 +15,15 @@
 using namespace mlir;
 using namespace mlir::dejavu::cuda;
 
-static constexpr llvm::StringLiteral kLaunch = "dejavu_rt_launch";
+static constexpr llvm::StringLiteral kLaunch = "dejavu_rt_launch",
+                                     kMultiply = "dejavu_rt_matmul",
+                                     kHasLibrary = "dejavu_rt_has_matmul";
 
 HostEntry::HostEntry(ModuleOp module, StringRef name, Location location)
     : module(module), builder(location, module.getContext()) {
   Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
   Type i32 = builder.getI32Type();
   builder.setInsertionPointToEnd(module.getBody());
-  if (!module.lookupSymbol(kLaunch)) {
-    auto callee = func::FuncOp::create(
-        builder, kLaunch,
-        builder.getFunctionType(
-            {pointer, builder.getI64Type(), pointer, pointer}, i32));
-    callee.setPrivate();
-  }
   auto function = func::FuncOp::create(builder, name,
                                        builder.getFunctionType(pointer, i32));
   step = function.addEntryBlock()->getArgument(0);
@@ -120,13 +115,61 @@ void HostEntry::launch(Value kernel, ArrayRef<Value> blocks,
     LLVM::StoreOp::create(builder, argument, place);
     LLVM::StoreOp::create(builder, place, getElement(builder, pointers, i));
   }
-  Value failed = func::CallOp::create(builder, kLaunch, builder.getI32Type(),
-                                      ValueRange{getPointer(Field::session),
-                                                 kernel, grid, pointers})
-                     .getResult(0);
+  noteStatus(callRuntime(kLaunch,
+                         {getPointer(Field::session), kernel, grid, pointers}));
+}
+
+Value HostEntry::callRuntime(StringRef name, ValueRange arguments) {
+  Type i32 = builder.getI32Type();
+  if (!module.lookupSymbol(name)) {
+    OpBuilder::InsertionGuard guard(builder);
+    // Before the function that calls it, which is the last.
+    builder.setInsertionPoint(&module.getBody()->back());
+    func::FuncOp::create(builder, name,
+                         builder.getFunctionType(arguments.getTypes(), i32))
+        .setPrivate();
+  }
+  return func::CallOp::create(builder, name, i32, arguments).getResult(0);
+}
+
+void HostEntry::noteStatus(Value failed) {
   Value before = LLVM::LoadOp::create(builder, builder.getI32Type(), status);
   LLVM::StoreOp::create(builder, arith::OrIOp::create(builder, before, failed),
                         status);
+}
+
+void HostEntry::multiply(const Product &product) {
+  Value fields[] = {number(product.type), number(product.isInMajor),
+                    product.rows,         number(product.in),
+                    number(product.out),  product.weight,
+                    product.input,        product.result};
+  Value values = allocate(std::size(fields));
+  for (auto [i, field] : llvm::enumerate(fields))
+    LLVM::StoreOp::create(builder, field, getElement(builder, values, i));
+  noteStatus(callRuntime(kMultiply, {getPointer(Field::session), values}));
+}
+
+Value HostEntry::isMore(Value lhs, int64_t rhs) {
+  return arith::CmpIOp::create(builder, arith::CmpIPredicate::sgt, lhs,
+                               number(rhs));
+}
+
+Value HostEntry::hasLibrary(int64_t count) {
+  Type i1 = builder.getI1Type();
+  auto branch = scf::IfOp::create(builder, i1, isMore(rows, count),
+                                  /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(branch.thenBlock());
+  auto zero = [&](Type type) {
+    return arith::ConstantOp::create(builder, builder.getIntegerAttr(type, 0));
+  };
+  Value answer = callRuntime(kHasLibrary, getPointer(Field::session));
+  Value isThere = arith::CmpIOp::create(builder, arith::CmpIPredicate::ne,
+                                        answer, zero(builder.getI32Type()));
+  scf::YieldOp::create(builder, isThere);
+  builder.setInsertionPointToStart(branch.elseBlock());
+  scf::YieldOp::create(builder, zero(i1).getResult());
+  return branch.getResult(0);
 }
 
 void HostEntry::launchRows(ArrayRef<Variant> variants, Value count, Value y,
@@ -155,6 +198,16 @@ void HostEntry::when(Value condition, llvm::function_ref<void()> body) {
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(branch.thenBlock());
   body();
+}
+
+void HostEntry::choose(Value condition, llvm::function_ref<void()> yes,
+                       llvm::function_ref<void()> no) {
+  auto branch = scf::IfOp::create(builder, condition, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(branch.thenBlock());
+  yes();
+  builder.setInsertionPointToStart(branch.elseBlock());
+  no();
 }
 
 Value HostEntry::isNotNull(Value pointer) {

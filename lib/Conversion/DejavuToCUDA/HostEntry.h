@@ -41,7 +41,8 @@ enum class Field {
   session,
   pastAt,
   counts,
-  emitted
+  emitted,
+  sampling
 };
 
 class HostEntry {
@@ -83,15 +84,36 @@ public:
   /// in y; blocks of rows go to z, or to y without it.
   void launchRows(ArrayRef<Variant> variants, Value count, Value y,
                   ValueRange arguments);
+  /// A product that a library does (dejavu_matmul of abi.h).
+  struct Product {
+    int64_t type;
+    bool isInMajor;
+    Value rows;
+    int64_t in, out;
+    Value weight, input, result;
+  };
+  void multiply(const Product &product);
+  /// Whether there are more than `count` rows and a library for their products;
+  /// the library is not asked for if there are fewer.
+  Value hasLibrary(int64_t count);
+
   /// Adds launches that are made only if `condition` holds.
   void when(Value condition, llvm::function_ref<void()> body);
+  /// Launches of one of two kinds.
+  void choose(Value condition, llvm::function_ref<void()> yes,
+              llvm::function_ref<void()> no);
   Value isNotNull(Value pointer);
+  Value isMore(Value lhs, int64_t rhs);
 
   /// Returns from the function.
   void finish();
 
 private:
   void launch(Value kernel, ArrayRef<Value> blocks, ValueRange arguments);
+  /// Calls a callback of the runtime, which returns an i32.
+  Value callRuntime(StringRef name, ValueRange arguments);
+  /// Keeps in mind what a callback has returned.
+  void noteStatus(Value failed);
   /// Memory for `count` values of eight bytes, taken once.
   Value allocate(int64_t count);
 

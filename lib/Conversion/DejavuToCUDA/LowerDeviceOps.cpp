@@ -15,6 +15,8 @@ using namespace mlir::dejavu::cuda;
 
 /// Rows that products are made for.
 static constexpr int64_t kRowBlocks[] = {1, 2, 4, 8};
+/// With more, products are left to a library.
+static constexpr int64_t kLibraryRows = 8;
 
 //===----------------------------------------------------------------------===//
 // Rows in, rows out
@@ -85,10 +87,13 @@ LogicalResult DeviceLowering::lower(RopeTableOp op) {
   return success();
 }
 
+static Rotation getRotation(RopeOp op) {
+  return {getFeatures(op.getTable().getType()), op.getInterleaved()};
+}
+
 LogicalResult DeviceLowering::lower(RopeOp op) {
-  int64_t kernel =
-      getRopeKernel(library, getFeatures(op.getType()), op.getHeads(),
-                    getFeatures(op.getTable().getType()), op.getInterleaved());
+  int64_t kernel = getRopeKernel(library, getFeatures(op.getType()),
+                                 op.getHeads(), getRotation(op));
   Value input = getMemory(op.getInput()), table = getMemory(op.getTable());
   host.launch(kernel, host.getRows(), {input, table, allocateResult(op)});
   return success();
@@ -139,6 +144,19 @@ void DeviceLowering::multiply(Product product) {
   spec.hasFactorBias = first.factorBias != nullptr;
   spec.epilogue.hasBias = first.bias != nullptr;
   spec.epilogue.hasResidual = first.residual != nullptr;
+  Value isLeft = leavesToLibrary(first.weight);
+  if (!isLeft)
+    return multiplyByKernels(product, spec);
+  if (product.part)
+    isLeft = arith::AndIOp::create(host.getBuilder(), isLeft,
+                                   host.isMore(product.rows, kLibraryRows));
+  host.choose(
+      isLeft, [&] { multiplyByLibrary(product, spec); },
+      [&] { multiplyByKernels(product, spec); });
+}
+
+void DeviceLowering::multiplyByKernels(Product product,
+                                       const LinearSpec &spec) {
   if (!product.part) {
     product.part = product.tokens = product.rows;
     product.from = host.number(0);
@@ -185,6 +203,116 @@ void DeviceLowering::multiply(Product product) {
       launchRows);
 }
 
+//===----------------------------------------------------------------------===//
+// Products of many rows
+//===----------------------------------------------------------------------===//
+
+/// What dejavu_matmul calls a type of weights, if a library has products of it.
+static std::optional<int64_t> getLibraryType(Type element) {
+  if (element.isF32())
+    return 0;
+  if (element.isF16())
+    return 1;
+  if (element.isBF16())
+    return 2;
+  return std::nullopt;
+}
+
+Value DeviceLowering::leavesToLibrary(FlatSymbolRefAttr weight) {
+  if (entry != Entry::prefill ||
+      !getLibraryType(getType(weight).getElementType()))
+    return {};
+  if (!hasLibrary)
+    hasLibrary = host.hasLibrary(kLibraryRows);
+  return hasLibrary;
+}
+
+Value DeviceLowering::allocateConverted(FlatSymbolRefAttr weight,
+                                        int64_t features, bool isPart,
+                                        Operation *op) {
+  if (!leavesToLibrary(weight))
+    return {};
+  Type element = getType(weight).getElementType();
+  if (element.isF32() && !isPart)
+    return {};
+  return allocateScratch(features * element.getIntOrFloatBitWidth() / 8, op);
+}
+
+void DeviceLowering::allocateForLibrary(Product &product, Operation *op) {
+  const Factor &first = product.factors.front();
+  RankedTensorType type = getType(first.weight);
+  product.converted = allocateConverted(first.weight, type.getDimSize(1),
+                                        product.part != nullptr, op);
+  if (first.factorWeight && leavesToLibrary(first.weight))
+    product.gated =
+        allocateScratch(type.getDimSize(0) * int64_t(sizeof(float)), op);
+}
+
+void DeviceLowering::multiplyByLibrary(const Product &product,
+                                       const LinearSpec &spec) {
+  Value input = product.input;
+  if (product.converted) {
+    input = product.converted;
+    bool isPart = product.part != nullptr;
+    host.launch(getConvertKernel(library, spec.in, spec.element), product.rows,
+                {product.input, input, isPart ? product.part : product.rows,
+                 isPart ? product.tokens : product.rows,
+                 isPart ? product.from : host.number(0)});
+  }
+  for (auto [factor, out] : llvm::zip(product.factors, spec.outs)) {
+    auto multiply = [&, out = out](FlatSymbolRefAttr weight, Value result) {
+      host.multiply({*getLibraryType(spec.element), /*isInMajor=*/false,
+                     product.rows, spec.in, out, getWeight(weight), input,
+                     result});
+    };
+    multiply(factor.weight, factor.result);
+    if (factor.factorWeight)
+      multiply(factor.factorWeight, product.gated);
+    finishByKernel(product, factor, spec, out);
+  }
+}
+
+void DeviceLowering::finishByKernel(const Product &product,
+                                    const Factor &factor,
+                                    const LinearSpec &spec, int64_t out) {
+  SmallVector<Value> arguments{factor.result};
+  if (factor.bias)
+    arguments.push_back(getWeight(factor.bias));
+  if (factor.factorWeight)
+    arguments.push_back(product.gated);
+  if (factor.factorBias)
+    arguments.push_back(getWeight(factor.factorBias));
+  if (factor.residual)
+    arguments.push_back(factor.residual);
+  SmallVector<Value> grid{host.number(llvm::divideCeil(out, 256)),
+                          product.rows};
+  if (spec.isGated)
+    return host.launch(getGateKernel(library, spec), grid, arguments);
+  if (spec.epilogue.isNothing())
+    return;
+  arguments.append({factor.result, product.rows});
+  host.launch(getPartialSumKernel(library, 1, out, spec.epilogue), grid,
+              arguments);
+}
+
+void DeviceLowering::sumRowsByLibrary(const RowSum &sum) {
+  RankedTensorType type = getType(sum.weight);
+  int64_t in = type.getDimSize(0), out = type.getDimSize(1);
+  Type element = type.getElementType();
+  Value input = sum.input, rows = host.getRows();
+  if (sum.converted) {
+    input = sum.converted;
+    host.launch(getConvertKernel(library, in, element), rows,
+                {sum.input, input, rows, rows, host.number(0)});
+  }
+  host.multiply({*getLibraryType(element), /*isInMajor=*/true, rows, in, out,
+                 getWeight(sum.weight), input, sum.partial});
+}
+
+//===----------------------------------------------------------------------===//
+// Sums of rows
+//===----------------------------------------------------------------------===//
+
 int64_t DeviceLowering::getParts(FlatSymbolRefAttr weight) {
   // With many rows there are enough blocks without cutting the sum.
   return entry == Entry::prefill ? 1 : getRowSumParts(getType(weight));
@@ -193,6 +321,9 @@ int64_t DeviceLowering::getParts(FlatSymbolRefAttr weight) {
 void DeviceLowering::allocate(RowSum &sum, Operation *op) {
   int64_t out = getType(sum.weight).getDimSize(1);
   sum.partial = allocateScratch(getParts(sum.weight) * out * sizeof(float), op);
+  sum.converted =
+      allocateConverted(sum.weight, getType(sum.weight).getDimSize(0),
+                        /*isPart=*/false, op);
   if (!sum.result)
     std::tie(sum.result, sum.residual) = allocateFused(op->getResult(0));
 }
@@ -200,14 +331,20 @@ void DeviceLowering::allocate(RowSum &sum, Operation *op) {
 void DeviceLowering::sumRows(const RowSum &sum) {
   RankedTensorType type = getType(sum.weight);
   int64_t out = type.getDimSize(1), parts = getParts(sum.weight);
-  SmallVector<HostEntry::Variant> variants;
-  for (int64_t rows : kRowBlocks)
-    variants.push_back(
-        {rows, getRowSumKernel(library, type, parts, rows, sum.isSparse),
-         getRowSumBlocks(type)});
-  host.launchRows(
-      variants, host.getRows(), host.number(parts),
-      {sum.input, getWeight(sum.weight), sum.partial, host.getRows()});
+  auto sumByKernels = [&] {
+    SmallVector<HostEntry::Variant> variants;
+    for (int64_t rows : kRowBlocks)
+      variants.push_back(
+          {rows, getRowSumKernel(library, type, parts, rows, sum.isSparse),
+           getRowSumBlocks(type)});
+    host.launchRows(
+        variants, host.getRows(), host.number(parts),
+        {sum.input, getWeight(sum.weight), sum.partial, host.getRows()});
+  };
+  if (Value isLeft = leavesToLibrary(sum.weight))
+    host.choose(isLeft, [&] { sumRowsByLibrary(sum); }, sumByKernels);
+  else
+    sumByKernels();
 
   Epilogue epilogue = sum.epilogue;
   epilogue.hasBias = sum.bias != nullptr;
@@ -268,6 +405,7 @@ LogicalResult DeviceLowering::lower(LinearOp op) {
     factor.bias = each.getBiasAttr();
     std::tie(factor.result, factor.residual) = allocateFused(each);
   }
+  allocateForLibrary(product, op);
   if (mlp)
     launchExact(*mlp, product.factors.front().result);
   launchUnlessOne(mlp.has_value(), [&] { multiply(product); });
@@ -294,6 +432,7 @@ LogicalResult DeviceLowering::lower(LMHeadOp op) {
     product.part = host.sub(product.tokens, product.from);
     product.rows = host.mul(host.getNumber(Field::batch), product.part);
   }
+  allocateForLibrary(product, op);
   multiply(product);
   return success();
 }
@@ -368,17 +507,69 @@ LogicalResult DeviceLowering::lower(SparseLinearOp op) {
 // Attention
 //===----------------------------------------------------------------------===//
 
-LogicalResult DeviceLowering::lower(KVAppendOp op) {
+/// The op that rotates the heads of `features` for this one use.
+static RopeOp getFusedRope(Value features, KVCacheType cache) {
+  auto rope = features.getDefiningOp<RopeOp>();
+  if (!rope || !features.hasOneUse() ||
+      getFeatures(rope.getType()) !=
+          static_cast<int64_t>(rope.getHeads()) * cache.getHeadDim())
+    return {};
+  return rope;
+}
+
+SmallVector<Operation *> DeviceLowering::getFusedOps(AttentionOp op) {
+  auto append = op.getCache().getDefiningOp<KVAppendOp>();
+  if (!append)
+    return {};
+  KVCacheType cache = append.getCache().getType();
+  SmallVector<Operation *> ops{append};
+  for (Value features : {append.getKey(), op.getQuery()})
+    if (RopeOp rope = getFusedRope(features, cache))
+      ops.push_back(rope);
+  return ops;
+}
+
+void DeviceLowering::append(KVAppendOp op, RopeOp keyRope, RopeOp queryRope,
+                            Value rotatedQuery) {
   int64_t layer = cacheNumbers.lookup(op.getCache());
-  cacheNumbers[op.getResult()] = layer;
-  host.launch(getKVAppendKernel(library, op.getCache().getType()),
-              host.getRows(),
-              {getMemory(op.getKey()), getMemory(op.getValue()),
-               host.getTablePointer(Field::keys, layer),
-               host.getTablePointer(Field::values, layer),
-               host.getPointer(Field::pastAt), host.getNumber(Field::tokens),
-               host.getNumber(Field::capacity)});
+  AppendSpec spec{op.getCache().getType(), cacheElement};
+  SmallVector<Value> arguments{
+      getMemory(keyRope ? keyRope.getInput() : op.getKey()),
+      getMemory(op.getValue())};
+  if (keyRope) {
+    spec.key = getRotation(keyRope);
+    arguments.push_back(getMemory(keyRope.getTable()));
+  }
+  if (queryRope) {
+    spec.query = getRotation(queryRope);
+    spec.queryHeads = queryRope.getHeads();
+    arguments.append({getMemory(queryRope.getInput()),
+                      getMemory(queryRope.getTable()), rotatedQuery});
+  }
+  arguments.append({host.getTablePointer(Field::keys, layer),
+                    host.getTablePointer(Field::values, layer),
+                    host.getPointer(Field::pastAt),
+                    host.getNumber(Field::tokens),
+                    host.getNumber(Field::capacity)});
+  host.launch(getKVAppendKernel(library, spec), host.getRows(), arguments);
+}
+
+LogicalResult DeviceLowering::lower(KVAppendOp op) {
+  cacheNumbers[op.getResult()] = cacheNumbers.lookup(op.getCache());
+  if (!isFused(op)) // else part of attention
+    append(op, RopeOp(), RopeOp(), Value());
   return success();
+}
+
+Value DeviceLowering::getAttentionParts(const AttentionSpec &spec) {
+  int64_t most = cuda::getAttentionParts(spec);
+  if (most == 1)
+    return host.number(1);
+  auto &b = host.getBuilder();
+  Value parts = arith::DivUIOp::create(b, host.number(getAttentionRows(spec)),
+                                       host.getRows());
+  parts = arith::MaxUIOp::create(b, parts, host.number(1));
+  return arith::MinUIOp::create(b, parts, host.number(most));
 }
 
 LogicalResult DeviceLowering::lower(AttentionOp op) {
@@ -386,7 +577,9 @@ LogicalResult DeviceLowering::lower(AttentionOp op) {
     return op.emitOpError() << "has no kernel for CUDA with a predicted set";
   if (op.getStarts() != function.getArgument(2))
     return op.emitOpError() << "expected the starts of the function";
-  AttentionSpec spec{op.getCache().getType(),
+  KVCacheType cache = op.getCache().getType();
+  AttentionSpec spec{cache,
+                     cacheElement,
                      getFeatures(op.getQuery().getType()),
                      op.getScale(),
                      op.getSoftcap(),
@@ -397,23 +590,58 @@ LogicalResult DeviceLowering::lower(AttentionOp op) {
     spec.window = static_cast<int64_t>(*op.getWindow());
   if (std::optional<ArrayRef<float>> slopes = op.getAlibi())
     spec.slopes.assign(slopes->begin(), slopes->end());
-  spec.parts = entry == Entry::prefill ? 1 : getAttentionParts(spec);
+  KVAppendOp appended;
+  RopeOp keyRope, queryRope;
+  if (isFused(op.getCache().getDefiningOp())) {
+    appended = op.getCache().getDefiningOp<KVAppendOp>();
+    keyRope = getFusedRope(appended.getKey(), cache);
+    queryRope = getFusedRope(op.getQuery(), cache);
+  }
+  Value query = getMemory(queryRope ? queryRope.getInput() : op.getQuery());
+  SmallVector<Value> arguments;
+  if (appended && entry == Entry::decode) {
+    spec.appends = true;
+    arguments.push_back(query);
+    if (queryRope) {
+      spec.query = getRotation(queryRope);
+      arguments.push_back(getMemory(queryRope.getTable()));
+    }
+    arguments.append(
+        {getMemory(keyRope ? keyRope.getInput() : appended.getKey()),
+         getMemory(appended.getValue())});
+    if (keyRope) {
+      spec.key = getRotation(keyRope);
+      arguments.push_back(getMemory(keyRope.getTable()));
+    }
+  } else {
+    // Queries see keys of other tokens, which have to be there before.
+    if (queryRope)
+      query = allocateScratch(spec.features * sizeof(float), op);
+    if (appended)
+      append(appended, keyRope, queryRope, query);
+    arguments.push_back(query);
+  }
   int64_t layer = cacheNumbers.lookup(op.getCache());
   cacheNumbers[op.getNewCache()] = layer;
-  Value partial =
-      allocateScratch(getAttentionScratch(spec) * sizeof(float), op);
+  arguments.append({host.getTablePointer(Field::keys, layer),
+                    host.getTablePointer(Field::values, layer),
+                    host.getPointer(Field::starts),
+                    host.getPointer(Field::pastAt)});
+  if (spec.appends)
+    arguments.push_back(
+        allocateScratch(getAttentionScratch(spec) * sizeof(float), op));
+  arguments.push_back(allocateResult(op.getResult()));
+  if (!spec.appends)
+    arguments.push_back(host.getNumber(Field::tokens));
+  arguments.push_back(host.getNumber(Field::capacity));
+  Value rows = host.getRows();
+  if (int64_t tokens = getAttentionTokens(spec); tokens > 1)
+    rows = host.mul(host.getNumber(Field::batch),
+                    host.ceilDiv(host.getNumber(Field::tokens), tokens));
   host.launch(
       getAttentionKernel(library, spec),
-      {host.number(getAttentionBlocks(spec)), host.number(spec.parts),
-       host.getRows()},
-      {getMemory(op.getQuery()), host.getTablePointer(Field::keys, layer),
-       host.getTablePointer(Field::values, layer),
-       host.getPointer(Field::starts), host.getPointer(Field::pastAt), partial,
-       host.getNumber(Field::tokens), host.getNumber(Field::capacity)});
-  int64_t queries = spec.features / spec.cache.getHeadDim();
-  host.launch(getAttentionCombineKernel(library, spec),
-              {host.number(queries), host.getRows()},
-              {partial, allocateResult(op.getResult())});
+      {host.number(getAttentionBlocks(spec)), getAttentionParts(spec), rows},
+      arguments);
   return success();
 }
 

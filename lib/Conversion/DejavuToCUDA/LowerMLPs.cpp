@@ -117,6 +117,7 @@ LogicalResult DeviceLowering::lower(FFNOp op) {
     sum.result = mlp.result;
     sum.residual = mlp.residual;
   }
+  allocateForLibrary(product, op);
   allocate(sum, op);
   launchUnlessOne(isFused, [&] {
     multiply(product);

@@ -147,3 +147,20 @@ module {
     return %l : tensor<?x1x4xf32>
   }
 }
+
+// -----
+
+module {
+  dejavu.weight @w : tensor<4194305x1xf32> from #dejavu.source<"w", offset = 0, length = 16777220>
+  func.func @prefill(%ids: tensor<?x?xi64>, %p: tensor<?x?xi64>, %starts: tensor<?xi64>, %from: index) -> tensor<?x?x4194305xf32> {
+    %x = dejavu.embed %ids, @w : tensor<?x?xi64> -> tensor<?x?x1xf32>
+    %l = dejavu.lm_head %x, @w : tensor<?x?x1xf32> -> tensor<?x?x4194305xf32>
+    return %l : tensor<?x?x4194305xf32>
+  }
+  // expected-error@+1 {{expected a vocabulary of at most 4194304 ids, found 4194305}}
+  func.func @decode(%ids: tensor<?x1xi64>, %p: tensor<?x1xi64>, %starts: tensor<?xi64>) -> tensor<?x1x4194305xf32> {
+    %x = dejavu.embed %ids, @w : tensor<?x1xi64> -> tensor<?x1x1xf32>
+    %l = dejavu.lm_head %x, @w : tensor<?x1x1xf32> -> tensor<?x1x4194305xf32>
+    return %l : tensor<?x1x4194305xf32>
+  }
+}

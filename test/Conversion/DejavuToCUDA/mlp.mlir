@@ -3,9 +3,8 @@
 // RUN: not dejavu-opt %s "--convert-dejavu-to-cuda=reduction=any" 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 // UNKNOWN: Cannot find option named 'any'
 
-// MLPs of one row: a dense one and a gated one of exact sparsity, whose results
-// can be made where the residual is, and one whose residual is needed
-// afterwards.
+// MLPs of one row: a dense one and two of exact sparsity, whose results can be
+// made where the residual is, and one that reads its residual.
 
 // ORDER: reduction = "deterministic"
 // ATOMIC: reduction = "atomic"
@@ -30,7 +29,10 @@ module attributes {dejavu.source = "model.onnx"} {
     %z = dejavu.residual_add %y, %d : tensor<?x?x16xf32>
     %e = dejavu.ffn gelu %z, up = @up down = @down, @bias : tensor<?x?x16xf32>
     %w = dejavu.residual_add %z, %e : tensor<?x?x16xf32>
-    %l = dejavu.lm_head %w, @table from %from : tensor<?x?x16xf32> -> tensor<?x?x7xf32>
+    %o = dejavu.norm rms %w, @scale {epsilon = 1.0 : f32} : tensor<?x?x16xf32>
+    %a = dejavu.ffn relu %o, up = @up down = @down : tensor<?x?x16xf32>
+    %b = dejavu.residual_add %w, %a : tensor<?x?x16xf32>
+    %l = dejavu.lm_head %b, @table from %from : tensor<?x?x16xf32> -> tensor<?x?x7xf32>
     return %l, %cache : tensor<?x?x7xf32>, !dejavu.kv_cache<1 x 8>
   }
   func.func @decode(%ids: tensor<?x1xi64>, %positions: tensor<?x1xi64>, %starts: tensor<?xi64>,
@@ -49,7 +51,13 @@ module attributes {dejavu.source = "model.onnx"} {
     // The input is the residual itself: what is read may not be added to.
     %e = dejavu.ffn gelu %z, up = @up down = @down, @bias : tensor<?x1x16xf32>
     %w = dejavu.residual_add %z, %e : tensor<?x1x16xf32>
-    %l = dejavu.lm_head %w, @table : tensor<?x1x16xf32> -> tensor<?x1x7xf32>
+    // The norm is no part of a product here.
+    %o = dejavu.norm rms %w, @scale {epsilon = 1.0 : f32} : tensor<?x1x16xf32>
+    %i = dejavu.linear %o, @up activation = relu : tensor<?x1x16xf32> -> tensor<?x1x12xf32>
+    %t = dejavu.select exact %i : tensor<?x1x12xf32> -> !dejavu.active<neuron, 12>
+    %a = dejavu.sparse_linear %i, %t, @down : tensor<?x1x12xf32>, !dejavu.active<neuron, 12> -> tensor<?x1x16xf32>
+    %b = dejavu.residual_add %w, %a : tensor<?x1x16xf32>
+    %l = dejavu.lm_head %b, @table : tensor<?x1x16xf32> -> tensor<?x1x7xf32>
     return %l, %cache : tensor<?x1x7xf32>, !dejavu.kv_cache<1 x 8>
   }
 }
@@ -58,6 +66,7 @@ module attributes {dejavu.source = "model.onnx"} {
 // ORDER: gpu.func @dejavu_block_sum_16_bias_residual(
 // ORDER: gpu.func @dejavu_fused_ffn_12x16_f16_relu_gated_up_exact(
 // ORDER: gpu.func @dejavu_block_sum_16_residual(
+// ORDER: gpu.func @dejavu_fused_ffn_12x16_f16_relu_up_exact(
 // ORDER-NOT: _atomic
 
 // ATOMIC: gpu.func @dejavu_fused_ffn_12x16_f16_gelu_up_down_bias_atomic(
@@ -66,6 +75,7 @@ module attributes {dejavu.source = "model.onnx"} {
 // ATOMIC: gpu.func @dejavu_fused_ffn_12x16_f16_relu_gated_up_exact_atomic(
 // ATOMIC: gpu.func @dejavu_fused_ffn_12x16_f16_gelu_up(
 // ATOMIC: gpu.func @dejavu_block_sum_16_bias_residual(
+// ATOMIC: gpu.func @dejavu_fused_ffn_12x16_f16_relu_up_exact_atomic(
 
 // Adding to the result saves the launch of the sum, and the result is where the
 // residual, the embedding, is. The bias of the result is the kernel's.
@@ -79,7 +89,7 @@ module attributes {dejavu.source = "model.onnx"} {
 // ATOMIC:           llvm.store %c-1_i64,
 // ATOMIC:           %[[LAST:.*]] = llvm.getelementptr %{{.*}}[4]
 // ATOMIC-NEXT:      llvm.store %[[X]], %[[LAST]]
-// ATOMIC:           func.call @dejavu_rt_launch(%{{.*}}, %c20_i64,
+// ATOMIC:           func.call @dejavu_rt_launch(%{{.*}}, %{{.*}},
 // ATOMIC-NOT:     dejavu_rt_launch
 // Several rows have the sum in the same place.
 // ATOMIC:         scf.if
@@ -87,23 +97,30 @@ module attributes {dejavu.source = "model.onnx"} {
 // ATOMIC:           func.call @dejavu_rt_launch
 // ATOMIC:           llvm.store %[[X]],
 // ATOMIC:           llvm.store %[[X]],
-// ATOMIC:           func.call @dejavu_rt_launch(%{{.*}}, %c10_i64,
+// ATOMIC:           func.call @dejavu_rt_launch(%{{.*}}, %{{.*}},
 // The exact one: gate, up, down, the activations, and the residual again.
 // ATOMIC:         scf.if
 // ATOMIC:           llvm.store %[[X]],
-// ATOMIC:           func.call @dejavu_rt_launch(%{{.*}}, %c21_i64,
+// ATOMIC:           func.call @dejavu_rt_launch(%{{.*}}, %{{.*}},
 // ATOMIC-NOT:     dejavu_rt_launch
 // Several rows: the gate, then what is behind it.
 // ATOMIC:         scf.if
 // ATOMIC:           func.call @dejavu_rt_launch
 // ATOMIC:         scf.if
-// ATOMIC:           func.call @dejavu_rt_launch(%{{.*}}, %c26_i64,
+// ATOMIC:           func.call @dejavu_rt_launch(%{{.*}}, %{{.*}},
 // ATOMIC:         scf.if
 // ATOMIC:           func.call @dejavu_rt_launch
 // ATOMIC:         scf.if
 // ATOMIC:           func.call @dejavu_rt_launch
-// ATOMIC:           func.call @dejavu_rt_launch(%{{.*}}, %c15_i64,
+// ATOMIC:           func.call @dejavu_rt_launch(%{{.*}}, %{{.*}},
 // The last one sums blocks in their order.
 // ATOMIC:         scf.if
-// ATOMIC:           func.call @dejavu_rt_launch(%{{.*}}, %c35_i64,
-// ATOMIC:           func.call @dejavu_rt_launch(%{{.*}}, %c36_i64,
+// ATOMIC:           func.call @dejavu_rt_launch(%{{.*}}, %{{.*}},
+// ATOMIC:           func.call @dejavu_rt_launch(%{{.*}}, %{{.*}},
+// ATOMIC:         scf.if
+// ATOMIC:         call @dejavu_rt_launch(%{{.*}}, %c1_i64,
+// ATOMIC:         arith.cmpi eq, %{{.*}}, %c1_i64
+// ATOMIC-NEXT:    scf.if
+// ATOMIC:           func.call @dejavu_rt_launch
+// ATOMIC-NOT:     dejavu_rt_launch
+// ATOMIC:         scf.if

@@ -5,11 +5,15 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "CudaApi.h"
+#include "CudaBlas.h"
 
 #include "gtest/gtest.h"
 
 #include <cuda.h>
+#if __has_include(<cublasLt.h>)
+#include <cublasLt.h>
+#define HAS_CUBLASLT
+#endif
 #include <type_traits>
 
 using namespace dejavu::rt;
@@ -101,3 +105,43 @@ TEST(CudaApi, LaunchConfig) {
   EXPECT_SAME_PLACE(numAttributes, numAttrs);
 #undef EXPECT_SAME_PLACE
 }
+
+#ifdef HAS_CUBLASLT
+TEST(CudaApi, CublasLt) {
+  expectEqual(blas::kSuccess, CUBLAS_STATUS_SUCCESS);
+  expectEqual(blas::DataType::f32, CUDA_R_32F);
+  expectEqual(blas::DataType::f16, CUDA_R_16F);
+  expectEqual(blas::DataType::bf16, CUDA_R_16BF);
+  expectEqual(blas::ComputeType::f32, CUBLAS_COMPUTE_32F);
+  expectEqual(blas::OperationAttribute::transposeA,
+              CUBLASLT_MATMUL_DESC_TRANSA);
+  expectEqual(blas::kTranspose, CUBLAS_OP_T);
+  expectEqual(blas::PreferenceAttribute::maxWorkspaceBytes,
+              CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES);
+  expectEqual(blas::PreferenceAttribute::reductionSchemes,
+              CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK);
+  expectEqual(blas::PreferenceAttribute::minAlignmentA,
+              CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES);
+  expectEqual(blas::PreferenceAttribute::minAlignmentB,
+              CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES);
+  expectEqual(blas::PreferenceAttribute::minAlignmentC,
+              CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES);
+  expectEqual(blas::PreferenceAttribute::minAlignmentD,
+              CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES);
+  expectEqual(blas::kReduceInOrder, CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE);
+  static_assert(sizeof(blas::Result) == sizeof(cublasStatus_t));
+  static_assert(sizeof(blas::DataType) == sizeof(cudaDataType));
+  static_assert(sizeof(blas::ComputeType) == sizeof(cublasComputeType_t));
+  static_assert(sizeof(blas::OperationAttribute) ==
+                sizeof(cublasLtMatmulDescAttributes_t));
+  static_assert(sizeof(blas::PreferenceAttribute) ==
+                sizeof(cublasLtMatmulPreferenceAttributes_t));
+  static_assert(sizeof(blas::Algorithm) == sizeof(cublasLtMatmulAlgo_t));
+  static_assert(sizeof(blas::Heuristic) ==
+                sizeof(cublasLtMatmulHeuristicResult_t));
+  static_assert(offsetof(blas::Heuristic, workspaceBytes) ==
+                offsetof(cublasLtMatmulHeuristicResult_t, workspaceSize));
+  static_assert(offsetof(blas::Heuristic, state) ==
+                offsetof(cublasLtMatmulHeuristicResult_t, state));
+}
+#endif

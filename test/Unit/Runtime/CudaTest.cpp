@@ -9,14 +9,19 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "CudaBlas.h"
 #include "CudaKernels.h"
 #include "FakeCuda.h"
 #include "FakeModel.h"
 #include "Generate.h"
+#include "Sampler.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <gtest/gtest.h>
+#include <optional>
 
 using namespace dejavu::rt;
 using namespace dejavu::test;
@@ -43,6 +48,10 @@ static int32_t enqueuePrefill(dejavu_step *step) { return enqueue(step, 0); }
 static int32_t enqueueDecode(dejavu_step *step) { return enqueue(step, 1); }
 static int32_t enqueueSample(dejavu_step *step) { return enqueue(step, 2); }
 
+/// What the kernel that samples has read, and what it tells in place of ids.
+static std::vector<dejavu_sampling> samplings;
+static std::optional<int64_t> told;
+
 static void runKernel(const FakeLaunch &launch) {
   auto &step = *reinterpret_cast<dejavu_step *>(launch.argument);
   auto *ids = const_cast<int64_t *>(step.ids);
@@ -51,8 +60,10 @@ static void runKernel(const FakeLaunch &launch) {
     for (int64_t row = 0; row < step.batch; ++row) {
       float *logits = step.logits + row * kVocab;
       ids[row] = std::max_element(logits, logits + kVocab) - logits;
-      step.emitted[*step.past_at * step.batch + row] = ids[row];
+      step.emitted[*step.past_at * step.batch + row] = told.value_or(ids[row]);
       ++positions[row];
+      samplings.push_back(step.sampling[row]);
+      ++step.sampling[row].drawn;
     }
     ++*step.past_at;
     return;
@@ -91,6 +102,8 @@ class CudaTest : public testing::Test {
 protected:
   CudaTest() {
     cuda.hook = runKernel;
+    samplings.clear();
+    told.reset();
     manifest = {fake.model().manifest,
                 static_cast<size_t>(fake.model().manifest_size)};
     std::string deferred = R"(,
@@ -178,16 +191,89 @@ TEST_F(CudaTest, StopsOneStepBehind) {
   EXPECT_EQ(cuda.graphLaunches, static_cast<int>((*ids)[0].size()));
 }
 
-TEST_F(CudaTest, HostSamplesWithATemperature) {
+TEST_F(CudaTest, RandomIdsAreChosenInTheGraph) {
   GenerateOptions options;
   options.maxNewTokens = 5;
   options.ignoreEos = true;
-  options.sampling.greedy = false;
-  options.sampling.temperature = 0.01;
-  auto ids = generate(*model, {{4, 1}}, options);
+  options.sampling = {
+      .greedy = false, .temperature = 0.5, .topP = 0.75, .seed = 7};
+  auto ids = generate(*model, {{4, 1}, {3}}, options);
   ASSERT_TRUE(ids.succeeded()) << ids.message();
   EXPECT_EQ((*ids)[0], expected({4, 1}, 5, false));
-  EXPECT_EQ(cuda.captures, 0);
+  EXPECT_EQ(cuda.captures, 1);
+  EXPECT_EQ(cuda.graphLaunches, 4);
+  // What the kernel has seen, at its first launch and at its last.
+  ASSERT_EQ(samplings.size(), 10u);
+  for (const dejavu_sampling &sampling : samplings) {
+    EXPECT_EQ(sampling.scale, options.sampling.scale());
+    EXPECT_EQ(sampling.top_p, 0.75);
+    EXPECT_EQ(sampling.seed, 7u);
+  }
+  EXPECT_EQ(samplings[0].drawn, 0u);
+  EXPECT_EQ(samplings[1].drawn, 0u) << "each row counts for itself";
+  EXPECT_EQ(samplings[9].drawn, 4u);
+}
+
+TEST_F(CudaTest, OtherParametersNeedNoOtherGraph) {
+  auto session = Session::create(*model, 1, 8);
+  ASSERT_TRUE(session.succeeded()) << session.message();
+  int64_t id = 1;
+  for (double temperature : {0.0, 0.5, 2.0}) {
+    (*session)->reset();
+    SamplingOptions sampling{.greedy = false, .temperature = temperature};
+    ASSERT_TRUE((*session)->prefill(&id, nullptr, 1, 0).succeeded());
+    ASSERT_TRUE((*session)->beginChoices(sampling).succeeded());
+    ASSERT_TRUE((*session)->advanceChoices().succeeded());
+    ASSERT_TRUE((*session)->waitChoice(1).succeeded());
+    ASSERT_TRUE((*session)->endChoices().succeeded());
+    EXPECT_EQ(samplings.back().scale, sampling.scale());
+    EXPECT_EQ(samplings.back().drawn, 1u) << "numbers begin again";
+  }
+  EXPECT_EQ(cuda.captures, 1);
+}
+
+TEST_F(CudaTest, WrongLogitsAreErrors) {
+  for (auto [code, message] :
+       {std::pair(int64_t(-2), "a logit is NaN"),
+        {-3, "the greatest logit is infinite"},
+        {kVocab, "the GPU has chosen the id 11, which is not in the vocabulary "
+                 "of 11"}}) {
+    told = code;
+    GenerateOptions options;
+    options.maxNewTokens = 2;
+    EXPECT_EQ(generate(*model, {{4, 1}}, options).message(), message);
+  }
+}
+
+TEST_F(CudaTest, PoisonsWhatStepsMustNotRead) {
+  int poisoned = 0;
+  cuda.hook = [&](const FakeLaunch &launch) {
+    auto &step = *reinterpret_cast<dejavu_step *>(launch.argument);
+    auto *memory = static_cast<uint8_t *>(step.workspace);
+    if (launch.kernel != "sample") {
+      poisoned += memory[0] == 0xff && std::isnan(step.logits[0]);
+      memory[0] = 1;
+    }
+    runKernel(launch);
+  };
+  GenerateOptions options;
+  options.maxNewTokens = 4;
+  options.ignoreEos = true;
+  for (bool wanted : {false, true}) {
+    poisoned = 0;
+    if (wanted)
+      ::setenv("DEJAVU_POISON", "1", 1);
+    auto ids = generate(*model, {{4, 1}}, options);
+    ::unsetenv("DEJAVU_POISON");
+    ASSERT_TRUE(ids.succeeded()) << ids.message();
+    EXPECT_EQ((*ids)[0], expected({4, 1}, 4, false));
+    // The prompt and three steps of the graph. What new memory has is chance.
+    if (wanted)
+      EXPECT_EQ(poisoned, 4);
+    else
+      EXPECT_LE(poisoned, 1);
+  }
+  EXPECT_EQ(cuda.graphLaunches, 6);
 }
 
 TEST_F(CudaTest, LaunchesAndCounters) {
@@ -224,6 +310,49 @@ TEST_F(CudaTest, LaunchesAndCounters) {
   ASSERT_TRUE(all.succeeded());
   EXPECT_EQ(std::count(all->begin(), all->end(), 5.0f),
             static_cast<int64_t>(keys.size()));
+}
+
+TEST_F(CudaTest, CacheOfHalves) {
+  auto load = [&](const char *type) {
+    std::string text = manifest;
+    text.insert(1, std::string("\"cache_dtype\": \"") + type + "\",");
+    return Manifest::parse(text);
+  };
+  EXPECT_EQ(load("f8").message(), "cache_dtype: unknown dtype 'f8'");
+  EXPECT_EQ(model->manifest.cacheType, DType::F32);
+  uint64_t whole = *Cache::byteSize(model->manifest, 64, 16);
+  float third = 0;
+  for (const char *type : {"f16", "bf16"}) {
+    auto parsed = load(type);
+    ASSERT_TRUE(parsed.succeeded()) << parsed.message();
+    model->manifest.cacheType = parsed->cacheType;
+    EXPECT_EQ(*Cache::byteSize(model->manifest, 64, 16), whole / 2);
+    auto session = Session::create(*model, 2, 8);
+    ASSERT_TRUE(session.succeeded()) << session.message();
+    // [batch, heads, past, head_dim] goes to places `capacity` steps apart.
+    std::vector<float> values;
+    for (int64_t i = 0; i < 2 * kHeads * 3 * kHeadDim; ++i)
+      values.push_back(i / 3.0f);
+    values[1] = -1e6f;
+    ASSERT_TRUE(
+        (*session)->writeCache(Role::Value, 0, values.data(), 3).succeeded());
+    auto *cache =
+        static_cast<const uint16_t *>((*session)->keyValueCache().values()[0]);
+    bool isHalf = parsed->cacheType == DType::F16;
+    EXPECT_EQ(cache[1], isHalf ? 0xfbff : 0xc974);
+    EXPECT_EQ(cache[3], isHalf ? 0x3c00 : 0x3f80);
+    EXPECT_EQ(cache[3 * kHeadDim], 0);
+    auto all = (*session)->readCache(Role::Value, 0);
+    ASSERT_TRUE(all.succeeded());
+    ASSERT_EQ(all->size(), size_t(2 * kHeads * 8 * kHeadDim));
+    for (int64_t i = 2; i < 3 * kHeadDim; ++i) {
+      int64_t second = 8 * kHeadDim + i, of = 3 * kHeadDim + i;
+      EXPECT_NEAR((*all)[i], i / 3.0f, i / (isHalf ? 2048.0f : 256.0f));
+      EXPECT_NEAR((*all)[second], of / 3.0f, of / (isHalf ? 2048.0f : 256.0f));
+    }
+    EXPECT_NE((*all)[2], third);
+    third = (*all)[2];
+  }
 }
 
 /// Fills the only weight.
@@ -271,6 +400,76 @@ TEST_F(CudaTest, SyntheticWeightsAreFilledOnce) {
   onCPU.replace(onCPU.find("\"cuda\""), 6, "\"none\"");
   EXPECT_EQ(Manifest::parse(onCPU).message(),
             "weights: expected `cuda`, as they are synthetic");
+}
+
+/// Wants a product before all else.
+static int32_t answer;
+static int32_t enqueueProduct(dejavu_step *step) {
+  answer = dejavu_rt_has_matmul(step->session);
+  dejavu_matmul product = {};
+  if (answer && dejavu_rt_matmul(step->session, &product) != 0)
+    return 1;
+  return enqueuePrefill(step);
+}
+
+TEST_F(CudaTest, WithoutALibraryPromptsSaySoOnce) {
+  ::setenv("DEJAVU_CUBLASLT", "none", 1);
+  std::vector<std::string> remarks;
+  model->entryPoints.prefill = enqueueProduct;
+  model->onRemark = [&](const std::string &text) { remarks.push_back(text); };
+  int64_t id = 1;
+  auto run = [&] {
+    auto session = Session::create(*model, 1, 8);
+    Status status = (*session)->prefill(&id, nullptr, 1, 0);
+    return status.failed() ? status : (*session)->prefill(&id, nullptr, 1, 0);
+  };
+  EXPECT_TRUE(run().succeeded());
+  EXPECT_EQ(answer, 0);
+  EXPECT_TRUE(remarks.empty()) << "that is as it was wanted";
+  // One that cannot be used.
+  CudaBlas broken;
+  broken.create = [](blas::Handle *) { return 1; };
+  CudaBlas::replace(&broken);
+  EXPECT_TRUE(run().succeeded());
+  EXPECT_EQ(answer, 0);
+  ASSERT_EQ(remarks.size(), 1u);
+  EXPECT_EQ(remarks[0].rfind("remark: libcublasLt cannot be used: "
+                             "cublasLtCreate failed with error 1, so prompts",
+                             0),
+            0u);
+  CudaBlas::replace(nullptr);
+  ::setenv("DEJAVU_CUBLASLT", "./libnone.so", 1);
+  EXPECT_NE(run().message().find("DEJAVU_CUBLASLT: cannot be loaded"),
+            std::string::npos);
+  ::unsetenv("DEJAVU_CUBLASLT");
+}
+
+TEST_F(CudaTest, ProductsOfALibraryNeedMemory) {
+  CudaBlas library;
+  library.create = [](blas::Handle *) { return 0; };
+  library.destroy = [](blas::Handle) { return 0; };
+  library.operationCreate = [](blas::Operation *, blas::ComputeType,
+                               blas::DataType) { return 9; };
+  CudaBlas::replace(&library);
+  model->entryPoints.prefill = enqueueProduct;
+  int64_t id = 1;
+  auto run = [&](Session &session) {
+    return session.prefill(&id, nullptr, 1, 0).message();
+  };
+  {
+    auto session = Session::create(*model, 1, 8);
+    ASSERT_TRUE(session.succeeded()) << session.message();
+    EXPECT_EQ(run(**session), "a product of 0 x 0 and 0 x 0: "
+                              "cublasLtMatmulDescCreate failed with error 9");
+    EXPECT_EQ(answer, 1);
+  }
+  {
+    auto session = Session::create(*model, 1, 8);
+    cuda.freeBytes = 1 << 20;
+    EXPECT_NE(run(**session).find("out of GPU memory"), std::string::npos);
+  }
+  CudaBlas::replace(nullptr);
+  EXPECT_EQ(cuda.allocations, 0);
 }
 
 TEST_F(CudaTest, Errors) {

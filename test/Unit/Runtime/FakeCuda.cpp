@@ -109,7 +109,11 @@ FakeCuda::FakeCuda() {
   };
   driver.fill = [](cuda::Address to, unsigned char value, size_t bytes,
                    cuda::Stream) {
-    std::memset(reinterpret_cast<void *>(to), value, bytes);
+    auto set = [=] { std::memset(reinterpret_cast<void *>(to), value, bytes); };
+    if (fake->isCapturing)
+      fake->captured.push_back(set);
+    else
+      set();
     return 0;
   };
   driver.streamCreate = [](cuda::Stream *stream, unsigned) {
@@ -136,8 +140,8 @@ FakeCuda::FakeCuda() {
   };
   driver.graphLaunch = [](cuda::GraphExec, cuda::Stream) {
     ++fake->graphLaunches;
-    for (const FakeLaunch &launch : fake->captured)
-      run(launch);
+    for (const std::function<void()> &work : fake->captured)
+      work();
     return 0;
   };
   driver.graphDestroy = [](cuda::Graph) { return 0; };
@@ -158,7 +162,7 @@ FakeCuda::FakeCuda() {
                              config->attributes + config->numAttributes);
     launch.argument = *static_cast<uint64_t *>(arguments[0]);
     if (fake->isCapturing)
-      fake->captured.push_back(launch);
+      fake->captured.push_back([launch] { run(launch); });
     else
       run(launch);
     return 0;

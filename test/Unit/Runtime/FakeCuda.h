@@ -40,7 +40,7 @@ struct FakeCuda {
   std::vector<FakeLaunch> launches;                    ///< done, in order
   std::vector<std::pair<std::string, int>> attributes; ///< kernel, value
   bool isCapturing = false;
-  std::vector<FakeLaunch> captured;
+  std::vector<std::function<void()>> captured;
   int captures = 0, graphLaunches = 0, allocations = 0;
   std::function<void(const FakeLaunch &)> hook;
 };

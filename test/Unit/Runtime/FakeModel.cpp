@@ -33,8 +33,9 @@ namespace {
 struct FakeStep {
   dejavu_step &step;
 
-  float *slot(float *const *cache, int64_t row, int64_t head, int64_t time) {
-    return cache[0] + ((row * kHeads + head) * step.capacity + time) * kHeadDim;
+  float *slot(void *const *cache, int64_t row, int64_t head, int64_t time) {
+    return static_cast<float *>(cache[0]) +
+           ((row * kHeads + head) * step.capacity + time) * kHeadDim;
   }
   /// The id and the position of a step that is kept.
   float *kept(int64_t row, int64_t time) {

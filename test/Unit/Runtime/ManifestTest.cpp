@@ -112,6 +112,10 @@ TEST(ManifestTest, Text) {
 }
 
 TEST(ManifestTest, Errors) {
+  EXPECT_EQ(error([](Json &j) { j["cache_dtype"] = "F16"; }),
+            "cache_dtype: unknown dtype 'F16'");
+  EXPECT_EQ(error([](Json &j) { j["cache_dtype"] = "f16"; }),
+            "cache_dtype: expected f32, as there is no `cuda`");
   EXPECT_EQ(error([](Json &j) { j["format"] = 2; }), "format: expected 1");
   EXPECT_EQ(error([](Json &j) { j["vocab"] = 0; }),
             "vocab: expected a positive integer");

@@ -9,6 +9,7 @@
 
 #include <cmath>
 #include <gtest/gtest.h>
+#include <set>
 
 using namespace dejavu::rt;
 
@@ -68,15 +69,50 @@ TEST(SamplerTest, SeedsDecide) {
   EXPECT_NE(draw(options, 0, 40, logits), first);
 }
 
-TEST(SamplerTest, TheStreamIsTheDocumentedOne) {
-  // Ten equal ids: the id is floor(10 u) with u from mt19937_64.
-  std::mt19937_64 generator(9);
+TEST(SamplerTest, TheStreamIsSplitMix64) {
+  // What its authors' program gives for this seed.
+  EXPECT_EQ(drawNumber(1234567, 0), 6457827717110365317u);
+  EXPECT_EQ(drawNumber(1234567, 1), 3203168211198807973u);
+  EXPECT_EQ(drawNumber(1234567, 2), 9817491932198370423u);
+  // Ten equal ids: the id is floor(10 u), where u is that part of 2^64.
   std::vector<int64_t> want;
   for (int i = 0; i < 20; ++i)
-    want.push_back((generator() >> 11) * 0x1p-53 * 10);
+    want.push_back((drawNumber(9, i) >> 11) * 0x1p-53 * 10);
   EXPECT_EQ(
       draw({.greedy = false, .seed = 9}, 0, 20, std::vector<float>(10, 1.5f)),
       want);
+}
+
+TEST(SamplerTest, WeightsAreExponentials) {
+  // To 2^-27 of themselves, as far as whole numbers have that.
+  for (uint32_t key = 0; key < 12u << 26; key += 9999991) {
+    double want = std::exp2(40 - key * 0x1p-26);
+    EXPECT_NEAR(sampleWeight(key), want, want * 0x1p-27 + 1) << key;
+  }
+  EXPECT_LE(sampleWeight(0), uint64_t(1) << 40);
+  EXPECT_EQ(sampleWeight((40u << 26) - 1), 1u);
+  EXPECT_EQ(sampleWeight(40u << 26), 0u);
+  EXPECT_EQ(sampleWeight(UINT32_MAX), 0u);
+}
+
+TEST(SamplerTest, KeysAreDistances) {
+  SamplingOptions options{.greedy = false, .temperature = 2};
+  double scale = options.scale();
+  EXPECT_EQ(sampleKey(3, 3, scale), 0u);
+  // Two e-folds at temperature 2 are 1 / ln 2 octaves.
+  EXPECT_EQ(sampleKey(3, 1, scale),
+            static_cast<uint32_t>(0x1p26 / std::log(2.0)));
+  EXPECT_EQ(sampleKey(3, -1000, scale), UINT32_MAX);
+  EXPECT_EQ(sampleKey(3, -INFINITY, scale), UINT32_MAX);
+  // Whatever the temperature is, the likeliest id has a weight.
+  for (double temperature : {1e-320, 1e-300, 1e308}) {
+    options.temperature = temperature;
+    EXPECT_GT(options.scale(), 0);
+    EXPECT_EQ(sampleKey(3, 3, options.scale()), 0u);
+    EXPECT_EQ(sampleKey(3, 2, options.scale()),
+              temperature > 1 ? 0u : UINT32_MAX);
+  }
+  EXPECT_EQ(SamplingOptions().scale(), 0);
 }
 
 TEST(SamplerTest, FrequenciesFollowTheDistribution) {
@@ -106,4 +142,8 @@ TEST(SamplerTest, TopPKeepsTheLikeliest) {
   options.topP = 1e-9;
   for (int64_t id : draw(options, 0, 20, {1, 5, 5, 2}))
     EXPECT_EQ(id, 1) << "the lowest of equals";
+  // Of eight equals the first two reach a quarter.
+  options.topP = 0.25;
+  std::vector<int64_t> drawn = draw(options, 0, 200, std::vector<float>(8));
+  EXPECT_EQ(std::set(drawn.begin(), drawn.end()), (std::set<int64_t>{0, 1}));
 }

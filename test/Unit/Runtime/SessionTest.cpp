@@ -119,8 +119,9 @@ TEST_F(SessionTest, BuffersOfDeferredLayers) {
   std::vector<std::pair<float *, int64_t>> tensors;
   for (int i = 0; i < 3; ++i) {
     int64_t heads = model->manifest.layers[i].kvHeads;
-    tensors.emplace_back(cache.keys()[i], 3 * heads * 4 * kHeadDim);
-    tensors.emplace_back(cache.values()[i], 3 * heads * 4 * kHeadDim);
+    for (void *tensor : {cache.keys()[i], cache.values()[i]})
+      tensors.emplace_back(static_cast<float *>(tensor),
+                           3 * heads * 4 * kHeadDim);
   }
   tensors.emplace_back(cache.kept()[0], 3 * kRing * 2);
   tensors.emplace_back(cache.kept()[2], 3 * 5 * 7);

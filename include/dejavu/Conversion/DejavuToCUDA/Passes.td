@@ -25,7 +25,8 @@ def ConvertDejavuToCUDAPass
     in the same order. A kernel is generated once for each signature in the
     gpu, scf, arith, vector and llvm dialects; its attributes say how it is
     launched. Products exist for 1, 2, 4 and 8 rows; the host code takes what
-    fits the batch.
+    fits the batch. `@dejavu_prefill` leaves products of more rows to a library
+    where the runtime has one (`dejavu_rt_has_matmul`, `dejavu_rt_matmul`).
 
     Sums of a residual are part of the product that they follow. Weights that
     no op uses are erased. The module attribute `dejavu.manifest` keeps what the

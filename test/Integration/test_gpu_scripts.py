@@ -1,0 +1,192 @@
+# Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The scripts for machines with a GPU, as far as they run without one: what
+gpu_shapes.py finds in programs for the CPU, and the arithmetic of
+bench_layers.py."""
+
+import importlib.util
+import json
+import shutil
+import sys
+import tarfile
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from conftest import ROOT, fail, run, succeed
+
+SCRIPTS = ROOT / "tools/scripts"
+PYTHON = ROOT / ".venv/bin/python"
+
+
+def script(name):
+    """A script as a module."""
+    sys.path.insert(0, str(SCRIPTS))
+    try:
+        spec = importlib.util.spec_from_file_location(name,
+                                                      SCRIPTS / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(SCRIPTS))
+    return module
+
+
+def unpack(file, folder):
+    with tarfile.open(file) as archive:
+        archive.extractall(folder)
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory):
+    """A small shape, packed for the CPU."""
+    folder = tmp_path_factory.mktemp("shapes")
+    file = folder / "shapes.tar.xz"
+    succeed(PYTHON, SCRIPTS / "gpu_shapes_pack.py", "--target", "cpu",
+            "--shapes", "quick", "-o", file)
+    unpack(file, folder)
+    return folder / "shapes"
+
+
+def check_shapes(folder):
+    done = run(PYTHON, folder / "gpu_shapes.py", "--json", folder / "o.json",
+               "--workers", "2")
+    return done.returncode, json.loads((folder / "o.json").read_text("utf-8"))
+
+
+def test_shapes(shapes):
+    code, report = check_shapes(shapes)
+    assert (code, report["bad"]) == (0, 0), report
+    assert sorted(report["models"]) == ["quick-bf16", "quick-f16", "quick-f32"]
+    for model in report["models"].values():
+        assert len(model["cases"]) == 14
+        assert model["texts"]["ids"] > 10
+
+
+def test_shapes_that_are_wrong(shapes, tmp_path):
+    """One element of one case, and one id."""
+    folder = tmp_path / "shapes"
+    shutil.copytree(shapes, folder)
+    case = folder / "cases/quick/b4t1p1.out"
+    arrays = safetensors.numpy.load_file(case)
+    arrays["out.present.1.value"] = arrays["out.present.1.value"].copy()
+    arrays["out.present.1.value"].flat[7] += 1
+    safetensors.numpy.save_file(arrays, case)
+    models = json.loads((folder / "models.json").read_text("utf-8"))
+    models[0]["texts"][0]["ids"][0] += 1
+    (folder / "models.json").write_text(json.dumps(models), "utf-8")
+    code, report = check_shapes(folder)
+    # The case of three kinds of weights, and a text alone and in a batch.
+    assert (code, report["bad"]) == (1, 4), report
+    wrong = report["models"]["quick-f32"]["cases"]["b4t1p1"]
+    assert list(wrong["bad"]) == ["out.present.1.value"]
+    assert len(report["models"][models[0]["name"]]["texts"]["differences"]) == 2
+
+
+def test_nothing_is_as_far_as_nan():
+    compare = script("gpu_shapes").compare_tensors
+    want = {"a": np.ones(3)}
+    assert compare({"a": np.ones(3)}, want, 0.0)["ok"]
+    assert not compare({"a": np.array([1, np.nan, 1])}, want, 1e9)["ok"]
+    assert not compare({"a": np.ones(2)}, want, 1e9)["ok"]
+    assert not compare({}, want, 1e9)["ok"]
+    assert not compare({}, {}, 1e9)["ok"]
+
+
+def test_families():
+    shapes = script("gpu_shapes")
+    assert shapes.family("dejavu_norm_layer_32_eps3727C5AC_scale") == (
+        "norm layer")
+    assert shapes.family("dejavu_row_sum_64x32_f16_sparse_parts2_rows1") == (
+        "row sum sparse")
+    assert shapes.family("dejavu_linear_64x32_f16_silu_gated_rows8") == (
+        "linear gated")
+
+    def model(name, features, *kernels):
+        return {"name": name, "kernels": [f"dejavu_{k}_1" for k in kernels],
+                "facts": {"features": features, "neurons": 100}}
+    chosen, left = shapes.choose_covering([
+        model("a", 10, "x", "y"), model("b", 10, "y"), model("c", 10, "z"),
+        model("large", 10 ** 6, "u", "x")])
+    assert [(each["name"], new) for each, new in chosen] == [
+        ("a", ["x", "y"]), ("c", ["z"])]
+    assert left == ["u"], "a family that no small model has"
+
+
+def test_close_choices_do_not_count():
+    text = {"ids": [5, 6, 7], "margins": [0.3, 0.02, 0.3]}
+    sure = script("gpu_shapes").sure_ids
+    assert sure(text, 0.01) == [5, 6, 7]
+    assert sure(text, 0.04) == [5]
+
+
+def test_layers_pack(tmp_path):
+    file = tmp_path / "layers.tar.xz"
+    succeed(PYTHON, SCRIPTS / "bench_layers.py", "pack", "--only",
+            "llama-3-8b-4$", "-o", file)
+    unpack(file, tmp_path)
+    [program] = json.loads(
+        (tmp_path / "layers/programs.json").read_text("utf-8"))
+    assert (program["name"], program["layers"]) == ("llama-3-8b-4", 4)
+    layer = 2 * 4096 * (2 * 4096 + 2 * 1024 + 3 * 14336)
+    head = 2 * 4096 * 128256
+    assert program["bytes_per_token"] == pytest.approx(4 * layer + head,
+                                                       rel=1e-3)
+    assert (tmp_path / "layers/bench_kernels.py").is_file()
+    assert (tmp_path / "layers" / program["name"]).is_file()
+
+
+def test_layers_arithmetic(monkeypatch):
+    layers = script("bench_layers")
+    # 50 us a layer, 30 us the rest.
+    monkeypatch.setattr(layers, "bench", lambda program, prompt, repeats: {
+        "us": 30 + 50 * program["layers"], "prefill_ms": 1.0})
+    programs = [{"name": f"p{n}", "model": "llama-3-8b", "layers": n,
+                 "cache": "f16", "cache_bytes": n * 2 * 8 * 128 * 2,
+                 "bytes_per_token": 10 ** 6 * (7 + 100 * n)}
+                for n in (4, 8, 32)]
+    report = layers.Report(4e12, 1)
+    report.add_layer(*programs[:2], 1024)
+    [row] = report.layers
+    cache = 2 * 8 * 128 * 1024 * 2
+    assert row["layer_us"] == 50 and row["head_us"] == 30
+    assert row["floor_us"] == pytest.approx((10 ** 8 + cache) / 4e6, abs=0.01)
+    assert row["head_floor_us"] == pytest.approx(7e6 / 4e6)
+    report.add_whole(programs[2], 1024)
+    [whole] = report.wholes
+    assert (whole["us"], whole["sum_us"], whole["over_sum"]) == (
+        1630, 1630, 1.0)
+    monkeypatch.setattr(layers, "bench", lambda *_: None)
+    report.add_whole(programs[2], 256)
+    assert report.failed == ["p32 256"]
+
+
+def test_plots(tmp_path):
+    kernels, layers = tmp_path / "a.json", tmp_path / "b.json"
+    kernels.write_text(json.dumps({"device": "G", "date": "d", "results": [
+        {"name": f"ffn-{shape} density {density}", "us": 9 + 90 * density,
+         "floor_us": 90 * density} for shape in "abcde"
+        for density in (1.0, 0.1)] + [
+            {"name": "ffn-a cuBLAS, dense", "us": 120, "floor_us": 90}]}),
+        "utf-8")
+    layers.write_text(json.dumps({"device": "G", "date": "d", "layers": [
+        {"model": "m", "context": context, "layer_us": 120, "floor_us": 100,
+         **more} for context, more in ((256, {"torch_us": 150}),
+                                       (1024, {}))]}), "utf-8")
+    command = (PYTHON, SCRIPTS / "plot_cuda.py", "-o", tmp_path)
+    succeed(*command, kernels, layers)
+    made = {}
+    for name in ("cuda-mlp.png", "cuda-layers.png"):
+        made[name] = (tmp_path / name).read_bytes()
+        assert made[name][:4] == b"\x89PNG" and len(made[name]) < 60_000
+    succeed(*command, kernels, layers)
+    for name, data in made.items():
+        assert (tmp_path / name).read_bytes() == data
+    # What is committed can be drawn.
+    (tmp_path / "cuda-mlp.png").unlink()
+    succeed(*command, *sorted((ROOT / "docs/benchmarks").glob("cuda-*.json")))
+    assert (tmp_path / "cuda-mlp.png").is_file()
+    empty = tmp_path / "c.json"
+    empty.write_text("{}", "utf-8")
+    assert "none of the files" in fail(*command, empty)
