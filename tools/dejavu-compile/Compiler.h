@@ -26,7 +26,7 @@ struct CompileOptions {
   WeightType weights = WeightType::f32;
   std::vector<std::string> chips; ///< GPUs to compile for; empty: the CPU
   Reduction reduction = Reduction::deterministic; ///< on GPUs
-  std::string predictors;         ///< empty: none
+  std::string predictors;                         ///< empty: none
   KVPolicy kv = KVPolicy::automatic;
   int64_t maxContext = 0; ///< 0: the default
   std::optional<Phase> from;

@@ -80,14 +80,15 @@ static cl::opt<bool>
             cl::desc("fused-ffn: rows are read only for neurons that are not "
                      "zero; a gate has ReLU"),
             cl::cat(category));
-static cl::opt<Reduction> reduction(
-    "reduction", cl::desc("fused-ffn: how the sums of blocks are added"),
-    cl::init(Reduction::deterministic),
-    cl::values(clEnumValN(Reduction::deterministic, "deterministic",
-                          "in their order, by a second kernel"),
-               clEnumValN(Reduction::atomic, "atomic",
-                          "to the result, in any order")),
-    cl::cat(category));
+static cl::opt<Reduction>
+    reduction("reduction",
+              cl::desc("fused-ffn: how the sums of blocks are added"),
+              cl::init(Reduction::deterministic),
+              cl::values(clEnumValN(Reduction::deterministic, "deterministic",
+                                    "in their order, by a second kernel"),
+                         clEnumValN(Reduction::atomic, "atomic",
+                                    "to the result, in any order")),
+              cl::cat(category));
 static cl::opt<bool> hasNorm("norm",
                              cl::desc("streamed-linear: of a layer norm"),
                              cl::cat(category));

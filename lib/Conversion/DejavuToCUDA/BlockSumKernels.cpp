@@ -34,8 +34,8 @@ struct BlockSumGenerator {
   /// before it is known how many there are: there is memory for kMaxBlocks.
   Value addRows() {
     const TargetInfo &target = b.getTarget();
-    int64_t usual = target.multiprocessors /
-                    getFFNCluster(out, /*isAtomic=*/false, target);
+    int64_t usual =
+        target.multiprocessors / getFFNCluster(out, /*isAtomic=*/false, target);
     int64_t atOnce = llvm::divideCeil(usual, kWarps);
     Type f32 = b.getF32Type();
     Value sum = b.f32(0);
@@ -98,9 +98,9 @@ int64_t cuda::getBlockSumKernel(DeviceLibrary &library, int64_t out,
           residual =
               generator.load(b.at(args[1 + epilogue.hasBias], f32, place));
         Value total = generator.addWarps(generator.addRows());
-        Value isOwn = arith::AndIOp::create(
-            b, b.isLess(b.thread(), b.index(kWarp)),
-            b.isLess(column, b.index(out)));
+        Value isOwn =
+            arith::AndIOp::create(b, b.isLess(b.thread(), b.index(kWarp)),
+                                  b.isLess(column, b.index(out)));
         b.when(isOwn, [&] {
           if (bias)
             total = b.fadd(total, bias);

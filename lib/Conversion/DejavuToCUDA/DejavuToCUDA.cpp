@@ -183,8 +183,7 @@ struct ConvertDejavuToCUDA
                               b.getI64IntegerAttr(lowering.getBytesPerRow())),
                b.getNamedAttr("bytes_fixed", b.getI64IntegerAttr(0))})));
     }
-    manifest.set("reduction",
-                 b.getStringAttr(stringifyReduction(reduction)));
+    manifest.set("reduction", b.getStringAttr(stringifyReduction(reduction)));
     manifest.set("workspace", b.getDictionaryAttr(workspace));
     auto logits = cast<RankedTensorType>(decode.getResultTypes().front());
     int64_t vocabulary = logits.getShape().back();

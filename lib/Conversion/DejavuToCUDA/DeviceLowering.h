@@ -117,7 +117,7 @@ private:
     Value rows;               ///< of the result
     Value part, tokens, from; ///< or null for all rows
     const FusedNorm *norm = nullptr;
-    Value converted, gated;   ///< memory for a library's products
+    Value converted, gated; ///< memory for a library's products
   };
   void multiply(Product product);
   /// The linear layers behind `op` that can be part of its launch.

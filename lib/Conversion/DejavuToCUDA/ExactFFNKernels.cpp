@@ -48,8 +48,7 @@ public:
       b.waitForEarlier();
       work();
     });
-    b.when(b.isLess(b.index(plan.workers - 1), b.thread()),
-           [&] { produce(); });
+    b.when(b.isLess(b.index(plan.workers - 1), b.thread()), [&] { produce(); });
   }
 
 private:
@@ -74,15 +73,14 @@ private:
     Value stride = b.mul(getBlocks(), plan.kept);
     SmallVector<Value> state{i32(0)};
     llvm::append_range(state, init);
-    state = b.fold(b.block(), count, stride, state,
-                   [&](Value from, ValueRange state) {
-                     Value end = b.min(b.add(from, stride), count);
-                     SmallVector<Value> next =
-                         body(state[0], from, end, state.drop_front());
-                     next.insert(next.begin(), arith::XOrIOp::create(
-                                                   b, state[0], i32(1)));
-                     return next;
-                   });
+    state = b.fold(
+        b.block(), count, stride, state, [&](Value from, ValueRange state) {
+          Value end = b.min(b.add(from, stride), count);
+          SmallVector<Value> next =
+              body(state[0], from, end, state.drop_front());
+          next.insert(next.begin(), arith::XOrIOp::create(b, state[0], i32(1)));
+          return next;
+        });
     state.erase(state.begin());
     return state;
   }
@@ -92,8 +90,8 @@ private:
     Value at;     ///< in the round
     Value neuron; ///< of all
   };
-  using WithActive = llvm::function_ref<SmallVector<Value>(
-      ArrayRef<Active>, ValueRange)>;
+  using WithActive =
+      llvm::function_ref<SmallVector<Value>(ArrayRef<Active>, ValueRange)>;
   /// Calls `body` for neurons that are not zero, `atOnce` as long as 32 have so
   /// many, then one by one. `wait` is called with each 32 before, `see` with
   /// the neuron of this lane, its activation, and whether there is one.
@@ -112,8 +110,7 @@ private:
           wait(part);
           Value own = b.add(base, b.mul(b.lane(), blocks));
           Value inside = b.isLess(own, end);
-          Value value =
-              b.load(getKept(b.add(start, b.lane())), b.getF32Type());
+          Value value = b.load(getKept(b.add(start, b.lane())), b.getF32Type());
           see(own, value, inside);
           // NaN is not zero.
           Value isActive = arith::CmpFOp::create(b, arith::CmpFPredicate::UNE,
@@ -132,8 +129,8 @@ private:
                   for (int64_t i = 0; i < size; ++i) {
                     Value lane = b.toIndex(LLVM::CountTrailingZerosOp::create(
                         b, b.getI32Type(), bits, /*is_zero_poison=*/true));
-                    active.push_back({b.add(start, lane),
-                                      b.add(base, b.mul(lane, blocks))});
+                    active.push_back(
+                        {b.add(start, lane), b.add(base, b.mul(lane, blocks))});
                     Value less = arith::SubIOp::create(b, bits, i32(1));
                     bits = arith::AndIOp::create(b, bits, less);
                   }
@@ -157,33 +154,31 @@ private:
 
   void produce() {
     RingPlace start = getStart();
-    forRounds(
-        {start.slot, start.parity},
-        [&](Value parity, Value from, Value end, ValueRange state) {
-          RingPlace at = fillNeurons(
-              {state[0], state[1]}, from, end,
-              [&](RingPlace at, const KnownNeuron &known, Value lane,
-                  int64_t size) {
-                for (int64_t i = 0; i < size; ++i)
-                  at = fillProjections(at, known, b.add(lane, i), {first});
-                return at;
-              });
-          return forActive(
-              from, end, {at.slot, at.parity}, 1,
-              [&](Value part) { wait(b, getKeptBarrier(part), parity); },
-              [](Value, Value, Value) {},
-              [&](ArrayRef<Active> active, ValueRange state) {
-                RingPlace at{state[0], state[1]};
-                for (Value matrix : {gate ? up : Value(), down})
-                  if (matrix) {
-                    b.when(b.isEqual(b.lane(), b.index(0)), [&] {
-                      fill(at, matrix, active[0].neuron, Value());
-                    });
-                    at = getNext(at);
-                  }
-                return SmallVector<Value>{at.slot, at.parity};
-              });
-        });
+    forRounds({start.slot, start.parity}, [&](Value parity, Value from,
+                                              Value end, ValueRange state) {
+      RingPlace at = fillNeurons({state[0], state[1]}, from, end,
+                                 [&](RingPlace at, const KnownNeuron &known,
+                                     Value lane, int64_t size) {
+                                   for (int64_t i = 0; i < size; ++i)
+                                     at = fillProjections(
+                                         at, known, b.add(lane, i), {first});
+                                   return at;
+                                 });
+      return forActive(
+          from, end, {at.slot, at.parity}, 1,
+          [&](Value part) { wait(b, getKeptBarrier(part), parity); },
+          [](Value, Value, Value) {},
+          [&](ArrayRef<Active> active, ValueRange state) {
+            RingPlace at{state[0], state[1]};
+            for (Value matrix : {gate ? up : Value(), down})
+              if (matrix) {
+                b.when(b.isEqual(b.lane(), b.index(0)),
+                       [&] { fill(at, matrix, active[0].neuron, Value()); });
+                at = getNext(at);
+              }
+            return SmallVector<Value>{at.slot, at.parity};
+          });
+    });
   }
 
   //===--- The workers ---------------------------------------------------===//
@@ -214,9 +209,8 @@ private:
       if (!hasRing())
         return;
       Value last = b.add(at, hidden.size());
-      b.when(b.isEqual(b.rem(last, kWarp), b.index(0)), [&] {
-        arrive(b, getKeptBarrier(b.add(b.div(last, kWarp), -1)));
-      });
+      b.when(b.isEqual(b.rem(last, kWarp), b.index(0)),
+             [&] { arrive(b, getKeptBarrier(b.add(b.div(last, kWarp), -1))); });
     });
   }
   void keepLast(Value size) {
@@ -238,28 +232,29 @@ private:
     auto keepAll = [&](int64_t size) {
       Value stride = b.mul(blocks, size);
       Value last = b.sub(end, b.mul(blocks, size - 1));
-      carried = b.fold(
-          carried[0], last, stride, carried,
-          [&](Value place, ValueRange carried) {
-            State state = State::unpack(carried.drop_front(2));
-            SmallVector<Value> slots = waitForRows(state.at, size), parts;
-            SmallVector<Value> biases(size);
-            for (auto [slot, bias] : llvm::zip(slots, biases)) {
-              if (firstBias)
-                bias = b.load(getBias(slot), b.getF32Type());
-              parts.push_back(multiply(loadPieces(getRow(slot)), x));
-            }
-            SmallVector<Value> hidden =
-                sumBlock(parts, state.half, [&] { leave(slots); });
-            for (auto [value, bias] : llvm::zip(hidden, biases))
-              value = finish(value, bias);
-            keep(carried[1], hidden);
-            toggle(state);
-            SmallVector<Value> next{b.add(place, stride),
-                                    b.add(carried[1], size)};
-            llvm::append_range(next, state.pack());
-            return next;
-          });
+      carried =
+          b.fold(carried[0], last, stride, carried,
+                 [&](Value place, ValueRange carried) {
+                   State state = State::unpack(carried.drop_front(2));
+                   SmallVector<Value> slots = waitForRows(state.at, size),
+                                      parts;
+                   SmallVector<Value> biases(size);
+                   for (auto [slot, bias] : llvm::zip(slots, biases)) {
+                     if (firstBias)
+                       bias = b.load(getBias(slot), b.getF32Type());
+                     parts.push_back(multiply(loadPieces(getRow(slot)), x));
+                   }
+                   SmallVector<Value> hidden =
+                       sumBlock(parts, state.half, [&] { leave(slots); });
+                   for (auto [value, bias] : llvm::zip(hidden, biases))
+                     value = finish(value, bias);
+                   keep(carried[1], hidden);
+                   toggle(state);
+                   SmallVector<Value> next{b.add(place, stride),
+                                           b.add(carried[1], size)};
+                   llvm::append_range(next, state.pack());
+                   return next;
+                 });
     };
     keepAll(plan.group);
     if (plan.group > 1)

@@ -41,8 +41,7 @@ static void chooseWorkers(FFNPlan &plan, const FusedFFNSpec &spec,
                           int64_t most) {
   constexpr int64_t kMaxPieces = 6;
   int64_t count = spec.features / kPiece;
-  int64_t needed =
-      llvm::alignTo(llvm::divideCeil(count, kMaxPieces), kWarp);
+  int64_t needed = llvm::alignTo(llvm::divideCeil(count, kMaxPieces), kWarp);
   most = std::max(most, needed);
   int64_t best = -1;
   for (int64_t workers = 128; workers <= most; workers += kWarp) {
@@ -123,8 +122,8 @@ FFNGenerator::FFNGenerator(DeviceBuilder &b, const FusedFFNSpec &spec,
   activations = take(spec.isExact);
   target = take(true);
   shared = b.getShared();
-  count = size ? b.toIndex(b.load(size, b.getI32Type()))
-               : b.index(spec.neurons);
+  count =
+      size ? b.toIndex(b.load(size, b.getI32Type())) : b.index(spec.neurons);
   if (!spec.isAtomic)
     count = b.select(takesPart(), count, b.index(0));
 }
@@ -195,7 +194,8 @@ void FFNGenerator::fill(RingPlace at, Value matrix, Value neuron, Value bias) {
   wait(b, getEmpty(at.slot), arith::XOrIOp::create(b, at.parity, i32(1)));
   Value full = getFull(at.slot), bytes = b.index(plan.rowBytes);
   Value row = b.at(matrix, spec.element, b.mul(neuron, spec.features));
-  int64_t part = llvm::alignTo(llvm::divideCeil(plan.rowBytes, plan.copies), 16);
+  int64_t part =
+      llvm::alignTo(llvm::divideCeil(plan.rowBytes, plan.copies), 16);
   for (int64_t from = 0; from < plan.rowBytes; from += part)
     startCopy(b, b.at(getRow(at.slot), b.getI8Type(), from),
               b.at(row, b.getI8Type(), from),
@@ -254,8 +254,7 @@ Value FFNGenerator::getFromLane(Value value, Value lane) {
 }
 
 RingPlace FFNGenerator::fillProjections(RingPlace at, const KnownNeuron &known,
-                                        Value lane,
-                                        ArrayRef<Value> matrices) {
+                                        Value lane, ArrayRef<Value> matrices) {
   Value neuron = b.toIndex(getFromLane(known.number, lane));
   auto biases = ArrayRef<Value>(known.biases);
   for (Value matrix : matrices) {
@@ -283,8 +282,8 @@ RingPlace FFNGenerator::fillNeurons(RingPlace at, Value first, Value end,
     return state;
   };
   SmallVector<Value> init = pack(at.slot, at.parity, look(getOwn(first), end));
-  SmallVector<Value> last = b.fold(
-      first, end, stride, init, [&](Value place, ValueRange state) {
+  SmallVector<Value> last =
+      b.fold(first, end, stride, init, [&](Value place, ValueRange state) {
         KnownNeuron known{state[2], llvm::to_vector(state.drop_front(3))};
         // The next 32 while these are copied.
         Value mine = getOwn(place);
@@ -395,7 +394,9 @@ SmallVector<Value> FFNGenerator::sumBlock(ArrayRef<Value> parts, Value half,
   Type f32 = b.getF32Type();
   Value scratch = b.at(shared, b.getI8Type(), plan.getScratch());
   Value lines = b.at(scratch, f32, b.mul(half, plan.lines * plan.getLine()));
-  auto getLine = [&](int64_t i) { return b.at(lines, f32, i * plan.getLine()); };
+  auto getLine = [&](int64_t i) {
+    return b.at(lines, f32, i * plan.getLine());
+  };
   SmallVector<Value> sums;
   for (Value part : parts)
     sums.push_back(b.sumLanes(part));

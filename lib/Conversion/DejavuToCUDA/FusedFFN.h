@@ -74,7 +74,7 @@ struct RingPlace {
 
 /// What a lane of the copying warp knows of a neuron.
 struct KnownNeuron {
-  Value number;           ///< i32
+  Value number;              ///< i32
   SmallVector<Value> biases; ///< of the projections that have one
 };
 
@@ -117,8 +117,8 @@ protected:
   /// What the neurons of [first, end) in steps of the number of blocks need, 32
   /// neurons at a time: `body` gets a lane and what all lanes know, and fills
   /// slots for `size` neurons from that lane's on.
-  using FillGroup = llvm::function_ref<RingPlace(
-      RingPlace, const KnownNeuron &, Value lane, int64_t size)>;
+  using FillGroup = llvm::function_ref<RingPlace(RingPlace, const KnownNeuron &,
+                                                 Value lane, int64_t size)>;
   RingPlace fillNeurons(RingPlace at, Value first, Value end,
                         FillGroup fillGroup);
   Value getFromLane(Value value, Value lane);

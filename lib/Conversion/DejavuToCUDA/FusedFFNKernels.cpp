@@ -46,27 +46,24 @@ public:
     initRing();
     b.barrier();
     b.when(b.isLess(b.thread(), b.index(plan.workers)), [&] { consume(); });
-    b.when(b.isLess(b.index(plan.workers - 1), b.thread()),
-           [&] { produce(); });
+    b.when(b.isLess(b.index(plan.workers - 1), b.thread()), [&] { produce(); });
   }
 
 private:
   void produce() {
-    fillNeurons(getStart(), b.block(), count,
-                [&](RingPlace at, const KnownNeuron &known, Value lane,
-                    int64_t size) {
-                  for (int64_t i = 0; i < size; ++i)
-                    at = fillProjections(at, known, b.add(lane, i),
-                                         projections);
-                  for (int64_t i = 0; i < size; ++i) {
-                    Value neuron = b.toIndex(
-                        getFromLane(known.number, b.add(lane, i)));
-                    b.when(b.isEqual(b.lane(), b.index(0)),
-                           [&] { fill(at, down, neuron, Value()); });
-                    at = getNext(at);
-                  }
-                  return at;
-                });
+    fillNeurons(
+        getStart(), b.block(), count,
+        [&](RingPlace at, const KnownNeuron &known, Value lane, int64_t size) {
+          for (int64_t i = 0; i < size; ++i)
+            at = fillProjections(at, known, b.add(lane, i), projections);
+          for (int64_t i = 0; i < size; ++i) {
+            Value neuron = b.toIndex(getFromLane(known.number, b.add(lane, i)));
+            b.when(b.isEqual(b.lane(), b.index(0)),
+                   [&] { fill(at, down, neuron, Value()); });
+            at = getNext(at);
+          }
+          return at;
+        });
   }
 
   /// The sums with `size` neurons more. The state is slot, parity, which half
@@ -110,13 +107,12 @@ private:
     auto addAll = [&](int64_t size) {
       Value blocks = getBlocks(), stride = b.mul(blocks, size);
       Value last = b.sub(count, b.mul(blocks, size - 1));
-      state = b.fold(state[0], last, stride, state,
-                     [&](Value place, ValueRange state) {
-                       SmallVector<Value> next =
-                           addGroup(size, x, state.drop_front());
-                       next.insert(next.begin(), b.add(place, stride));
-                       return next;
-                     });
+      state = b.fold(
+          state[0], last, stride, state, [&](Value place, ValueRange state) {
+            SmallVector<Value> next = addGroup(size, x, state.drop_front());
+            next.insert(next.begin(), b.add(place, stride));
+            return next;
+          });
     };
     addAll(plan.group);
     if (plan.group > 1)

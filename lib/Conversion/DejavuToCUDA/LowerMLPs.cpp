@@ -42,8 +42,8 @@ void DeviceLowering::allocate(FusedMLP &mlp, Value result, Operation *op) {
     return;
   }
   std::tie(mlp.result, mlp.residual) = allocateFused(result);
-  int64_t bytes = kPartialHeader +
-                  kMaxBlocks * mlp.spec.features * int64_t(sizeof(float));
+  int64_t bytes =
+      kPartialHeader + kMaxBlocks * mlp.spec.features * int64_t(sizeof(float));
   mlp.target = allocateScratch(bytes, op);
 }
 
@@ -97,17 +97,17 @@ LogicalResult DeviceLowering::lower(FFNOp op) {
   factor.result = allocateScratch(neurons * sizeof(float), op);
   RowSum sum{factor.result, op.getDownAttr(), op.getDownBiasAttr()};
 
-  FusedMLP mlp{
-      FusedFFNSpec{type.getDimSize(1), neurons, type.getElementType(),
-                   op.getActivation(), isGated, op.getGateBias().has_value(),
-                   op.getUpBias().has_value()},
-      product.input,
-      op.getGateAttr(),
-      op.getGateBiasAttr(),
-      op.getUpAttr(),
-      op.getUpBiasAttr(),
-      op.getDownAttr(),
-      op.getDownBiasAttr()};
+  FusedMLP mlp{FusedFFNSpec{type.getDimSize(1), neurons, type.getElementType(),
+                            op.getActivation(), isGated,
+                            op.getGateBias().has_value(),
+                            op.getUpBias().has_value()},
+               product.input,
+               op.getGateAttr(),
+               op.getGateBiasAttr(),
+               op.getUpAttr(),
+               op.getUpBiasAttr(),
+               op.getDownAttr(),
+               op.getDownBiasAttr()};
   bool isAlike = getType(op.getDownAttr()) == type &&
                  (!isGated || getType(op.getGateAttr()) == type);
   bool isFused = entry == Entry::decode && isAlike && hasFusedFFN(mlp.spec);
@@ -170,8 +170,7 @@ DeviceLowering::getExactMLP(LinearOp op) {
   ops.spec.isGated = ops.gather != nullptr;
   bool hasBias = op.getBias().has_value();
   ops.spec.hasGateBias = ops.gather && hasBias;
-  ops.spec.hasUpBias =
-      ops.gather ? ops.gather.getBias().has_value() : hasBias;
+  ops.spec.hasUpBias = ops.gather ? ops.gather.getBias().has_value() : hasBias;
   return hasFusedFFN(ops.spec) ? std::optional(ops) : std::nullopt;
 }
 

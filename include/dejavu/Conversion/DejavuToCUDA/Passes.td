@@ -28,7 +28,10 @@ def ConvertDejavuToCUDAPass
     fits the batch. `@dejavu_prefill` leaves products of more rows to a library
     where the runtime has one (`dejavu_rt_has_matmul`, `dejavu_rt_matmul`).
 
-    Sums of a residual are part of the product that they follow. Weights that
+    Sums of a residual are part of the product that they follow. An MLP of one
+    row, dense or of exact sparsity, is one launch where there is a kernel, and
+    one for the sum of its blocks; with `reduction=atomic` blocks add to the
+    result where it can be made in the memory of the residual. Weights that
     no op uses are erased. The module attribute `dejavu.manifest` keeps what the
     manifest says about the model.
 
