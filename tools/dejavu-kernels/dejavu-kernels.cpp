@@ -31,6 +31,7 @@ enum class Family {
   fusedFFN,
   linear,
   streamedLinear,
+  matrixLinear,
   rowSum,
   attention,
   sample
@@ -48,6 +49,8 @@ static cl::opt<Family> family(
                           "rows of a weight [out, in] as dot products"),
                clEnumValN(Family::streamedLinear, "streamed-linear",
                           "the same for one row, which may be normalized"),
+               clEnumValN(Family::matrixLinear, "matrix-linear",
+                          "the same for up to eight rows, by matrix products"),
                clEnumValN(Family::rowSum, "row-sum",
                           "rows of a weight [in, out], scaled and summed"),
                clEnumValN(Family::attention, "attention",
@@ -164,6 +167,12 @@ static LogicalResult generate(DeviceLibrary &library) {
   case Family::linear:
     getLinearKernel(library, LinearSpec(type), rows);
     return success();
+  case Family::matrixLinear:
+    if (!hasMatrixLinear(LinearSpec(type)))
+      return refuse("--family matrix-linear: there is no such kernel for "
+                    "these shapes");
+    getMatrixLinearKernel(library, LinearSpec(type));
+    return success();
   case Family::streamedLinear: {
     StreamedLinearSpec spec{LinearSpec(type), std::nullopt};
     if (!hasStreamedLinear(spec.linear))
@@ -179,7 +188,10 @@ static LogicalResult generate(DeviceLibrary &library) {
   case Family::rowSum: {
     auto major = RankedTensorType::get({in, out}, element);
     int64_t parts = getRowSumParts(major);
-    getRowSumKernel(library, major, parts, rows, isSparse);
+    if (!isSparse && rows > 1 && hasMatrixRowSum(major))
+      getMatrixRowSumKernel(library, major, parts);
+    else
+      getRowSumKernel(library, major, parts, rows, isSparse);
     getPartialSumKernel(library, parts, out, Epilogue());
     return success();
   }

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Measures single CUDA kernels on a GPU: FOLDER is what bench_kernels_pack.py
 made. Needs PyTorch, for memory, graphs, and cuBLAS to compare with, and
-sampling.py beside this file.
+bench_attention.py and sampling.py beside this file.
 
 Each time is of one launch inside a CUDA graph that goes through sets of weights
 of at least four times the L2 cache together, with a set of neurons of its own

@@ -39,7 +39,7 @@ ATTENTIONS = [
     ("4over2x256", 4, 2, 256, "f16", {"rotated": 256, "softcap": 30.0,
                                      "window": 40}),
     ("32over8x128", 32, 8, 128, "f16",
-     {"rotated": 128, "steps": [(16, 4096), (1, 4096), *ONE_ROW]}),
+     {"rotated": 128, "steps": [(16, 4096), (4, 1024), (1, 4096), *ONE_ROW]}),
     ("32over32x128", 32, 32, 128, "f16", {"steps": ONE_ROW}),
     ("32over32x64", 32, 32, 64, "f16", {"steps": ONE_ROW}),
     ("72over72x128", 72, 72, 128, "f16", {"steps": ONE_ROW}),

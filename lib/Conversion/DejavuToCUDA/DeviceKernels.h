@@ -140,6 +140,25 @@ int64_t getLinearKernel(DeviceLibrary &library, const LinearSpec &spec,
 /// Blocks in x.
 int64_t getLinearBlocks(const LinearSpec &spec, int64_t rowBlock);
 
+//===--- MatrixProductKernels.cpp
+//-----------------------------------------===//
+
+/// Rows of the input that matrix products take at once.
+inline constexpr int64_t kMatrixRows = 8;
+/// Whether there is a kernel for these shapes.
+bool hasMatrixLinear(const LinearSpec &spec);
+/// The same as a linear kernel of eight rows, by matrix products. Grid:
+/// getMatrixLinearBlocks, ceil(rows / 8).
+int64_t getMatrixLinearKernel(DeviceLibrary &library, const LinearSpec &spec);
+int64_t getMatrixLinearBlocks(const LinearSpec &spec);
+/// Whether there is a kernel for these shapes.
+bool hasMatrixRowSum(RankedTensorType weight);
+/// The same as a row sum of eight rows that is not sparse, by matrix products.
+/// Grid: getMatrixRowSumBlocks, parts, ceil(rows / 8).
+int64_t getMatrixRowSumKernel(DeviceLibrary &library, RankedTensorType weight,
+                              int64_t parts);
+int64_t getMatrixRowSumBlocks(RankedTensorType weight);
+
 //===--- StreamedLinearKernels.cpp
 //-----------------------------------------===//
 

@@ -173,17 +173,20 @@ void DeviceLowering::multiplyByKernels(Product product,
   }
   arguments.append({product.rows, product.part, product.tokens, product.from});
   SmallVector<HostEntry::Variant> variants;
-  for (int64_t rows : kRowBlocks) {
-    if (rows == 1 && hasStreamedLinear(spec)) {
-      // With the norm, it has other arguments.
-      if (!product.norm)
-        variants.push_back(
-            {rows, getStreamedLinearKernel(library, {spec, std::nullopt}), -1});
-      continue;
-    }
-    variants.push_back({rows, getLinearKernel(library, spec, rows),
-                        getLinearBlocks(spec, rows)});
-  }
+  // With the norm, a streamed product has other arguments.
+  if (!hasStreamedLinear(spec))
+    variants.push_back(
+        {1, getLinearKernel(library, spec, 1), getLinearBlocks(spec, 1)});
+  else if (!product.norm)
+    variants.push_back(
+        {1, getStreamedLinearKernel(library, {spec, std::nullopt}), -1});
+  if (hasMatrixLinear(spec))
+    variants.push_back({kMatrixRows, getMatrixLinearKernel(library, spec),
+                        getMatrixLinearBlocks(spec)});
+  else
+    for (int64_t rows : ArrayRef(kRowBlocks).drop_front())
+      variants.push_back({rows, getLinearKernel(library, spec, rows),
+                          getLinearBlocks(spec, rows)});
   auto launchRows = [&] {
     SmallVector<Value> all{product.input};
     llvm::append_range(all, arguments);
@@ -333,10 +336,16 @@ void DeviceLowering::sumRows(const RowSum &sum) {
   int64_t out = type.getDimSize(1), parts = getParts(sum.weight);
   auto sumByKernels = [&] {
     SmallVector<HostEntry::Variant> variants;
+    bool hasMatrices = !sum.isSparse && hasMatrixRowSum(type);
     for (int64_t rows : kRowBlocks)
-      variants.push_back(
-          {rows, getRowSumKernel(library, type, parts, rows, sum.isSparse),
-           getRowSumBlocks(type)});
+      if (rows == 1 || !hasMatrices)
+        variants.push_back(
+            {rows, getRowSumKernel(library, type, parts, rows, sum.isSparse),
+             getRowSumBlocks(type)});
+    if (hasMatrices)
+      variants.push_back({kMatrixRows,
+                          getMatrixRowSumKernel(library, type, parts),
+                          getMatrixRowSumBlocks(type)});
     host.launchRows(
         variants, host.getRows(), host.number(parts),
         {sum.input, getWeight(sum.weight), sum.partial, host.getRows()});
