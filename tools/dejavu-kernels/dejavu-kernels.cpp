@@ -36,6 +36,7 @@ enum class Family {
   attention,
   sample
 };
+enum class Reduction { deterministic, atomic };
 enum class Element { f16, bf16, f32 };
 } // namespace
 
@@ -77,6 +78,20 @@ static cl::opt<bool> isGated("gated", cl::desc("fused-ffn: with a gate, SiLU"),
                              cl::cat(category));
 static cl::opt<bool> hasSet("set", cl::desc("fused-ffn: neurons of a set"),
                             cl::cat(category));
+static cl::opt<bool>
+    isExact("exact",
+            cl::desc("fused-ffn: rows are read only for neurons that are not "
+                     "zero; a gate has ReLU"),
+            cl::cat(category));
+static cl::opt<Reduction>
+    reduction("reduction",
+              cl::desc("fused-ffn: how the sums of blocks are added"),
+              cl::init(Reduction::deterministic),
+              cl::values(clEnumValN(Reduction::deterministic, "deterministic",
+                                    "in their order, by a second kernel"),
+                         clEnumValN(Reduction::atomic, "atomic",
+                                    "to the result, in any order")),
+              cl::cat(category));
 static cl::opt<bool> hasNorm("norm",
                              cl::desc("streamed-linear: of a layer norm"),
                              cl::cat(category));
@@ -131,14 +146,19 @@ static LogicalResult generate(DeviceLibrary &library) {
   auto type = RankedTensorType::get({out, in}, element);
   switch (family) {
   case Family::fusedFFN: {
+    bool isSilu = isGated && !isExact;
     FusedFFNSpec spec{in,       out,
-                      element,  isGated ? Activation::silu : Activation::relu,
+                      element,  isSilu ? Activation::silu : Activation::relu,
                       isGated,  /*hasGateBias=*/false,
                       !isGated, hasSet};
+    spec.isExact = isExact;
+    spec.isAtomic = reduction == Reduction::atomic;
     if (!hasFusedFFN(spec))
       return refuse("--family fused-ffn: there is no such kernel for "
                     "these shapes");
     getFusedFFNKernel(library, spec);
+    if (spec.isAtomic)
+      return success();
     Epilogue residual;
     residual.hasResidual = true;
     getBlockSumKernel(library, in, residual);

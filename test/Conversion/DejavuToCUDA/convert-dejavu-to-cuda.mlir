@@ -17,6 +17,7 @@
 // What the manifest will say is what it says for the CPU.
 // CHECK: module attributes {dejavu.manifest = {bytes_per_token =
 // CHECK-SAME: selects = [{bytes_per_unit = 32 : i64, density = true, layer = 0 : i64, unit = "neuron", units = 12 : i64}]
+// CHECK-SAME: reduction = "deterministic"
 // CHECK-SAME: workspace = {decode = {bytes_fixed = 0 : i64, bytes_per_row = {{[1-9][0-9]*}} : i64}, prefill = {bytes_fixed = 0 : i64, bytes_per_row = {{[1-9][0-9]*}} : i64}}
 module attributes {dejavu.source = "model.onnx"} {
   // CHECK-NOT: @unused
@@ -92,13 +93,15 @@ module attributes {dejavu.source = "model.onnx"} {
 // KERNELS-NEXT: {{^}}19 gpu.func @dejavu_linear_7x16_f16_rows1(
 // KERNELS-NEXT: {{^}}20 gpu.func @dejavu_matrix_linear_7x16_f16(
 // KERNELS-NEXT: {{^}}21 gpu.func @dejavu_attention_2over1x8_f16_scale3F000000_uniform_append(
-// KERNELS-NEXT: {{^}}22 gpu.func @dejavu_count_12(
-// KERNELS-NEXT: {{^}}23 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows1(
-// KERNELS-NEXT: {{^}}24 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows2(
-// KERNELS-NEXT: {{^}}25 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows4(
-// KERNELS-NEXT: {{^}}26 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows8(
-// KERNELS-NEXT: {{^}}27 gpu.func @dejavu_sample_7(
-// KERNELS-NEXT: {{^}}28 gpu.func @dejavu_advance(
+// KERNELS-NEXT: {{^}}22 gpu.func @dejavu_fused_ffn_12x16_f16_relu_up_exact(
+// KERNELS-NEXT: {{^}}23 gpu.func @dejavu_block_sum_16(
+// KERNELS-NEXT: {{^}}24 gpu.func @dejavu_count_12(
+// KERNELS-NEXT: {{^}}25 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows1(
+// KERNELS-NEXT: {{^}}26 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows2(
+// KERNELS-NEXT: {{^}}27 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows4(
+// KERNELS-NEXT: {{^}}28 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows8(
+// KERNELS-NEXT: {{^}}29 gpu.func @dejavu_sample_7(
+// KERNELS-NEXT: {{^}}30 gpu.func @dejavu_advance(
 // KERNELS-NOT: gpu.func
 
 // CHECK-LABEL: func.func @dejavu_decode(
@@ -143,21 +146,35 @@ module attributes {dejavu.source = "model.onnx"} {
 // The product that has the sum of the residual in it.
 // CHECK:         arith.select %{{.*}}, %c8_i64, %c9_i64
 // CHECK:         call @dejavu_rt_launch
-// CHECK:         arith.select %{{.*}}, %c11_i64, %c12_i64
-// CHECK:         call @dejavu_rt_launch
+// One row has all of the MLP in a launch, and the sum of its blocks.
+// CHECK:         %[[IS_ONE:.*]] = arith.cmpi eq, %[[ROWS]], %c1_i64
+// CHECK-NEXT:    scf.if %[[IS_ONE]]
+// CHECK:           llvm.store %c-1_i64,
+// CHECK:           func.call @dejavu_rt_launch(%{{.*}}, %c22_i64,
+// CHECK:           func.call @dejavu_rt_launch(%{{.*}}, %c23_i64,
+// CHECK-NOT:     dejavu_rt_launch
+// CHECK:         %[[IS_MORE:.*]] = arith.cmpi ne, %[[ROWS]], %c1_i64
+// CHECK-NEXT:    scf.if %[[IS_MORE]]
+// CHECK:           arith.select %{{.*}}, %c11_i64, %c12_i64
+// CHECK:           func.call @dejavu_rt_launch
+// CHECK-NOT:     dejavu_rt_launch
 // What was chosen is counted if somebody asks.
 // CHECK:         %[[ASKS:.*]] = llvm.icmp "ne" %{{.*}}, %{{.*}} : !llvm.ptr
 // CHECK-NEXT:    scf.if %[[ASKS]]
-// CHECK:           func.call @dejavu_rt_launch(%{{.*}}, %c22_i64,
+// CHECK:           func.call @dejavu_rt_launch(%{{.*}}, %c24_i64,
 // CHECK:         }
+// CHECK:         %[[STILL_MORE:.*]] = arith.cmpi ne, %[[ROWS]], %c1_i64
+// CHECK-NEXT:    scf.if %[[STILL_MORE]]
 // Rows whose factors are zero are not read: kernels for 1, 2, 4 and 8 rows.
-// CHECK:         %[[FOUR:.*]] = arith.cmpi sle, %[[ROWS]], %c4_i64
-// CHECK-NEXT:    %[[K4:.*]] = arith.select %[[FOUR]], %c25_i64, %c26_i64
-// CHECK:         %[[TWO:.*]] = arith.cmpi sle, %[[ROWS]], %c2_i64
-// CHECK-NEXT:    %[[K2:.*]] = arith.select %[[TWO]], %c24_i64, %[[K4]]
-// CHECK:         arith.select %{{.*}}, %c23_i64, %[[K2]]
-// CHECK:         call @dejavu_rt_launch
-// CHECK:         call @dejavu_rt_launch(%{{.*}}, %c18_i64,
+// CHECK:           %[[FOUR:.*]] = arith.cmpi sle, %[[ROWS]], %c4_i64
+// CHECK-NEXT:      %[[K4:.*]] = arith.select %[[FOUR]], %c27_i64, %c28_i64
+// CHECK:           %[[TWO:.*]] = arith.cmpi sle, %[[ROWS]], %c2_i64
+// CHECK-NEXT:      %[[K2:.*]] = arith.select %[[TWO]], %c26_i64, %[[K4]]
+// CHECK:           arith.select %{{.*}}, %c25_i64, %[[K2]]
+// CHECK:           func.call @dejavu_rt_launch
+// CHECK:           func.call @dejavu_rt_launch(%{{.*}}, %c18_i64,
+// CHECK-NOT:     dejavu_rt_launch
+// CHECK:         }
 // CHECK:         arith.select %{{.*}}, %c19_i64, %c20_i64
 // CHECK:         call @dejavu_rt_launch
 // CHECK-NOT:     dejavu_rt_launch
@@ -171,7 +188,7 @@ module attributes {dejavu.source = "model.onnx"} {
 // CHECK:         %[[SAMPLING:.*]] = llvm.getelementptr %{{.*}}[21]
 // CHECK-NEXT:    %[[PARAMETERS:.*]] = llvm.load %[[SAMPLING]]
 // CHECK:         llvm.store %[[PARAMETERS]],
-// CHECK:         call @dejavu_rt_launch(%{{.*}}, %c27_i64,
-// CHECK:         call @dejavu_rt_launch(%{{.*}}, %c28_i64,
+// CHECK:         call @dejavu_rt_launch(%{{.*}}, %c29_i64,
+// CHECK:         call @dejavu_rt_launch(%{{.*}}, %c30_i64,
 // CHECK-NOT:     dejavu_rt_launch
 // CHECK:         return
