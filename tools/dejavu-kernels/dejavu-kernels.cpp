@@ -93,7 +93,8 @@ static cl::opt<Reduction>
                                     "to the result, in any order")),
               cl::cat(category));
 static cl::opt<bool> hasNorm("norm",
-                             cl::desc("streamed-linear: of a layer norm"),
+                             cl::desc("fused-ffn, streamed-linear: of a "
+                                      "layer norm"),
                              cl::cat(category));
 static cl::opt<bool> isSparse("sparse", cl::desc("row-sum: skip zeros"),
                               cl::cat(category));
@@ -140,6 +141,12 @@ static LogicalResult refuse(const Twine &message) {
   return failure();
 }
 
+static NormSpec getNorm() {
+  return {NormKind::layer,      in,
+          /*hasScale=*/true,    /*hasBias=*/true,
+          llvm::APFloat(1e-5f), llvm::APFloat(0.0f)};
+}
+
 static LogicalResult generate(DeviceLibrary &library) {
   MLIRContext *context = library.getContext();
   Type element = getElement(context);
@@ -153,6 +160,8 @@ static LogicalResult generate(DeviceLibrary &library) {
                       !isGated, hasSet};
     spec.isExact = isExact;
     spec.isAtomic = reduction == Reduction::atomic;
+    if (hasNorm)
+      spec.norm = getNorm();
     if (!hasFusedFFN(spec))
       return refuse("--family fused-ffn: there is no such kernel for "
                     "these shapes");
@@ -179,9 +188,7 @@ static LogicalResult generate(DeviceLibrary &library) {
       return refuse("--family streamed-linear: there is no such kernel for "
                     "these shapes");
     if (hasNorm)
-      spec.norm = NormSpec{NormKind::layer,      in,
-                           /*hasScale=*/true,    /*hasBias=*/true,
-                           llvm::APFloat(1e-5f), llvm::APFloat(0.0f)};
+      spec.norm = getNorm();
     getStreamedLinearKernel(library, spec);
     return success();
   }

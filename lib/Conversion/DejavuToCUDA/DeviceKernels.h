@@ -232,6 +232,7 @@ struct FusedFFNSpec {
   bool hasDownBias = false; ///< only then
   /// Whether rows are read only for neurons whose activation is not zero.
   bool isExact = false;
+  std::optional<NormSpec> norm = {}; ///< of the input, if that is part of it
 };
 /// Bytes before the partial sums; their number is an i64 there.
 inline constexpr int64_t kPartialHeader = 256;
@@ -239,13 +240,13 @@ inline constexpr int64_t kPartialHeader = 256;
 inline constexpr int64_t kMaxBlocks = 256;
 /// Whether there is a kernel for these shapes.
 bool hasFusedFFN(const FusedFFNSpec &spec);
-/// (input [features], [gate], [gate bias], up, [up bias], down, [down bias],
-/// [indices i32 [neurons]], [count i32], [activations], partial): one row. The
-/// set is read before what was launched before is done. `activations`, of exact
-/// sparsity, are f32 [neurons], before they are multiplied with what they gate.
-/// `partial` is the header, then f32 [blocks, features]; or it is the result,
-/// f32 [features], which the MLP is added to. Grid: one block for each
-/// multiprocessor.
+/// (input [features], [norm scale], [norm bias], [gate], [gate bias], up, [up
+/// bias], down, [down bias], [indices i32 [neurons]], [count i32],
+/// [activations], partial): one row. The set is read before what was launched
+/// before is done. `activations`, of exact sparsity, are f32 [neurons], before
+/// they are multiplied with what they gate. `partial` is the header, then f32
+/// [blocks, features]; or it is the result, f32 [features], which the MLP is
+/// added to. Grid: one block for each multiprocessor.
 int64_t getFusedFFNKernel(DeviceLibrary &library, const FusedFFNSpec &spec);
 /// (partial, [bias], [residual], result): sums what a fused MLP left. Grid:
 /// getBlockSumBlocks.

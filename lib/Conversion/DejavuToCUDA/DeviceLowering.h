@@ -159,6 +159,7 @@ private:
   struct FusedMLP {
     FusedFFNSpec spec;
     Value input;
+    const FusedNorm *norm = nullptr;
     FlatSymbolRefAttr gate, gateBias, up, upBias, down, downBias;
     Value activations = {}; ///< of exact sparsity
     Value result = {}, residual = {}, target = {};
@@ -166,6 +167,8 @@ private:
   /// Memory for `result`, that of an op, or for the addition that is part of
   /// it, and for partial sums. The launch is at `op`.
   void allocate(FusedMLP &mlp, Value result, Operation *op);
+  /// What a launch for all of `op` depends on, if there is one for one row.
+  std::optional<FusedFFNSpec> getFusedSpec(FFNOp op);
   void launchFused(const FusedMLP &mlp);
   /// The ops of an MLP of exact sparsity that can be one launch, for one row.
   struct ExactMLP {

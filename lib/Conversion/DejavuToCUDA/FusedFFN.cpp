@@ -8,6 +8,7 @@
 #include "FusedFFN.h"
 
 #include "AsyncCopies.h"
+#include "RowNorm.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -111,6 +112,8 @@ FFNGenerator::FFNGenerator(DeviceBuilder &b, const FusedFFNSpec &spec,
   unsigned next = 0;
   auto take = [&](bool isThere) { return isThere ? args[next++] : Value(); };
   input = take(true);
+  normScale = take(spec.norm && spec.norm->hasScale);
+  normBias = take(spec.norm && spec.norm->hasBias);
   gate = take(spec.isGated);
   gateBias = take(spec.hasGateBias);
   up = take(true);
@@ -341,19 +344,26 @@ SmallVector<Value> FFNGenerator::loadPieces(Value matrix, Value neuron) {
 }
 
 SmallVector<Value> FFNGenerator::loadInput() {
-  Type f32 = b.getF32Type();
-  SmallVector<Value> x;
+  RowPieces x{4, {}, {}, {}};
   for (int64_t i = 0; i < plan.pieces; ++i) {
     Value column = getColumn(i);
     Value inside = b.isLess(column, b.index(spec.features));
     Value place = b.min(column, b.index(spec.features - kPiece));
     for (int64_t half = 0; half < 2; ++half) {
-      Value part = b.load(b.at(b.at(input, f32, place), f32, 4 * half),
-                          VectorType::get({4}, f32), 16);
-      x.push_back(isWhole() ? part : b.select(inside, part, b.splat(0, 4)));
+      x.columns.push_back(b.add(place, 4 * half));
+      x.isInside.push_back(isWhole() ? Value() : inside);
     }
   }
-  return x;
+  x.load(b, input);
+  if (spec.norm) {
+    // The last sum of the norm is in the second half of the scratch: what comes
+    // next is in the first.
+    int64_t half = spec.norm->kind == NormKind::layer ? 0 : 1;
+    normalize(b, *spec.norm, x, normScale, normBias, [&](Value own) {
+      return sumBlock({own}, b.index(half++), [] {})[0];
+    });
+  }
+  return x.values;
 }
 
 Value FFNGenerator::multiply(ArrayRef<Value> pieces, ArrayRef<Value> x) {

@@ -137,8 +137,8 @@ protected:
   SmallVector<Value> loadPieces(Value row);
   /// The same of a row in global memory.
   SmallVector<Value> loadPieces(Value matrix, Value neuron);
-  /// The pieces of the input, as two halves each. Those past the end are zero:
-  /// what is read for them counts nothing.
+  /// The pieces of the input, normalized if that is asked for, as two halves
+  /// each. Those past the end are zero: what is read for them counts nothing.
   SmallVector<Value> loadInput();
   /// This thread's part of a product with the input.
   Value multiply(ArrayRef<Value> pieces, ArrayRef<Value> x);
@@ -161,7 +161,7 @@ protected:
   DeviceBuilder &b;
   const FusedFFNSpec &spec;
   FFNPlan plan;
-  Value input, gate, gateBias, up, upBias, down;
+  Value input, normScale, normBias, gate, gateBias, up, upBias, down;
   Value downBias;    ///< if sums are added to the result
   Value indices;     ///< of a set
   Value activations; ///< where a kernel of exact sparsity leaves them

@@ -179,7 +179,8 @@ static std::string getName(const FusedFFNSpec &spec) {
           (spec.isGated ? "_gated" : "") + (spec.hasGateBias ? "_bias" : "") +
           "_up" + (spec.hasUpBias ? "_bias" : "") +
           (spec.hasDownBias ? "_down_bias" : "") + (spec.hasSet ? "_set" : "") +
-          (spec.isExact ? "_exact" : "") + (spec.isAtomic ? "_atomic" : ""))
+          (spec.isExact ? "_exact" : "") + (spec.isAtomic ? "_atomic" : "") +
+          (spec.norm ? "_norm_" + spec.norm->getName() : ""))
       .str();
 }
 
@@ -188,6 +189,9 @@ int64_t cuda::getFusedFFNKernel(DeviceLibrary &library,
   SmallVector<Type> types(4 + spec.isGated + spec.hasGateBias + spec.hasUpBias +
                               spec.hasDownBias + 2 * spec.hasSet + spec.isExact,
                           library.getPointer());
+  if (spec.norm)
+    types.append(spec.norm->hasScale + spec.norm->hasBias,
+                 library.getPointer());
   auto getShape = [&](const TargetInfo &target) {
     FFNPlan plan = FFNPlan::get(spec, target);
     int64_t shared = plan.getSharedBytes();

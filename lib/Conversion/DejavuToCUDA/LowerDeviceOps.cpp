@@ -124,9 +124,19 @@ Operation *DeviceLowering::getProductBehind(NormOp op) {
                    hasStreamedLinear(LinearSpec(getType(head.getWeightAttr())))
                ? first
                : nullptr;
+  // Blocks that add to the residual, which the norm reads, must not begin
+  // before all have read it.
+  bool takesNorm = reduction == Reduction::deterministic;
+  if (auto ffn = dyn_cast<FFNOp>(first))
+    return takesNorm && op->hasOneUse() && getFusedSpec(ffn) ? first : nullptr;
   auto linear = dyn_cast<LinearOp>(first);
-  if (!linear || linear.getInMajor() || getExactMLP(linear))
+  if (!linear || linear.getInMajor())
     return nullptr;
+  if (std::optional<ExactMLP> mlp = getExactMLP(linear)) {
+    int64_t users = mlp->gather ? 2 : 1;
+    return takesNorm && llvm::range_size(op->getUsers()) == users ? first
+                                                                  : nullptr;
+  }
   SmallVector<LinearOp> others = getLinearsLike(linear);
   bool isAll = others.size() + 1 ==
                static_cast<size_t>(llvm::range_size(op->getUsers()));
@@ -402,10 +412,11 @@ LogicalResult DeviceLowering::lower(LinearOp op) {
   }
   Product product;
   product.input = getMemory(op.getInput());
-  product.norm = getNorm(op.getInput());
+  std::optional<ExactMLP> mlp = getExactMLP(op);
+  // For one row, an MLP has the norm in it, not its first product.
+  product.norm = mlp ? nullptr : getNorm(op.getInput());
   product.epilogue.activation = op.getActivation();
   product.rows = host.getRows();
-  std::optional<ExactMLP> mlp = getExactMLP(op);
   SmallVector<LinearOp> ops = getLinearsLike(op);
   ops.insert(ops.begin(), op);
   for (LinearOp each : ops) {

@@ -50,6 +50,11 @@ void DeviceLowering::allocate(FusedMLP &mlp, Value result, Operation *op) {
 void DeviceLowering::launchFused(const FusedMLP &mlp) {
   auto launch = [&] {
     SmallVector<Value> arguments{mlp.input};
+    FusedFFNSpec spec = mlp.spec;
+    if (mlp.norm) {
+      spec.norm = mlp.norm->spec;
+      arguments = mlp.norm->arguments;
+    }
     for (FlatSymbolRefAttr weight :
          {mlp.gate, mlp.gateBias, mlp.up, mlp.upBias, mlp.down,
           mlp.spec.hasDownBias ? mlp.downBias : FlatSymbolRefAttr()})
@@ -58,8 +63,7 @@ void DeviceLowering::launchFused(const FusedMLP &mlp) {
     if (mlp.activations)
       arguments.push_back(mlp.activations);
     arguments.push_back(mlp.target);
-    host.launch(getFusedFFNKernel(library, mlp.spec), host.number(-1),
-                arguments);
+    host.launch(getFusedFFNKernel(library, spec), host.number(-1), arguments);
     if (mlp.spec.isAtomic)
       return;
     Epilogue epilogue;
@@ -77,11 +81,27 @@ void DeviceLowering::launchFused(const FusedMLP &mlp) {
   chooseRows(host.getRows(), launch, [] {});
 }
 
+std::optional<FusedFFNSpec> DeviceLowering::getFusedSpec(FFNOp op) {
+  RankedTensorType type = getType(op.getUpAttr());
+  bool isGated = op.getGate().has_value();
+  FusedFFNSpec spec{type.getDimSize(1),
+                    type.getDimSize(0),
+                    type.getElementType(),
+                    op.getActivation(),
+                    isGated,
+                    op.getGateBias().has_value(),
+                    op.getUpBias().has_value()};
+  bool isAlike = getType(op.getDownAttr()) == type &&
+                 (!isGated || getType(op.getGateAttr()) == type);
+  if (entry != Entry::decode || !isAlike || !hasFusedFFN(spec))
+    return std::nullopt;
+  return spec;
+}
+
 LogicalResult DeviceLowering::lower(FFNOp op) {
   if (op.getPredicted())
     return op.emitOpError() << "has no kernel for CUDA with a predicted set";
-  RankedTensorType type = getType(op.getUpAttr());
-  int64_t neurons = type.getDimSize(0);
+  int64_t neurons = getType(op.getUpAttr()).getDimSize(0);
   Product product;
   product.input = getMemory(op.getInput());
   bool isGated = op.getGate().has_value();
@@ -97,26 +117,23 @@ LogicalResult DeviceLowering::lower(FFNOp op) {
   factor.result = allocateScratch(neurons * sizeof(float), op);
   RowSum sum{factor.result, op.getDownAttr(), op.getDownBiasAttr()};
 
-  FusedMLP mlp{FusedFFNSpec{type.getDimSize(1), neurons, type.getElementType(),
-                            op.getActivation(), isGated,
-                            op.getGateBias().has_value(),
-                            op.getUpBias().has_value()},
-               product.input,
-               op.getGateAttr(),
-               op.getGateBiasAttr(),
-               op.getUpAttr(),
-               op.getUpBiasAttr(),
-               op.getDownAttr(),
-               op.getDownBiasAttr()};
-  bool isAlike = getType(op.getDownAttr()) == type &&
-                 (!isGated || getType(op.getGateAttr()) == type);
-  bool isFused = entry == Entry::decode && isAlike && hasFusedFFN(mlp.spec);
-  if (isFused) {
+  std::optional<FusedFFNSpec> spec = getFusedSpec(op);
+  if (spec) {
+    FusedMLP mlp{*spec,
+                 product.input,
+                 getNorm(op.getInput()),
+                 op.getGateAttr(),
+                 op.getGateBiasAttr(),
+                 op.getUpAttr(),
+                 op.getUpBiasAttr(),
+                 op.getDownAttr(),
+                 op.getDownBiasAttr()};
     allocate(mlp, op.getResult(), op);
     launchFused(mlp);
     sum.result = mlp.result;
     sum.residual = mlp.residual;
   }
+  bool isFused = spec.has_value();
   allocateForLibrary(product, op);
   allocate(sum, op);
   launchUnlessOne(isFused, [&] {
@@ -181,6 +198,7 @@ void DeviceLowering::launchExact(const ExactMLP &ops, Value activations) {
   FusedMLP mlp;
   mlp.spec = ops.spec;
   mlp.input = getMemory(first.getInput());
+  mlp.norm = getNorm(first.getInput());
   (gather ? mlp.gate : mlp.up) = first.getWeightAttr();
   (gather ? mlp.gateBias : mlp.upBias) = first.getBiasAttr();
   if (gather) {

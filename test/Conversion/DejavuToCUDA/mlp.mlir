@@ -62,11 +62,14 @@ module attributes {dejavu.source = "model.onnx"} {
   }
 }
 
-// ORDER: gpu.func @dejavu_fused_ffn_12x16_f16_gelu_up(
+// A norm is part of the MLP that alone reads it, unless blocks add to what the
+// norm reads.
+// ORDER: gpu.func @dejavu_fused_ffn_12x16_f16_gelu_up_norm_rms_16_eps3F800000_scale(
 // ORDER: gpu.func @dejavu_block_sum_16_bias_residual(
-// ORDER: gpu.func @dejavu_fused_ffn_12x16_f16_relu_gated_up_exact(
+// ORDER: gpu.func @dejavu_fused_ffn_12x16_f16_relu_gated_up_exact_norm_rms_16_eps3F800000_scale(
 // ORDER: gpu.func @dejavu_block_sum_16_residual(
-// ORDER: gpu.func @dejavu_fused_ffn_12x16_f16_relu_up_exact(
+// ORDER: gpu.func @dejavu_fused_ffn_12x16_f16_gelu_up(
+// ORDER: gpu.func @dejavu_fused_ffn_12x16_f16_relu_up_exact_norm_rms_16_eps3F800000_scale(
 // ORDER-NOT: _atomic
 
 // ATOMIC: gpu.func @dejavu_fused_ffn_12x16_f16_gelu_up_down_bias_atomic(
