@@ -98,19 +98,33 @@ struct MatrixGenerator {
     return results;
   }
 
-  /// Adds the products of chunks `chunk`, `chunk + kWarps` and so on.
-  SmallVector<Value> add(Value chunk, int64_t unroll, ValueRange sums) {
-    SmallVector<Value> next(sums);
-    SmallVector<Loads> loads;
+  /// The places of chunks `chunk`, `chunk + kWarps` and so on.
+  SmallVector<Value> getPlaces(Value chunk, int64_t unroll) {
     SmallVector<Value> places;
     for (int64_t i = 0; i < unroll; ++i) {
-      places.push_back(getPlace(b.add(chunk, i * kWarps)));
+      Value place = getPlace(b.add(chunk, i * kWarps));
       // With a size that is no multiple, some lanes are past the end: they
       // load what is before it, and count nothing.
       if (size % kChunk != 0)
-        places[i] = b.min(places[i], b.index(size - kPiece));
-      loads.push_back(loadWeights(places[i]));
+        place = b.min(place, b.index(size - kPiece));
+      places.push_back(place);
     }
+    return places;
+  }
+
+  SmallVector<Loads> loadAll(ArrayRef<Value> places) {
+    return llvm::map_to_vector(places,
+                               [&](Value place) { return loadWeights(place); });
+  }
+
+  /// Adds the products of chunks `chunk`, `chunk + kWarps` and so on. `loads`
+  /// are the weights, if they are loaded.
+  SmallVector<Value> add(Value chunk, int64_t unroll, ValueRange sums,
+                         SmallVector<Loads> loads = {}) {
+    SmallVector<Value> next(sums);
+    SmallVector<Value> places = getPlaces(chunk, unroll);
+    if (loads.empty())
+      loads = loadAll(places);
     for (int64_t i = 0; i < unroll; ++i) {
       Value isInside;
       if (size % kChunk != 0)
@@ -142,16 +156,27 @@ struct MatrixGenerator {
     return next;
   }
 
-  /// The sums of chunks [first, last), every eighth from this warp's on.
-  SmallVector<Value> run(Value first, Value last, int64_t unroll) {
+  /// Waits for what was launched before. Then the sums of chunks [first, last),
+  /// every eighth from this warp's on. If there are `least` chunks at least, and
+  /// that is enough, the first weights are loaded before.
+  SmallVector<Value> run(Value first, Value last, int64_t least,
+                         int64_t unroll) {
     SmallVector<Value> sums(4 * tiles, b.f32(0));
     Value from = b.add(first, b.warp());
+    Value stride = b.index(unroll * kWarps);
+    if (least >= unroll * kWarps) {
+      SmallVector<Loads> loads = loadAll(getPlaces(from, unroll));
+      b.waitForEarlier();
+      sums = add(from, unroll, sums, loads);
+      from = b.add(from, stride);
+    } else {
+      b.waitForEarlier();
+    }
     // As many whole rounds as there are, for this warp.
     Value left = b.max(b.sub(last, from), b.index(0));
     Value mine = b.ceilDiv(left, kWarps);
-    Value whole = b.mul(b.div(mine, unroll), unroll * kWarps);
-    Value middle = b.add(from, whole);
-    sums = b.fold(from, middle, b.index(unroll * kWarps), sums,
+    Value middle = b.add(from, b.mul(b.div(mine, unroll), stride));
+    sums = b.fold(from, middle, stride, sums,
                   [&](Value chunk, ValueRange carried) {
                     return add(chunk, unroll, carried);
                   });
@@ -251,7 +276,8 @@ int64_t cuda::getMatrixLinearKernel(DeviceLibrary &library,
   return library.get(
       "matrix_linear_" + spec.getName(), types,
       KernelShape{.threads = kWarps * kWarp,
-                  .sharedBytes = MatrixGenerator::getScratchBytes(tiles)},
+                  .sharedBytes = MatrixGenerator::getScratchBytes(tiles),
+                  .waitsItself = true},
       [&](DeviceBuilder &b, ValueRange args) {
         auto [products, numbers] =
             takeLinearArguments(b, spec, args.drop_front());
@@ -304,9 +330,9 @@ int64_t cuda::getMatrixLinearKernel(DeviceLibrary &library,
             id,
             load,
             getOperands};
+        int64_t chunks = llvm::divideCeil(spec.in, kChunk);
         SmallVector<Value> sums = generator.run(
-            b.index(0), b.index(llvm::divideCeil(spec.in, kChunk)),
-            /*unroll=*/16 / (2 * tiles));
+            b.index(0), b.index(chunks), chunks, /*unroll=*/8 / (2 * tiles));
         generator.sumWarps(
             sums, spec.isGated ? 2 : 1,
             [&, own = own](Value tile, Value at, Value row,
@@ -352,7 +378,8 @@ int64_t cuda::getMatrixRowSumKernel(DeviceLibrary &library,
           .str(),
       types,
       KernelShape{.threads = kWarps * kWarp,
-                  .sharedBytes = MatrixGenerator::getScratchBytes(kTiles)},
+                  .sharedBytes = MatrixGenerator::getScratchBytes(kTiles),
+                  .waitsItself = true},
       [&](DeviceBuilder &b, ValueRange args) {
         Type f32 = b.getF32Type();
         Value rows = args[3], part = b.block(gpu::Dimension::y);
@@ -394,7 +421,8 @@ int64_t cuda::getMatrixRowSumKernel(DeviceLibrary &library,
         int64_t each = llvm::divideCeil(chunks, parts);
         Value first = b.min(b.mul(part, each), b.index(chunks));
         Value last = b.min(b.add(first, each), b.index(chunks));
-        SmallVector<Value> sums = generator.run(first, last, /*unroll=*/1);
+        SmallVector<Value> sums = generator.run(
+            first, last, /*least=*/chunks - (parts - 1) * each, /*unroll=*/1);
         generator.sumWarps(
             sums, 1,
             [&](Value tile, Value at, Value row, ArrayRef<Value> totals) {
