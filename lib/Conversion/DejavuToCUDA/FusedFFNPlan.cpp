@@ -1,0 +1,101 @@
+//===- FusedFFNPlan.cpp - how a kernel of an MLP uses its block -----------===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The numbers are what was best on an H100 (docs/Cuda.md); all are choices
+// between correct kernels.
+//
+//===----------------------------------------------------------------------===//
+
+#include "FusedFFN.h"
+
+using namespace mlir;
+using namespace mlir::dejavu;
+using namespace mlir::dejavu::cuda;
+
+static constexpr int64_t kMaxSlots = 64;
+/// Activations that a block keeps: its neurons on usual GPUs.
+static constexpr int64_t kKept = 512;
+/// Left for blocks of the launch behind, which wait there.
+static constexpr int64_t kReserved = 6 << 10;
+
+int64_t cuda::getFFNCluster(int64_t features, bool isAtomic,
+                            const TargetInfo &target) {
+  // Two blocks of a cluster are launched where two neighbours are free, which
+  // takes longer; from some length of rows on, half as many sums are worth it.
+  int64_t least = isAtomic ? 8 << 10 : 10 << 10;
+  return target.hasClusters && features > least ? 2 : 1;
+}
+
+/// Threads that compute, `most` if they have registers, and pieces for each: as
+/// few idle threads as can be, then as many threads.
+static void chooseWorkers(FFNPlan &plan, const FusedFFNSpec &spec,
+                          int64_t most) {
+  constexpr int64_t kMaxPieces = 6;
+  int64_t count = spec.features / kPiece;
+  int64_t needed = llvm::alignTo(llvm::divideCeil(count, kMaxPieces), kWarp);
+  most = std::max(most, needed);
+  int64_t best = -1;
+  for (int64_t workers = 128; workers <= most; workers += kWarp) {
+    int64_t pieces = llvm::divideCeil(count, workers);
+    int64_t cost = (pieces * workers - count) * 1024 + most - workers;
+    if (pieces > kMaxPieces || (best >= 0 && cost >= best))
+      continue;
+    best = cost;
+    plan.workers = workers;
+    plan.pieces = pieces;
+  }
+}
+
+/// Neurons between two meetings: several where reading one takes less time than
+/// a meeting.
+static int64_t chooseGroup(const FFNPlan &plan, const FusedFFNSpec &spec) {
+  int64_t most = spec.isExact ? 8 << 10 : 6 << 10;
+  bool isOneRow = spec.isExact || !spec.isGated;
+  return isOneRow && plan.rowBytes <= most ? 2 : 1;
+}
+
+FFNPlan FFNPlan::get(const FusedFFNSpec &spec, const TargetInfo &target) {
+  FFNPlan plan;
+  plan.matrices = spec.isGated ? 3 : 2;
+  plan.rowBytes = spec.features * 2;
+  // Few threads meet sooner, but add to a result later.
+  constexpr int64_t kMany = 512, kFew = 256;
+  chooseWorkers(plan, spec, spec.isAtomic ? kMany : kFew);
+  // Short rows as copies of about 2 KiB: they are there sooner.
+  constexpr int64_t kShort = 10 << 10;
+  plan.copies = plan.rowBytes <= kShort
+                    ? std::clamp<int64_t>(plan.rowBytes >> 11, 1, 4)
+                    : 1;
+  plan.kept = spec.isExact ? kKept : 0;
+  plan.group = chooseGroup(plan, spec);
+  int64_t projections = plan.matrices - 1;
+  plan.lines = spec.isExact ? std::max(plan.group, kGatedAtOnce)
+                            : plan.group * projections;
+  plan.cluster = getFFNCluster(spec.features, spec.isAtomic, target);
+  plan.slots = kMaxSlots;
+  int64_t budget = target.sharedBytesPerBlock - kReserved;
+  while (plan.slots > 0 && plan.getSharedBytes() > budget)
+    --plan.slots;
+  if (target.hasBulkCopies && plan.slots >= 3 * plan.matrices * plan.group)
+    return plan;
+  plan.slots = 0;
+  plan.group = plan.cluster = 1;
+  chooseWorkers(plan, spec, kMany);
+  plan.lines = spec.isExact ? kGatedAtOnce : projections;
+  return plan;
+}
+
+bool cuda::hasFusedFFN(const FusedFFNSpec &spec) {
+  // Copies are of 16 bytes. A thread has registers for so many pieces.
+  constexpr int64_t kMaxFeatures = 4 * 512 * kPiece;
+  // Of the rows that are read where something is not zero, the list has no
+  // biases, and a set is one already.
+  if (spec.isExact && (spec.hasSet || (spec.isGated && spec.hasUpBias)))
+    return false;
+  return !spec.element.isF32() && spec.features % kPiece == 0 &&
+         spec.features <= kMaxFeatures;
+}
