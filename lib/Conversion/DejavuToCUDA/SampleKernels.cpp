@@ -44,21 +44,13 @@ static constexpr int64_t kSharedWords = kBestAt + 2 * kWarps;
 namespace {
 /// The generator of a row's kernel.
 struct SampleGenerator {
-  /// Gets ids, their logits and what is carried; returns what is carried next.
-  /// What would be behind the last ids is some of them once more, and then
-  /// `isNew` is false.
-  using LogitFold = llvm::function_ref<SmallVector<Value>(
-      ArrayRef<Value> ids, ArrayRef<Value> values, ArrayRef<Value> isNew,
-      ValueRange carried)>;
-
   DeviceBuilder &b;
   int64_t vocabulary;
   Value logits;           ///< of the row
   Value shared;           ///< i64 [kSharedWords]
   Value largest, scale{}; ///< f32, f64
 
-  //===--- Numbers
-  //---------------------------------------------------------===//
+  //===--- Numbers ------------------------------------------------------===//
 
   Value i64(uint64_t value) {
     return arith::ConstantOp::create(
@@ -96,82 +88,102 @@ struct SampleGenerator {
     return b.at(word(at), b.getI64Type(), index);
   }
 
-  //===--- The likeliest id
-  //------------------------------------------------===//
+  //===--- The likeliest id ---------------------------------------------===//
 
-  /// The better of two (logit, id): greater, or first of equals. With a NaN the
-  /// logit is NaN.
-  SmallVector<Value> getBetter(Value x, Value i, Value y, Value j) {
-    Value greater = isFloat(arith::CmpFPredicate::OGT, x, y);
-    Value same = isFloat(arith::CmpFPredicate::OEQ, x, y);
-    Value first = both(same, b.isLess(i, j));
-    Value yes = arith::OrIOp::create(b, greater, first);
-    return {b.fmax(x, y), b.select(yes, i, j)};
+  /// Some logits of a thread, and whose they are. What would be behind the last
+  /// ids is some of them once more, and then `isNew` is false.
+  struct Group {
+    SmallVector<Value> ids, values, isNew;
+  };
+
+  int64_t getLanes() { return getLoadElements(b.getF32Type(), vocabulary); }
+  /// Loads of a group, of 16 bytes each, of up to `loads`.
+  int64_t getLoads(int64_t loads) {
+    return std::min<int64_t>(
+        loads, llvm::divideCeil(vocabulary, kThreads * getLanes()));
   }
-
-  /// Goes over all logits, of which each thread has some; it loads up to
-  /// `loads` times 16 bytes at once.
-  SmallVector<Value> foldLogits(int64_t loads, ValueRange init,
-                                LogitFold body) {
+  /// The group that begins with id `at`.
+  Group loadGroup(Value at, int64_t loads) {
     Type f32 = b.getF32Type();
-    int64_t lanes = getLoadElements(f32, vocabulary), stride = kThreads * lanes;
+    int64_t lanes = getLanes();
     auto type = VectorType::get({lanes}, f32);
-    loads = std::min<int64_t>(loads, llvm::divideCeil(vocabulary, stride));
-    return b.fold(
-        b.mul(b.thread(), lanes), b.index(vocabulary), b.index(loads * stride),
-        init, [&](Value at, ValueRange carried) {
-          SmallVector<Value> loaded, firsts, ids, values, isNew;
-          for (int64_t i = 0; i < loads; ++i) {
-            Value place = b.add(at, i * stride);
-            isNew.append(lanes, b.isLess(place, b.index(vocabulary)));
-            firsts.push_back(b.min(place, b.index(vocabulary - lanes)));
-            loaded.push_back(
-                b.load(b.at(logits, f32, firsts.back()), type, lanes * 4));
-          }
-          for (int64_t i = 0; i < loads; ++i)
-            for (int64_t lane = 0; lane < lanes; ++lane) {
-              ids.push_back(b.add(firsts[i], lane));
-              values.push_back(b.extract(loaded[i], lane));
-            }
-          return body(ids, values, isNew, carried);
-        });
-  }
-
-  /// The greatest logit and its id; the vocabulary's size if all are -infinity.
-  SmallVector<Value> findBest() {
-    Type f32 = b.getF32Type(), i64 = b.getI64Type();
-    SmallVector<Value> best{b.f32(-std::numeric_limits<double>::infinity()),
-                            b.index(vocabulary)};
-    best = foldLogits(8, best,
-                      [&](ArrayRef<Value> ids, ArrayRef<Value> values,
-                          ArrayRef<Value>, ValueRange carried) {
-                        SmallVector<Value> next(carried);
-                        for (auto [id, value] : llvm::zip(ids, values))
-                          next = getBetter(value, id, next[0], next[1]);
-                        return next;
-                      });
-    auto reduce = [&] {
-      for (int32_t offset = kWarp / 2; offset > 0; offset /= 2) {
-        Value x = shuffle(best[0], offset, gpu::ShuffleMode::XOR);
-        Value i = shuffle(b.toI64(best[1]), offset, gpu::ShuffleMode::XOR);
-        best = getBetter(x, b.toIndex(i), best[0], best[1]);
+    Group group;
+    SmallVector<Value> loaded, firsts;
+    for (int64_t i = 0; i < loads; ++i) {
+      Value place = b.add(at, i * kThreads * lanes);
+      group.isNew.append(lanes, b.isLess(place, b.index(vocabulary)));
+      firsts.push_back(b.min(place, b.index(vocabulary - lanes)));
+      loaded.push_back(
+          b.load(b.at(logits, f32, firsts.back()), type, lanes * 4));
+    }
+    for (int64_t i = 0; i < loads; ++i)
+      for (int64_t lane = 0; lane < lanes; ++lane) {
+        group.ids.push_back(b.add(firsts[i], lane));
+        group.values.push_back(b.extract(loaded[i], lane));
       }
-    };
-    reduce();
-    b.when(b.isEqual(b.lane(), b.index(0)), [&] {
-      b.store(best[0], word(kBestAt, b.warp()));
-      b.store(b.toI64(best[1]), word(kBestAt + kWarps, b.warp()));
-    });
-    b.barrier();
-    Value other = b.rem(b.lane(), kWarps);
-    best[0] = b.load(word(kBestAt, other), f32);
-    best[1] = b.toIndex(b.load(word(kBestAt + kWarps, other), i64));
-    reduce();
-    return best;
+    return group;
+  }
+  /// Gets what is carried; returns what is carried next.
+  using GroupFold =
+      llvm::function_ref<SmallVector<Value>(const Group &, ValueRange)>;
+  /// Goes over all logits, each thread in groups.
+  SmallVector<Value> foldLogits(int64_t loads, ValueRange init,
+                                GroupFold body) {
+    return b.fold(b.mul(b.thread(), getLanes()), b.index(vocabulary),
+                  b.index(loads * kThreads * getLanes()), init,
+                  [&](Value at, ValueRange carried) {
+                    return body(loadGroup(at, loads), carried);
+                  });
   }
 
-  //===--- Weights
-  //---------------------------------------------------------===//
+  /// What the block's threads have, put together. `at` is that of a word for
+  /// each warp.
+  Value reduceBlock(Value value, int64_t at,
+                    llvm::function_ref<Value(Value, Value)> combine) {
+    value = b.reduceLanes(value, kWarp, combine);
+    b.when(b.isEqual(b.lane(), b.index(0)),
+           [&] { b.store(value, word(at, b.warp())); });
+    b.barrier();
+    value = b.load(word(at, b.rem(b.lane(), kWarps)), value.getType());
+    return b.reduceLanes(value, kWarp, combine);
+  }
+
+  /// The greatest logit, NaN if one is, and the first id that has it. The id is
+  /// looked for when the logit is known, by the threads that have it.
+  std::pair<Value, Value> findBest() {
+    auto max = [&](Value lhs, Value rhs) { return b.fmax(lhs, rhs); };
+    int64_t loads = getLoads(8);
+    SmallVector<Value> best{b.f32(-std::numeric_limits<double>::infinity()),
+                            b.mul(b.thread(), getLanes())};
+    best = foldLogits(loads, best, [&](const Group &group, ValueRange carried) {
+      Value own = group.values.front();
+      for (Value value : ArrayRef(group.values).drop_front())
+        own = max(own, value);
+      Value isBetter = isFloat(arith::CmpFPredicate::OGT, own, carried[0]);
+      return SmallVector<Value>{
+          max(own, carried[0]),
+          b.select(isBetter, group.ids.front(), carried[1])};
+    });
+    Value greatest = reduceBlock(best[0], kBestAt, max);
+    Type type = b.getI64Type();
+    auto none = [&] { return SmallVector<Value>{i64(vocabulary)}; };
+    auto find = [&] {
+      Group group = loadGroup(best[1], loads);
+      Value first = none().front();
+      for (auto [id, value] :
+           llvm::reverse(llvm::zip_equal(group.ids, group.values)))
+        first = b.select(isFloat(arith::CmpFPredicate::OEQ, value, greatest),
+                         b.toI64(id), first);
+      return SmallVector<Value>{first};
+    };
+    Value hasIt = isFloat(arith::CmpFPredicate::OEQ, best[0], greatest);
+    Value id = b.choose(hasIt, type, find, none).front();
+    id = reduceBlock(id, kBestAt + kWarps,
+                     [&](Value lhs, Value rhs) { return b.min(lhs, rhs); });
+    return {greatest, b.toIndex(id)};
+  }
+
+  //===--- Weights ------------------------------------------------------===//
 
   /// The key of a logit, i64, and whether it has a weight.
   std::pair<Value, Value> getKey(Value logit) {
@@ -241,8 +253,7 @@ struct SampleGenerator {
     return b.choose(any, b.getI64Type(), add, zero).front();
   }
 
-  //===--- Places in a list of sums
-  //----------------------------------------===//
+  //===--- Places in a list of sums -------------------------------------===//
 
   /// The element that brings the sum of a list to what is needed.
   struct Place {
@@ -284,8 +295,7 @@ struct SampleGenerator {
     return {sumLanes(index), sumLanes(sum), sumLanes(left)};
   }
 
-  //===--- The likeliest ids
-  //-----------------------------------------------===//
+  //===--- The likeliest ids --------------------------------------------===//
 
   /// Adds to a word of shared memory, as other threads do. The halves have
   /// instructions of their own, which whole words have not: one half, and what
@@ -317,27 +327,24 @@ struct SampleGenerator {
            [&] { b.store(i64(0), word(0, b.thread())); });
     b.barrier();
     Value above = b.add(shift, i64(kDigit));
-    foldLogits(2, {},
-               [&](ArrayRef<Value> ids, ArrayRef<Value> values,
-                   ArrayRef<Value> isNew, ValueRange) {
-                 // All that has no branch first.
-                 SmallVector<Value> keys, ranks, isOne;
-                 for (auto [id, value, first] : llvm::zip(ids, values, isNew)) {
-                   auto [key, inside] = getKey(value);
-                   keys.push_back(key);
-                   ranks.push_back(getRank(key, id));
-                   Value begins =
-                       b.isEqual(shiftRight(ranks.back(), above), prefix);
-                   isOne.push_back(both(both(inside, first), begins));
-                 }
-                 for (size_t i = 0; i < ids.size(); ++i)
-                   b.when(isOne[i], [&] {
-                     Value digit =
-                         both(shiftRight(ranks[i], shift), i64(kBins - 1));
-                     addTo(word(0, b.toIndex(digit)), getWeight(keys[i]));
-                   });
-                 return SmallVector<Value>();
-               });
+    foldLogits(getLoads(2), {}, [&](const Group &group, ValueRange) {
+      // All that has no branch first.
+      SmallVector<Value> keys, ranks, isOne;
+      for (auto [id, value, isNew] :
+           llvm::zip(group.ids, group.values, group.isNew)) {
+        auto [key, inside] = getKey(value);
+        keys.push_back(key);
+        ranks.push_back(getRank(key, id));
+        Value begins = b.isEqual(shiftRight(ranks.back(), above), prefix);
+        isOne.push_back(both(both(inside, isNew), begins));
+      }
+      for (size_t i = 0; i < keys.size(); ++i)
+        b.when(isOne[i], [&] {
+          Value digit = both(shiftRight(ranks[i], shift), i64(kBins - 1));
+          addTo(word(0, b.toIndex(digit)), getWeight(keys[i]));
+        });
+      return SmallVector<Value>();
+    });
     b.barrier();
   }
 
@@ -393,8 +400,7 @@ struct SampleGenerator {
         .front();
   }
 
-  //===--- The random id
-  //---------------------------------------------------===//
+  //===--- The random id ------------------------------------------------===//
 
   /// Random number `count` of a seed.
   Value draw(Value seed, Value count) {
@@ -498,11 +504,11 @@ int64_t cuda::getSampleKernel(DeviceLibrary &library, int64_t vocabulary) {
         Value count = b.load(drawn, i64);
         generator.scale = b.load(field(offsetof(dejavu_sampling, scale)), f64);
 
-        SmallVector<Value> best = generator.findBest();
-        Value largest = generator.largest = best[0];
+        auto [largest, best] = generator.findBest();
+        generator.largest = largest;
         Value isRandom = generator.isFloat(arith::CmpFPredicate::OGT,
                                            generator.scale, generator.f64(0));
-        auto isInfinite = [&](double infinity) {
+        auto isInfinite = [&, largest = largest](double infinity) {
           return generator.isFloat(arith::CmpFPredicate::OEQ, largest,
                                    b.f32(infinity));
         };
@@ -512,9 +518,9 @@ int64_t cuda::getSampleKernel(DeviceLibrary &library, int64_t vocabulary) {
         Value isBad = generator.both(
             isRandom, arith::OrIOp::create(b, isInfinite(kInfinity),
                                            isInfinite(-kInfinity)));
-        // Some id goes on in any case.
-        Value likeliest = b.select(b.isEqual(best[1], b.index(vocabulary)),
-                                   b.index(0), best[1]);
+        // With NaN there is no best; some id goes on in any case.
+        Value likeliest =
+            b.select(b.isEqual(best, b.index(vocabulary)), b.index(0), best);
         Value isDrawn = b.select(
             arith::OrIOp::create(b, isNaN, isBad),
             arith::ConstantOp::create(b, b.getBoolAttr(false)), isRandom);
