@@ -26,6 +26,7 @@ elements that the program has there."""
 import argparse
 import datetime
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -303,12 +304,21 @@ def torch_layer_us(model, context):
     return us
 
 
+def find_products(torch):
+    """Has our programs find the cuBLASLt that PyTorch brings, for prompts."""
+    folder = pathlib.Path(torch.__file__).parents[1] / "nvidia"
+    found = sorted(folder.glob("*/lib/libcublasLt.so.1[23]"))
+    if found:
+        os.environ.setdefault("DEJAVU_CUBLASLT", str(found[-1]))
+
+
 def run(options):
     """Measures everything that was packed."""
     import torch
 
     from bench_kernels import LEAST_BANDWIDTH, bandwidths
 
+    find_products(torch)
     torch.manual_seed(0)
     read, copy = bandwidths()
     torch.cuda.empty_cache()

@@ -76,6 +76,7 @@ SHAPES = {
 EXACT, DENSE = ("--sparsity", "exact"), ("--sparsity", "dense")
 BUILDS = {
     "wide": [("f16", DENSE), ("f16", EXACT), ("bf16", DENSE), ("f32", EXACT)],
+    "heads": [("f16", ()), ("f32", ())],
     "opt": [("f16", DENSE), ("f16", EXACT), ("bf16", DENSE)],
     "llama": [("f16", ()), ("bf16", ())],
     "stream": [("f16", ()), ("f32", DENSE)],
