@@ -129,6 +129,8 @@ void dejavu::buildLowerCUDAPipeline(OpPassManager &manager,
   manager.addPass(createVerifyRaisedPass());
   ConvertDejavuToCUDAPassOptions options;
   options.chips.assign(config.chips.begin(), config.chips.end());
+  if (config.reduction)
+    options.reduction = *config.reduction;
   manager.addPass(createConvertDejavuToCUDAPass(options));
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());

@@ -89,6 +89,8 @@ def test_without_a_driver(compiled, tmp_path):
 @pytest.mark.parametrize("flags, words", [
     (("--target", "cuda:sm_1"), "'sm_1'"),
     (("--target", "cuda:"), "''"),
+    (("--reduction", "atomic"), "expected --target cuda"),
+    (("--target", "cuda", "--reduction", "none"), "none"),
     (("--target", "cuda", "--sparsity", "predicted", "--predictors", "none"),
      "not available yet")])
 def test_refused_flags(flags, words, tmp_path):
@@ -113,3 +115,20 @@ def test_one_chip(tmp_path):
     assert [(i["chip"], i["kind"]) for i in cuda["images"]] == [
         ("sm_90", "cubin"), ("sm_90", "ptx")]
     assert any("_sparse_" in name for name in cuda["kernels"])
+
+
+@pytest.mark.parametrize("reduction", ["deterministic", "atomic"])
+def test_reduction(reduction, tmp_path):
+    """An exact MLP in one launch, with the sum of its blocks or without."""
+    done = run(tool("dejavu-compile"), MODELS / DOCS, "--target", "cuda:sm_90",
+               "--weights", "f16", "--reduction", reduction, "-o",
+               tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads(succeed(tmp_path / "out", "--info"))
+    assert manifest["reduction"] == reduction
+    kernels = manifest["cuda"]["kernels"]
+    fused = [name for name in kernels if "_fused_ffn_" in name]
+    assert fused and all("_exact" in name for name in fused)
+    is_atomic = reduction == "atomic"
+    assert all(name.endswith("_atomic") == is_atomic for name in fused)
+    assert any("_block_sum_" in name for name in kernels) != is_atomic

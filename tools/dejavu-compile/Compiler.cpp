@@ -495,7 +495,7 @@ LogicalResult Compiler::lower() {
       buildLowerCPUPipeline(manager, {cpu.getLanes()});
     });
   return runPasses(Phase::lower, [&](OpPassManager &manager) {
-    buildLowerCUDAPipeline(manager, {options.chips});
+    buildLowerCUDAPipeline(manager, {options.chips, options.reduction});
   });
 }
 

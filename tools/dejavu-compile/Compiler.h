@@ -8,6 +8,7 @@
 #ifndef DEJAVU_TOOLS_DEJAVU_COMPILE_COMPILER_H
 #define DEJAVU_TOOLS_DEJAVU_COMPILE_COMPILER_H
 
+#include "dejavu/Conversion/DejavuToCUDA/Passes.h"
 #include "dejavu/Dialect/Dejavu/Transforms/Passes.h"
 #include "dejavu/Import/Synthetic/SyntheticModel.h"
 #include "dejavu/Pipelines/Pipelines.h"
@@ -24,7 +25,8 @@ struct CompileOptions {
   SparsityKind sparsity = SparsityKind::exact;
   WeightType weights = WeightType::f32;
   std::vector<std::string> chips; ///< GPUs to compile for; empty: the CPU
-  std::string predictors;         ///< empty: none
+  Reduction reduction = Reduction::deterministic; ///< on GPUs
+  std::string predictors;                         ///< empty: none
   KVPolicy kv = KVPolicy::automatic;
   int64_t maxContext = 0; ///< 0: the default
   std::optional<Phase> from;

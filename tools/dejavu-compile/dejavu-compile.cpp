@@ -87,6 +87,16 @@ static cl::opt<std::string>
            cl::value_desc("cpu|cuda|cuda:CHIP,..."), cl::init("cpu"),
            cl::cat(category));
 
+static cl::opt<Reduction> reduction(
+    "reduction", cl::desc("How the sums of a GPU's blocks become one"),
+    cl::init(Reduction::deterministic),
+    cl::values(clEnumValN(Reduction::deterministic, "deterministic",
+                          "in one order: a run gives the bits of the one "
+                          "before"),
+               clEnumValN(Reduction::atomic, "atomic",
+                          "in any order, where that saves a launch")),
+    cl::cat(category));
+
 static cl::opt<WeightType>
     weights("weights", cl::desc("Element type of the matrices (default: f32)"),
             cl::init(WeightType::f32),
@@ -209,7 +219,10 @@ static LogicalResult readFlags(CompileOptions &options) {
     return refuse("expected --max-context of at least 1, found " +
                   Twine(maxContext));
 
+  if (reduction.getNumOccurrences() && options.chips.empty())
+    return refuse("--reduction: expected --target cuda");
   options.sparsity = wanted;
+  options.reduction = reduction;
   options.predictors = predictors;
   options.kv = kv;
   options.weights = weights;

@@ -31,10 +31,12 @@ enum class Family {
   fusedFFN,
   linear,
   streamedLinear,
+  matrixLinear,
   rowSum,
   attention,
   sample
 };
+enum class Reduction { deterministic, atomic };
 enum class Element { f16, bf16, f32 };
 } // namespace
 
@@ -47,6 +49,8 @@ static cl::opt<Family> family(
                           "rows of a weight [out, in] as dot products"),
                clEnumValN(Family::streamedLinear, "streamed-linear",
                           "the same for one row, which may be normalized"),
+               clEnumValN(Family::matrixLinear, "matrix-linear",
+                          "the same for up to eight rows, by matrix products"),
                clEnumValN(Family::rowSum, "row-sum",
                           "rows of a weight [in, out], scaled and summed"),
                clEnumValN(Family::attention, "attention",
@@ -74,6 +78,20 @@ static cl::opt<bool> isGated("gated", cl::desc("fused-ffn: with a gate, SiLU"),
                              cl::cat(category));
 static cl::opt<bool> hasSet("set", cl::desc("fused-ffn: neurons of a set"),
                             cl::cat(category));
+static cl::opt<bool>
+    isExact("exact",
+            cl::desc("fused-ffn: rows are read only for neurons that are not "
+                     "zero; a gate has ReLU"),
+            cl::cat(category));
+static cl::opt<Reduction>
+    reduction("reduction",
+              cl::desc("fused-ffn: how the sums of blocks are added"),
+              cl::init(Reduction::deterministic),
+              cl::values(clEnumValN(Reduction::deterministic, "deterministic",
+                                    "in their order, by a second kernel"),
+                         clEnumValN(Reduction::atomic, "atomic",
+                                    "to the result, in any order")),
+              cl::cat(category));
 static cl::opt<bool> hasNorm("norm",
                              cl::desc("streamed-linear: of a layer norm"),
                              cl::cat(category));
@@ -128,14 +146,19 @@ static LogicalResult generate(DeviceLibrary &library) {
   auto type = RankedTensorType::get({out, in}, element);
   switch (family) {
   case Family::fusedFFN: {
+    bool isSilu = isGated && !isExact;
     FusedFFNSpec spec{in,       out,
-                      element,  isGated ? Activation::silu : Activation::relu,
+                      element,  isSilu ? Activation::silu : Activation::relu,
                       isGated,  /*hasGateBias=*/false,
                       !isGated, hasSet};
+    spec.isExact = isExact;
+    spec.isAtomic = reduction == Reduction::atomic;
     if (!hasFusedFFN(spec))
       return refuse("--family fused-ffn: there is no such kernel for "
                     "these shapes");
     getFusedFFNKernel(library, spec);
+    if (spec.isAtomic)
+      return success();
     Epilogue residual;
     residual.hasResidual = true;
     getBlockSumKernel(library, in, residual);
@@ -143,6 +166,12 @@ static LogicalResult generate(DeviceLibrary &library) {
   }
   case Family::linear:
     getLinearKernel(library, LinearSpec(type), rows);
+    return success();
+  case Family::matrixLinear:
+    if (!hasMatrixLinear(LinearSpec(type)))
+      return refuse("--family matrix-linear: there is no such kernel for "
+                    "these shapes");
+    getMatrixLinearKernel(library, LinearSpec(type));
     return success();
   case Family::streamedLinear: {
     StreamedLinearSpec spec{LinearSpec(type), std::nullopt};
@@ -159,7 +188,10 @@ static LogicalResult generate(DeviceLibrary &library) {
   case Family::rowSum: {
     auto major = RankedTensorType::get({in, out}, element);
     int64_t parts = getRowSumParts(major);
-    getRowSumKernel(library, major, parts, rows, isSparse);
+    if (!isSparse && rows > 1 && hasMatrixRowSum(major))
+      getMatrixRowSumKernel(library, major, parts);
+    else
+      getRowSumKernel(library, major, parts, rows, isSparse);
     getPartialSumKernel(library, parts, out, Epilogue());
     return success();
   }

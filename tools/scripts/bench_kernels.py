@@ -86,10 +86,16 @@ class Driver:
             *[ctypes.addressof(v) for v in values])
         stream = ctypes.c_void_p(torch.cuda.current_stream().cuda_stream)
         grid = (*grid, 1, 1)[:3]
-        # Programmatic stream serialization: attribute 6 of cuda.h.
-        attribute = Attribute(6, 0, (ctypes.c_int32 * 16)(1))
+        # Cluster dimension and programmatic stream serialization of cuda.h.
+        attributes = []
+        if facts["cluster"] > 1:
+            attributes.append(Attribute(4, 0, (ctypes.c_int32 * 16)(
+                facts["cluster"], 1, 1)))
+        if facts["early"]:
+            attributes.append(Attribute(6, 0, (ctypes.c_int32 * 16)(1)))
+        array = (Attribute * 2)(*attributes)
         config = Config(*grid, facts["threads"], 1, 1, facts["shared"], stream,
-                        ctypes.pointer(attribute), int(facts["early"]))
+                        array, len(attributes))
         self.check(self.cuda.cuLaunchKernelEx(
             ctypes.byref(config), function, pointers, None), facts["name"])
 
@@ -134,6 +140,147 @@ def relative_error(got, want):
     return float((got - want).norm() / want.norm())
 
 
+class Mlp:
+    """A fused MLP: weights, neurons that take part, and how it is launched."""
+
+    def __init__(self, bench, facts):
+        self.bench, self.facts = bench, facts
+        self.d, self.f = facts["features"], facts["neurons"]
+        self.gated, self.exact = facts["gated"], facts["exact"]
+        self.atomic = facts["reduction"] == "atomic"
+        module = bench.driver.load(bench.folder / facts["file"])
+        self.functions = [bench.driver.function(module, kernel)
+                          for kernel in facts["kernels"]]
+        self.matrices = 3 if self.gated else 2
+        count = bench.sets(self.matrices * self.d * self.f * 2)
+        # A product of two projections would grow from step to step.
+        scale = self.d ** -0.5 * (0.5 if self.gated else 1)
+        self.weights = [[bench.random(self.f, self.d, scale=scale)
+                         for _ in range(self.matrices)] for _ in range(count)]
+        self.noise = bench.random(self.f, scale=0.1, dtype=torch.float32)
+        x = bench.random(self.d, dtype=torch.float32)
+        self.x = x / x.square().mean().sqrt()
+        self.residual = bench.random(self.d, dtype=torch.float32)
+        self.partial = torch.full((256 + 256 * self.d * 4,), 0xff,
+                                  dtype=torch.uint8, device="cuda")
+        self.hidden = torch.full((self.f,), float("nan"), device="cuda")
+        self.result = torch.full((self.d,), float("nan"), device="cuda")
+
+    def densities(self):
+        """Those that can be had: activations decide in exact mode."""
+        if self.exact:
+            return (0.5,) if self.gated else (0.5, 0.1, 0.03)
+        return DENSITIES
+
+    def prepare(self, density):
+        """Chooses the neurons of each launch."""
+        self.bias, self.sets = self.noise, []
+        if self.exact:
+            # Activations are about normal; ReLU keeps those over the bias.
+            level = statistics.NormalDist().inv_cdf(1 - density)
+            self.bias = 0.1 * self.noise - level
+            return
+        self.active = max(1, round(density * self.f))
+        for _ in range(max(20, len(self.weights))):
+            chosen = torch.randperm(self.f, device="cuda")[:self.active]
+            indices = chosen.sort()[0].to(torch.int32)
+            self.sets.append((
+                torch.cat([indices, indices.new_zeros(self.f - self.active)]),
+                torch.tensor([self.active], dtype=torch.int32, device="cuda")))
+
+    def launch(self, number, x, result):
+        """The kernels, with the weights and the set of that number."""
+        weights = self.weights[number % len(self.weights)]
+        arguments = [x, *weights[:-1], *([] if self.gated else [self.bias]),
+                     weights[-1]]
+        arguments += [self.hidden] if self.exact else self.sets[number]
+        driver, kernels = self.bench.driver, self.facts["kernels"]
+        cluster = kernels[0]["cluster"]
+        grid = (self.bench.blocks // cluster * cluster,)
+        arguments.append(result if self.atomic else self.partial)
+        driver.launch(self.functions[0], kernels[0], grid, arguments)
+        if not self.atomic:
+            driver.launch(self.functions[1], kernels[1], (-(-self.d // 32),),
+                          [self.partial, self.residual, result])
+
+    def begin(self, results):
+        """What results hold before: poison, or what is added to."""
+        results.copy_(self.residual if self.atomic else
+                      torch.full_like(self.residual, float("nan")))
+
+    def want(self, number, x):
+        """The result in float64; notes how many neurons were active."""
+        rows = [w.double() for w in self.weights[number % len(self.weights)]]
+        bias = self.bias
+        if not self.exact:
+            chosen = self.sets[number][0][:self.active].long()
+            rows, bias = [w[chosen] for w in rows], bias[chosen]
+        first = rows[0] @ x.double()
+        if not self.gated:
+            first = first + bias.double()
+        hidden = torch.nn.functional.silu(first) \
+            if self.gated and not self.exact else first.relu()
+        if self.exact:
+            self.active = int((first > 0).sum())
+        if self.gated:
+            hidden = hidden * (rows[1] @ x.double())
+        return hidden @ rows[-1] + self.residual.double()
+
+    def check(self, name):
+        """Compares a launch with float64, and a graph of launches, each of
+        which reads what the one before has made, with the same launches one
+        after the other. The error, and whether all bits were equal."""
+        steps = 8
+        results = torch.empty(steps, self.d, device="cuda")
+
+        def step(number):
+            self.launch(number, results[number - 1] if number else self.x,
+                        results[number])
+        self.begin(results)
+        errors = []
+        for number in range(steps):
+            step(number)
+            torch.cuda.synchronize()
+            x = results[number - 1] if number else self.x
+            errors.append(relative_error(results[number],
+                                         self.want(number, x)))
+        alone = results.clone()
+        self.want(0, self.x)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            for number in range(steps):
+                step(number)
+        same = True
+        for _ in range(20):
+            self.begin(results)
+            graph.replay()
+            torch.cuda.synchronize()
+            same &= bool(torch.equal(results, alone))
+            errors.append(relative_error(results, alone))
+        if max(errors) > 1e-5 or not (same or self.atomic):
+            raise SystemExit(f"{name}: error {max(errors)}, {same}")
+        return max(errors), same
+
+    def read(self):
+        """Bytes that one launch must read."""
+        row = self.d * 2
+        other = 0 if self.gated else 4
+        if self.exact:
+            return self.f * (row + other) \
+                + self.active * (self.matrices - 1) * row
+        return self.active * (self.matrices * row + other + 4)
+
+    def dense(self):
+        """Launches of cuBLAS."""
+        half = self.x.half()
+        if self.gated:
+            return [lambda m=m: (torch.nn.functional.silu(m[0] @ half)
+                                 * (m[1] @ half)) @ m[2]
+                    for m in self.weights]
+        transposed = [(m[0], m[1].t().contiguous()) for m in self.weights]
+        return [lambda m=m: m[1] @ (m[0] @ half).relu() for m in transposed]
+
+
 class Bench:
     """All measurements of a run."""
 
@@ -162,79 +309,21 @@ class Bench:
                 * scale).to(dtype)
 
     def ffn(self, facts):
-        """A fused MLP at all densities, and cuBLAS at density 1."""
-        d, f, gated = facts["features"], facts["neurons"], facts["gated"]
-        module = self.driver.load(self.folder / facts["file"])
-        kernel, total = facts["kernels"]
-        run, add = (self.driver.function(module, k) for k in (kernel, total))
-        matrices = 3 if gated else 2
-        count = self.sets(matrices * d * f * 2)
-        weights = [[self.random(f, d, scale=d ** -0.5)
-                    for _ in range(matrices)] for _ in range(count)]
-        bias = self.random(f, scale=0.1, dtype=torch.float32)
-        x = self.random(d, dtype=torch.float32)
-        residual = self.random(d, dtype=torch.float32)
-        partial = torch.empty(256 + 256 * d * 4, dtype=torch.uint8,
-                              device="cuda")
-        result = torch.empty(d, device="cuda")
-
-        def launch(matrix, indices, number):
-            biases = [] if gated else [bias]
-            self.driver.launch(run, kernel, (self.blocks,),
-                               [x, *matrix[:-1], *biases, matrix[-1], indices,
-                                number, partial])
-            self.driver.launch(add, total, (-(-d // 32),),
-                               [partial, residual, result])
-
-        for density in DENSITIES:
-            active = max(1, round(density * f))
-            launches = []
-            rounds = max(20, count)
-            keep = []
-            for i in range(rounds):
-                indices = torch.randperm(f, device="cuda")[:active].sort()[0] \
-                    .to(torch.int32)
-                indices = torch.cat([indices, indices.new_zeros(f - active)])
-                number = torch.tensor([active], dtype=torch.int32,
-                                      device="cuda")
-                keep.append((indices, number))
-                launches.append(lambda m=weights[i % count], s=keep[-1]:
-                                launch(m, *s))
-            # Correct first.
-            partial.view(torch.uint8).fill_(0xff)
-            result.fill_(float("nan"))
-            launches[0]()
-            chosen = keep[0][0][:active].long()
-            rows = [w[chosen].double() for w in weights[0]]
-            if gated:
-                hidden = torch.nn.functional.silu(rows[0] @ x.double()) \
-                    * (rows[1] @ x.double())
-            else:
-                hidden = (rows[0] @ x.double() + bias[chosen].double()).relu()
-            error = relative_error(result, hidden @ rows[-1]
-                                   + residual.double())
-            first = result.clone()
-            same = True
-            for _ in range(20):
-                launches[0]()
-                same &= bool(torch.equal(first, result))
-            if error > 1e-5 or not same:
-                raise SystemExit(f"{facts['name']}: error {error}, {same}")
-            read = active * (matrices * d * 2 + (0 if gated else 4) + 4)
-            self.report(f"{facts['name']} density {density}",
-                        time_graph(launches), read, error=error,
+        """A fused MLP at several densities, and cuBLAS at density 1."""
+        mlp = Mlp(self, facts)
+        for density in mlp.densities():
+            mlp.prepare(density)
+            name = f"{facts['name']} density {density}"
+            error, same = mlp.check(name)
+            launches = [lambda i=i: mlp.launch(i, mlp.x, mlp.result)
+                        for i in range(max(20, len(mlp.weights)))]
+            self.report(name, time_graph(launches), mlp.read(), error=error,
                         equal_bits=same)
-        half = x.half()
-        if gated:
-            dense = [lambda m=m: (torch.nn.functional.silu(m[0] @ half)
-                                  * (m[1] @ half)) @ m[2] for m in weights]
-        else:
-            transposed = [(m[0], m[1].t().contiguous()) for m in weights]
-            dense = [lambda m=m: m[1] @ (m[0] @ half).relu()
-                     for m in transposed]
-        self.report(f"{facts['name']} cuBLAS, dense",
-                    time_graph(dense * max(1, 20 // len(dense))),
-                    matrices * d * f * 2)
+        if not facts["exact"] and facts["reduction"] == "deterministic":
+            dense = mlp.dense()
+            self.report(f"{facts['name']} cuBLAS, dense",
+                        time_graph(dense * max(1, 20 // len(dense))),
+                        mlp.matrices * mlp.d * mlp.f * 2)
 
     def linear(self, facts):
         """A linear layer, and cuBLAS."""

@@ -17,6 +17,9 @@ MLPS = [("opt-66b", 9216, 36864, False), ("opt-175b-of-8", 12288, 6144, False),
         ("opt-30b", 7168, 28672, False), ("4096x14336", 4096, 14336, False),
         ("opt-6.7b", 4096, 16384, False), ("gated-4096x14336", 4096, 14336, True),
         ("2560x10240", 2560, 10240, False), ("5120x20480", 5120, 20480, False)]
+# ending of the name, flags: sets of neurons, or all that are not zero
+FORMS = [("", ["--set"]), ("-atomic", ["--set", "--reduction", "atomic"]),
+         ("-exact", ["--exact"])]
 LINEARS = [("9216x9216", 9216, 9216), ("4096x4096", 4096, 4096),
            ("opt-lm-head", 4096, 50272)]
 VOCABULARIES = (7, 512, 50272, 128256)
@@ -36,7 +39,7 @@ ATTENTIONS = [
     ("4over2x256", 4, 2, 256, "f16", {"rotated": 256, "softcap": 30.0,
                                      "window": 40}),
     ("32over8x128", 32, 8, 128, "f16",
-     {"rotated": 128, "steps": [(16, 4096), (1, 4096), *ONE_ROW]}),
+     {"rotated": 128, "steps": [(16, 4096), (4, 1024), (1, 4096), *ONE_ROW]}),
     ("32over32x128", 32, 32, 128, "f16", {"steps": ONE_ROW}),
     ("32over32x64", 32, 32, 64, "f16", {"steps": ONE_ROW}),
     ("72over72x128", 72, 72, 128, "f16", {"steps": ONE_ROW}),
@@ -68,11 +71,15 @@ def main():
                      "kernels": json.loads(report)["kernels"]})
 
     for name, features, neurons, gated in MLPS:
-        facts = {"family": "fused-ffn", "features": features,
-                 "neurons": neurons, "gated": gated}
-        make(f"ffn-{name}", facts, "--family", "fused-ffn", "--in",
-             str(features), "--out", str(neurons), "--set",
-             *(["--gated"] if gated else []))
+        for kind, flags in FORMS:
+            exact = "--exact" in flags
+            facts = {"family": "fused-ffn", "features": features,
+                     "neurons": neurons, "gated": gated, "exact": exact,
+                     "reduction": "atomic" if "atomic" in flags
+                     else "deterministic"}
+            make(f"ffn-{name}{kind}", facts, "--family", "fused-ffn", "--in",
+                 str(features), "--out", str(neurons), *flags,
+                 *(["--gated"] if gated else []))
     for name, features, out in LINEARS:
         for rows in (1, 8):
             make(f"linear-{name}-rows{rows}",

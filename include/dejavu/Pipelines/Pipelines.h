@@ -28,6 +28,7 @@ class OpPassManager;
 namespace mlir::dejavu {
 
 enum class KVPolicy;
+enum class Reduction;
 enum class WeightType;
 
 /// The phases, in order.
@@ -72,6 +73,8 @@ struct LowerCPUPipelineConfig {
 struct LowerCUDAPipelineConfig {
   /// The chips that kernels are made for, as TargetInfo knows them, ascending.
   std::vector<std::string> chips;
+  /// How the sums of blocks become one; nothing is in one order.
+  std::optional<Reduction> reduction = {};
 };
 
 /// Raise: onnx ops -> dejavu ops, `@main` -> `@prefill` and `@decode`, or

@@ -15,6 +15,9 @@ using namespace mlir;
 using namespace mlir::dejavu;
 using namespace mlir::dejavu::cuda;
 
+/// The address space of shared memory of all blocks of a cluster.
+static constexpr unsigned kSharedCluster = 7;
+
 static Value makeInt(DeviceBuilder &b, int64_t value, unsigned bits) {
   return arith::ConstantOp::create(
       b, b.getIntegerAttr(b.getIntegerType(bits), value));
@@ -71,7 +74,6 @@ void cuda::wait(DeviceBuilder &b, Value barrier, Value parity) {
 
 void cuda::startCopy(DeviceBuilder &b, Value to, Value from, Value bytes,
                      Value barrier) {
-  constexpr unsigned kSharedCluster = 7;
   Value place = LLVM::AddrSpaceCastOp::create(
       b, LLVM::LLVMPointerType::get(b.getContext(), kSharedCluster), to);
   // The policy that createpolicy makes for evict_first of all of it.
@@ -88,4 +90,14 @@ void cuda::meetWarp(DeviceBuilder &b) {
 void cuda::meet(DeviceBuilder &b, int64_t number, int64_t threads) {
   call(b, "llvm.nvvm.barrier.cta.sync.aligned.count",
        {makeInt(b, number, 32), makeInt(b, threads, 32)});
+}
+
+void cuda::meetCluster(DeviceBuilder &b) {
+  call(b, "llvm.nvvm.barrier.cluster.arrive", {});
+  call(b, "llvm.nvvm.barrier.cluster.wait", {});
+}
+
+Value cuda::getOfBlock(DeviceBuilder &b, Value shared, int64_t rank) {
+  return call(b, LLVM::LLVMPointerType::get(b.getContext(), kSharedCluster),
+              "llvm.nvvm.mapa.shared.cluster", {shared, makeInt(b, rank, 32)});
 }

@@ -40,6 +40,11 @@ void meetWarp(DeviceBuilder &b);
 /// name different meetings.
 void meet(DeviceBuilder &b, int64_t number, int64_t threads);
 
+/// Until all threads of all blocks of the cluster are here, or have ended.
+void meetCluster(DeviceBuilder &b);
+/// The address of `shared` in block `rank` of the cluster.
+Value getOfBlock(DeviceBuilder &b, Value shared, int64_t rank);
+
 } // namespace mlir::dejavu::cuda
 
 #endif // DEJAVU_LIB_CONVERSION_DEJAVUTOCUDA_ASYNCCOPIES_H

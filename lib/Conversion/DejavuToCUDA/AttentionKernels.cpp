@@ -50,10 +50,9 @@ int64_t cuda::getAttentionTokens(const AttentionSpec &spec) {
 }
 
 int64_t cuda::getAttentionRows(const AttentionSpec &spec) {
-  // Two blocks for each multiprocessor of a large GPU, or four: what their
-  // registers have room for.
-  int64_t blocks =
-      hasMatrixAttention(spec) && spec.cache.getHeadDim() > 64 ? 256 : 512;
+  // Two blocks for each multiprocessor of a large GPU, or four: that was
+  // fastest.
+  int64_t blocks = hasMatrixAttention(spec) ? 256 : 512;
   return spec.appends ? blocks / getAttentionBlocks(spec) : 0;
 }
 

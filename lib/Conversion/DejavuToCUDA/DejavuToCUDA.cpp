@@ -34,6 +34,10 @@ using namespace mlir;
 using namespace mlir::dejavu;
 using namespace mlir::dejavu::cuda;
 
+StringRef dejavu::stringifyReduction(Reduction reduction) {
+  return reduction == Reduction::atomic ? "atomic" : "deterministic";
+}
+
 /// The weight that makes a key, if a product does.
 static FlatSymbolRefAttr getKeyWeight(Value key) {
   while (Operation *op = key.getDefiningOp()) {
@@ -169,7 +173,7 @@ struct ConvertDejavuToCUDA
     for (auto [entry, function] :
          {std::pair(Entry::prefill, prefill), {Entry::decode, decode}}) {
       DeviceLowering lowering(module, function, entry, library, numbers,
-                              cacheElement);
+                              reduction, cacheElement);
       if (failed(lowering.run()))
         return failure();
       workspace.push_back(b.getNamedAttr(
@@ -179,6 +183,7 @@ struct ConvertDejavuToCUDA
                               b.getI64IntegerAttr(lowering.getBytesPerRow())),
                b.getNamedAttr("bytes_fixed", b.getI64IntegerAttr(0))})));
     }
+    manifest.set("reduction", b.getStringAttr(stringifyReduction(reduction)));
     manifest.set("workspace", b.getDictionaryAttr(workspace));
     auto logits = cast<RankedTensorType>(decode.getResultTypes().front());
     int64_t vocabulary = logits.getShape().back();

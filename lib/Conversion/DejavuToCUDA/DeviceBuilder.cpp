@@ -172,6 +172,11 @@ void DeviceBuilder::store(Value value, Value pointer, int64_t alignment) {
   LLVM::StoreOp::create(*this, value, pointer, alignment);
 }
 
+void DeviceBuilder::atomicAdd(Value value, Value pointer) {
+  LLVM::AtomicRMWOp::create(*this, LLVM::AtomicBinOp::fadd, pointer, value,
+                            LLVM::AtomicOrdering::monotonic, "device");
+}
+
 Value DeviceBuilder::toFloats(Value vector) {
   auto type = cast<VectorType>(vector.getType());
   auto floats = VectorType::get(type.getShape(), getF32Type());

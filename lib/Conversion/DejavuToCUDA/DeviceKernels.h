@@ -140,6 +140,25 @@ int64_t getLinearKernel(DeviceLibrary &library, const LinearSpec &spec,
 /// Blocks in x.
 int64_t getLinearBlocks(const LinearSpec &spec, int64_t rowBlock);
 
+//===--- MatrixProductKernels.cpp
+//-----------------------------------------===//
+
+/// Rows of the input that matrix products take at once.
+inline constexpr int64_t kMatrixRows = 8;
+/// Whether there is a kernel for these shapes.
+bool hasMatrixLinear(const LinearSpec &spec);
+/// The same as a linear kernel of eight rows, by matrix products. Grid:
+/// getMatrixLinearBlocks, ceil(rows / 8).
+int64_t getMatrixLinearKernel(DeviceLibrary &library, const LinearSpec &spec);
+int64_t getMatrixLinearBlocks(const LinearSpec &spec);
+/// Whether there is a kernel for these shapes.
+bool hasMatrixRowSum(RankedTensorType weight);
+/// The same as a row sum of eight rows that is not sparse, by matrix products.
+/// Grid: getMatrixRowSumBlocks, parts, ceil(rows / 8).
+int64_t getMatrixRowSumKernel(DeviceLibrary &library, RankedTensorType weight,
+                              int64_t parts);
+int64_t getMatrixRowSumBlocks(RankedTensorType weight);
+
 //===--- StreamedLinearKernels.cpp
 //-----------------------------------------===//
 
@@ -208,6 +227,11 @@ struct FusedFFNSpec {
   Activation activation;
   bool isGated = false, hasGateBias = false, hasUpBias = false;
   bool hasSet = false; ///< whether only the neurons of a set take part
+  /// Whether blocks add their sums to the result, in any order.
+  bool isAtomic = false;
+  bool hasDownBias = false; ///< only then
+  /// Whether rows are read only for neurons whose activation is not zero.
+  bool isExact = false;
 };
 /// Bytes before the partial sums; their number is an i64 there.
 inline constexpr int64_t kPartialHeader = 256;
@@ -215,15 +239,19 @@ inline constexpr int64_t kPartialHeader = 256;
 inline constexpr int64_t kMaxBlocks = 256;
 /// Whether there is a kernel for these shapes.
 bool hasFusedFFN(const FusedFFNSpec &spec);
-/// (input [features], [gate], [gate bias], up, [up bias], down, [indices i32],
-/// [count i32], partial): one row. The set is read before what was launched
-/// before is done. `partial` is the header, then f32 [blocks, features]. Grid:
-/// one block for each multiprocessor.
+/// (input [features], [gate], [gate bias], up, [up bias], down, [down bias],
+/// [indices i32 [neurons]], [count i32], [activations], partial): one row. The
+/// set is read before what was launched before is done. `activations`, of exact
+/// sparsity, are f32 [neurons], before they are multiplied with what they gate.
+/// `partial` is the header, then f32 [blocks, features]; or it is the result,
+/// f32 [features], which the MLP is added to. Grid: one block for each
+/// multiprocessor.
 int64_t getFusedFFNKernel(DeviceLibrary &library, const FusedFFNSpec &spec);
-/// (partial, [bias], [residual], result): sums what a fused MLP left. The grid
-/// has ceil(out / 32) blocks.
+/// (partial, [bias], [residual], result): sums what a fused MLP left. Grid:
+/// getBlockSumBlocks.
 int64_t getBlockSumKernel(DeviceLibrary &library, int64_t out,
                           const Epilogue &epilogue);
+int64_t getBlockSumBlocks(int64_t out);
 
 //===--- AttentionKernels.cpp
 //----------------------------------------------===//

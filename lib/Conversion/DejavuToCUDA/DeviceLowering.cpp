@@ -16,11 +16,13 @@ using namespace mlir::dejavu::cuda;
 
 DeviceLowering::DeviceLowering(
     ModuleOp module, func::FuncOp function, Entry entry, DeviceLibrary &library,
-    const llvm::DenseMap<StringAttr, int64_t> &weightNumbers, Type cacheElement)
+    const llvm::DenseMap<StringAttr, int64_t> &weightNumbers,
+    Reduction reduction, Type cacheElement)
     : module(module), function(function), entry(entry), library(library),
       symbols(module), weightNumbers(weightNumbers), cacheElement(cacheElement),
       host(module, ("dejavu_" + stringifyEntry(entry)).str(),
-           function.getLoc()) {}
+           function.getLoc()),
+      reduction(reduction) {}
 
 LogicalResult DeviceLowering::checkArguments() {
   if (!llvm::hasSingleElement(function.getBody()))
@@ -113,6 +115,26 @@ std::pair<Value, Value> DeviceLowering::allocateFused(Value result) {
     return {allocateResult(result), Value()};
   Value other = add.getLhs() == result ? add.getRhs() : add.getLhs();
   return {allocateResult(add), getMemory(other)};
+}
+
+Value DeviceLowering::reuseResidual(Value result, Operation *op) {
+  ResidualAddOp add = getFusedAdd(result);
+  if (!add)
+    return {};
+  Value other = add.getLhs() == result ? add.getRhs() : add.getLhs();
+  bool isFree = llvm::all_of(other.getUsers(), [&](Operation *user) {
+    // A norm may be part of a product further down.
+    if (auto norm = dyn_cast<NormOp>(user))
+      if (Operation *product = getProductBehind(norm))
+        user = product;
+    return user == add || user->isBeforeInBlock(op);
+  });
+  auto place = places.find(other);
+  if (!isFree || place == places.end())
+    return {};
+  places[add] = place->second;
+  places.erase(other);
+  return memory[add] = getMemory(other);
 }
 
 LogicalResult DeviceLowering::lower(Operation *op) {

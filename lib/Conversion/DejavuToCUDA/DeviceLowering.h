@@ -9,7 +9,8 @@
 // the workspace, by their lifetimes, as on the CPU: sizes are per row, so one
 // layout serves every batch.
 //
-// DeviceLowering.cpp has arguments and memory, LowerDeviceOps.cpp the ops.
+// DeviceLowering.cpp has arguments and memory, LowerDeviceOps.cpp the ops,
+// LowerMLPs.cpp those that become MLPs in one launch.
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,6 +21,7 @@
 #include "DeviceKernels.h"
 #include "HostEntry.h"
 
+#include "dejavu/Conversion/DejavuToCUDA/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/SymbolTable.h"
 
@@ -30,7 +32,7 @@ public:
   DeviceLowering(ModuleOp module, func::FuncOp function, Entry entry,
                  DeviceLibrary &library,
                  const llvm::DenseMap<StringAttr, int64_t> &weightNumbers,
-                 Type cacheElement);
+                 Reduction reduction, Type cacheElement);
 
   LogicalResult run();
   int64_t getBytesPerRow() const { return layout.getPeak(); }
@@ -71,6 +73,9 @@ private:
   /// The memory for `result`, or for the addition that is part of it, and the
   /// residual then.
   std::pair<Value, Value> allocateFused(Value result);
+  /// The memory of the residual for the addition that takes `result`, if nobody
+  /// needs the residual from `op` on; else null.
+  Value reuseResidual(Value result, Operation *op);
 
   /// A norm that, for one row, is part of the product behind it.
   struct FusedNorm {
@@ -127,7 +132,7 @@ private:
   };
   /// Parts that a weight is cut into.
   int64_t getParts(FlatSymbolRefAttr weight);
-  /// Memory of a sum that `op` is.
+  /// Memory of a sum that `op` is, as far as it has none.
   void allocate(RowSum &sum, Operation *op);
   void sumRows(const RowSum &sum);
   void multiplyByKernels(Product product, const LinearSpec &spec);
@@ -148,6 +153,34 @@ private:
   /// The sum, without what is behind it.
   void sumRowsByLibrary(const RowSum &sum);
 
+  // LowerMLPs.cpp
+
+  /// What an MLP in one launch gets, for one row.
+  struct FusedMLP {
+    FusedFFNSpec spec;
+    Value input;
+    FlatSymbolRefAttr gate, gateBias, up, upBias, down, downBias;
+    Value activations = {}; ///< of exact sparsity
+    Value result = {}, residual = {}, target = {};
+  };
+  /// Memory for `result`, that of an op, or for the addition that is part of
+  /// it, and for partial sums. The launch is at `op`.
+  void allocate(FusedMLP &mlp, Value result, Operation *op);
+  void launchFused(const FusedMLP &mlp);
+  /// The ops of an MLP of exact sparsity that can be one launch, for one row.
+  struct ExactMLP {
+    LinearOp first;
+    GatherLinearOp gather; ///< or null
+    SparseLinearOp last;
+    FusedFFNSpec spec;
+  };
+  /// The one that begins with `op`.
+  std::optional<ExactMLP> getExactMLP(LinearOp op);
+  /// `activations` is the memory of the result of its first op.
+  void launchExact(const ExactMLP &ops, Value activations);
+  /// Adds launches, but not for one row if `hasFused`.
+  void launchUnlessOne(bool hasFused, llvm::function_ref<void()> launch);
+
   ModuleOp module;
   func::FuncOp function;
   Entry entry;
@@ -156,6 +189,10 @@ private:
   const llvm::DenseMap<StringAttr, int64_t> &weightNumbers;
   Type cacheElement;
   HostEntry host;
+  Reduction reduction;
+  /// Ops that one row does not need: they are part of a launch before. Those
+  /// with a result have its memory, and the residual's.
+  llvm::DenseMap<Operation *, std::pair<Value, Value>> fusedForOne;
   Value hasLibrary; ///< of @prefill
 
   WorkspaceLayout layout;
@@ -168,6 +205,9 @@ private:
   llvm::DenseMap<Value, FusedNorm> fusedNorms; ///< by their results
   llvm::DenseMap<Value, Operation *> lastUses;
 };
+
+/// Whether a set is of those `values` that are not zero.
+bool isNonzeroSet(Value set, Value values);
 
 } // namespace mlir::dejavu::cuda
 

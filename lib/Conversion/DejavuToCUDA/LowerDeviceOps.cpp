@@ -125,7 +125,7 @@ Operation *DeviceLowering::getProductBehind(NormOp op) {
                ? first
                : nullptr;
   auto linear = dyn_cast<LinearOp>(first);
-  if (!linear || linear.getInMajor())
+  if (!linear || linear.getInMajor() || getExactMLP(linear))
     return nullptr;
   SmallVector<LinearOp> others = getLinearsLike(linear);
   bool isAll = others.size() + 1 ==
@@ -173,17 +173,20 @@ void DeviceLowering::multiplyByKernels(Product product,
   }
   arguments.append({product.rows, product.part, product.tokens, product.from});
   SmallVector<HostEntry::Variant> variants;
-  for (int64_t rows : kRowBlocks) {
-    if (rows == 1 && hasStreamedLinear(spec)) {
-      // With the norm, it has other arguments.
-      if (!product.norm)
-        variants.push_back(
-            {rows, getStreamedLinearKernel(library, {spec, std::nullopt}), -1});
-      continue;
-    }
-    variants.push_back({rows, getLinearKernel(library, spec, rows),
-                        getLinearBlocks(spec, rows)});
-  }
+  // With the norm, a streamed product has other arguments.
+  if (!hasStreamedLinear(spec))
+    variants.push_back(
+        {1, getLinearKernel(library, spec, 1), getLinearBlocks(spec, 1)});
+  else if (!product.norm)
+    variants.push_back(
+        {1, getStreamedLinearKernel(library, {spec, std::nullopt}), -1});
+  if (hasMatrixLinear(spec))
+    variants.push_back({kMatrixRows, getMatrixLinearKernel(library, spec),
+                        getMatrixLinearBlocks(spec)});
+  else
+    for (int64_t rows : ArrayRef(kRowBlocks).drop_front())
+      variants.push_back({rows, getLinearKernel(library, spec, rows),
+                          getLinearBlocks(spec, rows)});
   auto launchRows = [&] {
     SmallVector<Value> all{product.input};
     llvm::append_range(all, arguments);
@@ -324,7 +327,8 @@ void DeviceLowering::allocate(RowSum &sum, Operation *op) {
   sum.converted =
       allocateConverted(sum.weight, getType(sum.weight).getDimSize(0),
                         /*isPart=*/false, op);
-  std::tie(sum.result, sum.residual) = allocateFused(op->getResult(0));
+  if (!sum.result)
+    std::tie(sum.result, sum.residual) = allocateFused(op->getResult(0));
 }
 
 void DeviceLowering::sumRows(const RowSum &sum) {
@@ -332,10 +336,16 @@ void DeviceLowering::sumRows(const RowSum &sum) {
   int64_t out = type.getDimSize(1), parts = getParts(sum.weight);
   auto sumByKernels = [&] {
     SmallVector<HostEntry::Variant> variants;
+    bool hasMatrices = !sum.isSparse && hasMatrixRowSum(type);
     for (int64_t rows : kRowBlocks)
-      variants.push_back(
-          {rows, getRowSumKernel(library, type, parts, rows, sum.isSparse),
-           getRowSumBlocks(type)});
+      if (rows == 1 || !hasMatrices)
+        variants.push_back(
+            {rows, getRowSumKernel(library, type, parts, rows, sum.isSparse),
+             getRowSumBlocks(type)});
+    if (hasMatrices)
+      variants.push_back({kMatrixRows,
+                          getMatrixRowSumKernel(library, type, parts),
+                          getMatrixRowSumBlocks(type)});
     host.launchRows(
         variants, host.getRows(), host.number(parts),
         {sum.input, getWeight(sum.weight), sum.partial, host.getRows()});
@@ -362,12 +372,12 @@ void DeviceLowering::sumRows(const RowSum &sum) {
 SmallVector<LinearOp> DeviceLowering::getLinearsLike(LinearOp op) {
   SmallVector<LinearOp> alike;
   RankedTensorType type = getType(op.getWeightAttr());
-  if (getFusedAdd(op))
+  if (getFusedAdd(op) || getExactMLP(op))
     return alike;
   for (Operation *user : op.getInput().getUsers()) {
     auto other = dyn_cast<LinearOp>(user);
     if (!other || !op->isBeforeInBlock(other) || other.getInMajor() ||
-        getFusedAdd(other) || memory.contains(other))
+        getFusedAdd(other) || memory.contains(other) || getExactMLP(other))
       continue;
     RankedTensorType otherType = getType(other.getWeightAttr());
     if (otherType.getElementType() == type.getElementType() &&
@@ -395,6 +405,7 @@ LogicalResult DeviceLowering::lower(LinearOp op) {
   product.norm = getNorm(op.getInput());
   product.epilogue.activation = op.getActivation();
   product.rows = host.getRows();
+  std::optional<ExactMLP> mlp = getExactMLP(op);
   SmallVector<LinearOp> ops = getLinearsLike(op);
   ops.insert(ops.begin(), op);
   for (LinearOp each : ops) {
@@ -404,7 +415,9 @@ LogicalResult DeviceLowering::lower(LinearOp op) {
     std::tie(factor.result, factor.residual) = allocateFused(each);
   }
   allocateForLibrary(product, op);
-  multiply(product);
+  if (mlp)
+    launchExact(*mlp, product.factors.front().result);
+  launchUnlessOne(mlp.has_value(), [&] { multiply(product); });
   return success();
 }
 
@@ -433,77 +446,6 @@ LogicalResult DeviceLowering::lower(LMHeadOp op) {
   return success();
 }
 
-LogicalResult DeviceLowering::lower(FFNOp op) {
-  if (op.getPredicted())
-    return op.emitOpError() << "has no kernel for CUDA with a predicted set";
-  int64_t neurons = getType(op.getUpAttr()).getDimSize(0);
-  Product product;
-  product.input = getMemory(op.getInput());
-  bool isGated = op.getGate().has_value();
-  Factor &factor = product.factors.emplace_back();
-  factor.weight = isGated ? op.getGateAttr() : op.getUpAttr();
-  factor.bias = isGated ? op.getGateBiasAttr() : op.getUpBiasAttr();
-  if (isGated) {
-    factor.factorWeight = op.getUpAttr();
-    factor.factorBias = op.getUpBiasAttr();
-  }
-  product.epilogue.activation = op.getActivation();
-  product.rows = host.getRows();
-  factor.result = allocateScratch(neurons * sizeof(float), op);
-  RowSum sum{factor.result, op.getDownAttr(), op.getDownBiasAttr()};
-  allocateForLibrary(product, op);
-  allocate(sum, op);
-
-  RankedTensorType type = getType(op.getUpAttr());
-  FusedFFNSpec spec{
-      type.getDimSize(1),        neurons, type.getElementType(),
-      op.getActivation(),        isGated, op.getGateBias().has_value(),
-      op.getUpBias().has_value()};
-  bool isAlike = getType(op.getDownAttr()) == type &&
-                 (!isGated || getType(op.getGateAttr()) == type);
-  if (entry == Entry::prefill || !isAlike || !hasFusedFFN(spec)) {
-    multiply(product);
-    sumRows(sum);
-    return success();
-  }
-  // One row has a launch for the whole block.
-  int64_t bytes =
-      kPartialHeader + kMaxBlocks * spec.features * int64_t(sizeof(float));
-  Value partial = allocateScratch(bytes, op);
-  Value isOne =
-      arith::CmpIOp::create(host.getBuilder(), arith::CmpIPredicate::eq,
-                            host.getRows(), host.number(1));
-  host.when(isOne, [&] {
-    SmallVector<Value> arguments{product.input};
-    for (FlatSymbolRefAttr weight :
-         {op.getGateAttr(), op.getGateBiasAttr(), op.getUpAttr(),
-          op.getUpBiasAttr(), op.getDownAttr()})
-      if (weight)
-        arguments.push_back(getWeight(weight));
-    arguments.push_back(partial);
-    host.launch(getFusedFFNKernel(library, spec), host.number(-1), arguments);
-    Epilogue epilogue;
-    epilogue.hasBias = sum.bias != nullptr;
-    epilogue.hasResidual = sum.residual != nullptr;
-    arguments = {partial};
-    if (sum.bias)
-      arguments.push_back(getWeight(sum.bias));
-    if (sum.residual)
-      arguments.push_back(sum.residual);
-    arguments.push_back(sum.result);
-    host.launch(getBlockSumKernel(library, spec.features, epilogue),
-                host.number(llvm::divideCeil(spec.features, kWarp)), arguments);
-  });
-  Value isMore =
-      arith::CmpIOp::create(host.getBuilder(), arith::CmpIPredicate::ne,
-                            host.getRows(), host.number(1));
-  host.when(isMore, [&] {
-    multiply(product);
-    sumRows(sum);
-  });
-  return success();
-}
-
 //===----------------------------------------------------------------------===//
 // Exact sparsity
 //===----------------------------------------------------------------------===//
@@ -527,13 +469,6 @@ LogicalResult DeviceLowering::lower(SelectOp op) {
   return success();
 }
 
-/// Whether a set is of those `values` that are not zero.
-static bool isNonzeroSet(Value set, Value values) {
-  auto select = set.getDefiningOp<SelectOp>();
-  return select && select.getKind() == SelectKind::exact &&
-         select.getScores() == values;
-}
-
 LogicalResult DeviceLowering::lower(GatherLinearOp op) {
   if (!op.getFactor() || !isNonzeroSet(op.getActive(), op.getFactor()))
     return op.emitOpError() << "has no kernel for CUDA: expected a factor and "
@@ -550,7 +485,9 @@ LogicalResult DeviceLowering::lower(GatherLinearOp op) {
   for (int64_t rows : kRowBlocks)
     variants.push_back({rows, getGatherLinearKernel(library, spec, rows),
                         getGatherLinearBlocks(spec)});
-  host.launchRows(variants, host.getRows(), Value(), arguments);
+  launchUnlessOne(fusedForOne.contains(op), [&] {
+    host.launchRows(variants, host.getRows(), Value(), arguments);
+  });
   return success();
 }
 
@@ -566,8 +503,12 @@ LogicalResult DeviceLowering::lower(SparseLinearOp op) {
                                "what is not zero in the input";
   RowSum sum{getMemory(input), op.getWeightAttr(), op.getBiasAttr()};
   sum.isSparse = true;
+  auto fused = fusedForOne.find(op);
+  bool isFused = fused != fusedForOne.end();
+  if (isFused)
+    std::tie(sum.result, sum.residual) = fused->second;
   allocate(sum, op);
-  sumRows(sum);
+  launchUnlessOne(isFused, [&] { sumRows(sum); });
   return success();
 }
 

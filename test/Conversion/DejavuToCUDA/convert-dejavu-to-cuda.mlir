@@ -17,6 +17,7 @@
 // What the manifest will say is what it says for the CPU.
 // CHECK: module attributes {dejavu.manifest = {bytes_per_token =
 // CHECK-SAME: selects = [{bytes_per_unit = 32 : i64, density = true, layer = 0 : i64, unit = "neuron", units = 12 : i64}]
+// CHECK-SAME: reduction = "deterministic"
 // CHECK-SAME: workspace = {decode = {bytes_fixed = 0 : i64, bytes_per_row = {{[1-9][0-9]*}} : i64}, prefill = {bytes_fixed = 0 : i64, bytes_per_row = {{[1-9][0-9]*}} : i64}}
 module attributes {dejavu.source = "model.onnx"} {
   // CHECK-NOT: @unused
@@ -74,39 +75,33 @@ module attributes {dejavu.source = "model.onnx"} {
 // KERNELS-NEXT: {{^}}1 gpu.func @dejavu_norm_rms_16_eps3F800000_scale(
 // KERNELS-NEXT: {{^}}2 gpu.func @dejavu_convert_16_f16(
 // KERNELS-NEXT: {{^}}3 gpu.func @dejavu_linear_8x16_f16_rows1(
-// KERNELS-NEXT: {{^}}4 gpu.func @dejavu_linear_8x16_f16_rows2(
-// KERNELS-NEXT: {{^}}5 gpu.func @dejavu_linear_8x16_f16_rows4(
-// KERNELS-NEXT: {{^}}6 gpu.func @dejavu_linear_8x16_f16_rows8(
-// KERNELS-NEXT: {{^}}7 gpu.func @dejavu_kv_append_1x8_f16(
-// KERNELS-NEXT: {{^}}8 gpu.func @dejavu_attention_2over1x8_f16_scale3F000000_uniform(
-// KERNELS-NEXT: {{^}}9 gpu.func @dejavu_partial_sum_1x16_residual(
-// KERNELS-NEXT: {{^}}10 gpu.func @dejavu_linear_16x16_f16_residual_rows1(
-// KERNELS-NEXT: {{^}}11 gpu.func @dejavu_linear_16x16_f16_residual_rows2(
-// KERNELS-NEXT: {{^}}12 gpu.func @dejavu_linear_16x16_f16_residual_rows4(
-// KERNELS-NEXT: {{^}}13 gpu.func @dejavu_linear_16x16_f16_residual_rows8(
-// KERNELS-NEXT: {{^}}14 gpu.func @dejavu_partial_sum_1x12_relu(
-// KERNELS-NEXT: {{^}}15 gpu.func @dejavu_linear_12x16_f16_relu_rows1(
-// KERNELS-NEXT: {{^}}16 gpu.func @dejavu_linear_12x16_f16_relu_rows2(
-// KERNELS-NEXT: {{^}}17 gpu.func @dejavu_linear_12x16_f16_relu_rows4(
-// KERNELS-NEXT: {{^}}18 gpu.func @dejavu_linear_12x16_f16_relu_rows8(
-// KERNELS-NEXT: {{^}}19 gpu.func @dejavu_convert_12_f16(
-// KERNELS-NEXT: {{^}}20 gpu.func @dejavu_row_sum_12x16_f16_parts1_rows1(
-// KERNELS-NEXT: {{^}}21 gpu.func @dejavu_row_sum_12x16_f16_parts1_rows2(
-// KERNELS-NEXT: {{^}}22 gpu.func @dejavu_row_sum_12x16_f16_parts1_rows4(
-// KERNELS-NEXT: {{^}}23 gpu.func @dejavu_row_sum_12x16_f16_parts1_rows8(
-// KERNELS-NEXT: {{^}}24 gpu.func @dejavu_partial_sum_1x16(
-// KERNELS-NEXT: {{^}}25 gpu.func @dejavu_linear_7x16_f16_rows1(
-// KERNELS-NEXT: {{^}}26 gpu.func @dejavu_linear_7x16_f16_rows2(
-// KERNELS-NEXT: {{^}}27 gpu.func @dejavu_linear_7x16_f16_rows4(
-// KERNELS-NEXT: {{^}}28 gpu.func @dejavu_linear_7x16_f16_rows8(
-// KERNELS-NEXT: {{^}}29 gpu.func @dejavu_attention_2over1x8_f16_scale3F000000_uniform_append(
-// KERNELS-NEXT: {{^}}30 gpu.func @dejavu_count_12(
-// KERNELS-NEXT: {{^}}31 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows1(
-// KERNELS-NEXT: {{^}}32 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows2(
-// KERNELS-NEXT: {{^}}33 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows4(
-// KERNELS-NEXT: {{^}}34 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows8(
-// KERNELS-NEXT: {{^}}35 gpu.func @dejavu_sample_7(
-// KERNELS-NEXT: {{^}}36 gpu.func @dejavu_advance(
+// KERNELS-NEXT: {{^}}4 gpu.func @dejavu_matrix_linear_8x16_f16(
+// KERNELS-NEXT: {{^}}5 gpu.func @dejavu_kv_append_1x8_f16(
+// KERNELS-NEXT: {{^}}6 gpu.func @dejavu_attention_2over1x8_f16_scale3F000000_uniform(
+// KERNELS-NEXT: {{^}}7 gpu.func @dejavu_partial_sum_1x16_residual(
+// KERNELS-NEXT: {{^}}8 gpu.func @dejavu_linear_16x16_f16_residual_rows1(
+// KERNELS-NEXT: {{^}}9 gpu.func @dejavu_matrix_linear_16x16_f16_residual(
+// KERNELS-NEXT: {{^}}10 gpu.func @dejavu_partial_sum_1x12_relu(
+// KERNELS-NEXT: {{^}}11 gpu.func @dejavu_linear_12x16_f16_relu_rows1(
+// KERNELS-NEXT: {{^}}12 gpu.func @dejavu_matrix_linear_12x16_f16_relu(
+// KERNELS-NEXT: {{^}}13 gpu.func @dejavu_convert_12_f16(
+// KERNELS-NEXT: {{^}}14 gpu.func @dejavu_row_sum_12x16_f16_parts1_rows1(
+// KERNELS-NEXT: {{^}}15 gpu.func @dejavu_row_sum_12x16_f16_parts1_rows2(
+// KERNELS-NEXT: {{^}}16 gpu.func @dejavu_row_sum_12x16_f16_parts1_rows4(
+// KERNELS-NEXT: {{^}}17 gpu.func @dejavu_row_sum_12x16_f16_parts1_rows8(
+// KERNELS-NEXT: {{^}}18 gpu.func @dejavu_partial_sum_1x16(
+// KERNELS-NEXT: {{^}}19 gpu.func @dejavu_linear_7x16_f16_rows1(
+// KERNELS-NEXT: {{^}}20 gpu.func @dejavu_matrix_linear_7x16_f16(
+// KERNELS-NEXT: {{^}}21 gpu.func @dejavu_attention_2over1x8_f16_scale3F000000_uniform_append(
+// KERNELS-NEXT: {{^}}22 gpu.func @dejavu_fused_ffn_12x16_f16_relu_up_exact(
+// KERNELS-NEXT: {{^}}23 gpu.func @dejavu_block_sum_16(
+// KERNELS-NEXT: {{^}}24 gpu.func @dejavu_count_12(
+// KERNELS-NEXT: {{^}}25 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows1(
+// KERNELS-NEXT: {{^}}26 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows2(
+// KERNELS-NEXT: {{^}}27 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows4(
+// KERNELS-NEXT: {{^}}28 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows8(
+// KERNELS-NEXT: {{^}}29 gpu.func @dejavu_sample_7(
+// KERNELS-NEXT: {{^}}30 gpu.func @dejavu_advance(
 // KERNELS-NOT: gpu.func
 
 // CHECK-LABEL: func.func @dejavu_decode(
@@ -142,31 +137,45 @@ module attributes {dejavu.source = "model.onnx"} {
 // CHECK-NEXT:    llvm.store %[[AFTER]], %[[STATUS]]
 // The norm.
 // CHECK:         call @dejavu_rt_launch(%{{.*}}, %c1_i64,
-// The product: numbers 3 to 6 for 1, 2, 4 and 8 rows.
-// CHECK:         %[[FOUR:.*]] = arith.cmpi sle, %[[ROWS]], %c4_i64
-// CHECK-NEXT:    %[[K4:.*]] = arith.select %[[FOUR]], %c5_i64, %c6_i64
-// CHECK:         %[[TWO:.*]] = arith.cmpi sle, %[[ROWS]], %c2_i64
-// CHECK-NEXT:    %[[K2:.*]] = arith.select %[[TWO]], %c4_i64, %[[K4]]
+// The product: number 3 for one row, 4 for up to eight.
 // CHECK:         %[[ONE:.*]] = arith.cmpi sle, %[[ROWS]], %c1_i64
-// CHECK-NEXT:    %[[K1:.*]] = arith.select %[[ONE]], %c3_i64, %[[K2]]
+// CHECK-NEXT:    %[[K1:.*]] = arith.select %[[ONE]], %c3_i64, %c4_i64
 // CHECK:         call @dejavu_rt_launch(%{{.*}}, %[[K1]],
 // One launch appends keys and values, and reads those that are there.
-// CHECK:         call @dejavu_rt_launch(%{{.*}}, %c29_i64,
+// CHECK:         call @dejavu_rt_launch(%{{.*}}, %c21_i64,
 // The product that has the sum of the residual in it.
-// CHECK:         arith.select %{{.*}}, %c12_i64, %c13_i64
-// CHECK:         arith.select %{{.*}}, %c10_i64,
+// CHECK:         arith.select %{{.*}}, %c8_i64, %c9_i64
 // CHECK:         call @dejavu_rt_launch
-// CHECK:         arith.select %{{.*}}, %c15_i64,
-// CHECK:         call @dejavu_rt_launch
+// One row has all of the MLP in a launch, and the sum of its blocks.
+// CHECK:         %[[IS_ONE:.*]] = arith.cmpi eq, %[[ROWS]], %c1_i64
+// CHECK-NEXT:    scf.if %[[IS_ONE]]
+// CHECK:           llvm.store %c-1_i64,
+// CHECK:           func.call @dejavu_rt_launch(%{{.*}}, %c22_i64,
+// CHECK:           func.call @dejavu_rt_launch(%{{.*}}, %c23_i64,
+// CHECK-NOT:     dejavu_rt_launch
+// CHECK:         %[[IS_MORE:.*]] = arith.cmpi ne, %[[ROWS]], %c1_i64
+// CHECK-NEXT:    scf.if %[[IS_MORE]]
+// CHECK:           arith.select %{{.*}}, %c11_i64, %c12_i64
+// CHECK:           func.call @dejavu_rt_launch
+// CHECK-NOT:     dejavu_rt_launch
 // What was chosen is counted if somebody asks.
 // CHECK:         %[[ASKS:.*]] = llvm.icmp "ne" %{{.*}}, %{{.*}} : !llvm.ptr
 // CHECK-NEXT:    scf.if %[[ASKS]]
-// CHECK:           func.call @dejavu_rt_launch(%{{.*}}, %c30_i64,
+// CHECK:           func.call @dejavu_rt_launch(%{{.*}}, %c24_i64,
 // CHECK:         }
-// CHECK:         arith.select %{{.*}}, %c31_i64,
-// CHECK:         call @dejavu_rt_launch
-// CHECK:         call @dejavu_rt_launch(%{{.*}}, %c24_i64,
-// CHECK:         arith.select %{{.*}}, %c25_i64,
+// CHECK:         %[[STILL_MORE:.*]] = arith.cmpi ne, %[[ROWS]], %c1_i64
+// CHECK-NEXT:    scf.if %[[STILL_MORE]]
+// Rows whose factors are zero are not read: kernels for 1, 2, 4 and 8 rows.
+// CHECK:           %[[FOUR:.*]] = arith.cmpi sle, %[[ROWS]], %c4_i64
+// CHECK-NEXT:      %[[K4:.*]] = arith.select %[[FOUR]], %c27_i64, %c28_i64
+// CHECK:           %[[TWO:.*]] = arith.cmpi sle, %[[ROWS]], %c2_i64
+// CHECK-NEXT:      %[[K2:.*]] = arith.select %[[TWO]], %c26_i64, %[[K4]]
+// CHECK:           arith.select %{{.*}}, %c25_i64, %[[K2]]
+// CHECK:           func.call @dejavu_rt_launch
+// CHECK:           func.call @dejavu_rt_launch(%{{.*}}, %c18_i64,
+// CHECK-NOT:     dejavu_rt_launch
+// CHECK:         }
+// CHECK:         arith.select %{{.*}}, %c19_i64, %c20_i64
 // CHECK:         call @dejavu_rt_launch
 // CHECK-NOT:     dejavu_rt_launch
 // CHECK:         arith.ori
@@ -179,7 +188,7 @@ module attributes {dejavu.source = "model.onnx"} {
 // CHECK:         %[[SAMPLING:.*]] = llvm.getelementptr %{{.*}}[21]
 // CHECK-NEXT:    %[[PARAMETERS:.*]] = llvm.load %[[SAMPLING]]
 // CHECK:         llvm.store %[[PARAMETERS]],
-// CHECK:         call @dejavu_rt_launch(%{{.*}}, %c35_i64,
-// CHECK:         call @dejavu_rt_launch(%{{.*}}, %c36_i64,
+// CHECK:         call @dejavu_rt_launch(%{{.*}}, %c29_i64,
+// CHECK:         call @dejavu_rt_launch(%{{.*}}, %c30_i64,
 // CHECK-NOT:     dejavu_rt_launch
 // CHECK:         return

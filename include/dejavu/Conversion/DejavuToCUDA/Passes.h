@@ -12,6 +12,16 @@
 #include "mlir/Pass/Pass.h"
 
 namespace mlir::dejavu {
+
+/// How the sums of a kernel's blocks become one.
+enum class Reduction {
+  deterministic, ///< in one order, by a launch of its own
+  atomic,        ///< in any order, where the kernel can add to its result
+};
+
+/// `deterministic` or `atomic`.
+llvm::StringRef stringifyReduction(Reduction reduction);
+
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION
 #include "dejavu/Conversion/DejavuToCUDA/Passes.h.inc"

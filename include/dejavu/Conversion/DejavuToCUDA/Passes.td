@@ -28,7 +28,10 @@ def ConvertDejavuToCUDAPass
     fits the batch. `@dejavu_prefill` leaves products of more rows to a library
     where the runtime has one (`dejavu_rt_has_matmul`, `dejavu_rt_matmul`).
 
-    Sums of a residual are part of the product that they follow. Weights that
+    Sums of a residual are part of the product that they follow. An MLP of one
+    row, dense or of exact sparsity, is one launch where there is a kernel, and
+    one for the sum of its blocks; with `reduction=atomic` blocks add to the
+    result where it can be made in the memory of the residual. Weights that
     no op uses are erased. The module attribute `dejavu.manifest` keeps what the
     manifest says about the model.
 
@@ -49,7 +52,16 @@ def ConvertDejavuToCUDAPass
   let options = [
     ListOption<"chips", "chips", "std::string",
                "GPUs to make kernels for, such as sm_90; by default the "
-               "portable set">];
+               "portable set">,
+    Option<"reduction", "reduction", "::mlir::dejavu::Reduction",
+           "::mlir::dejavu::Reduction::deterministic",
+           "How the sums of a kernel's blocks become one", [{
+             ::llvm::cl::values(
+               clEnumValN(::mlir::dejavu::Reduction::deterministic,
+                          "deterministic", "in one order"),
+               clEnumValN(::mlir::dejavu::Reduction::atomic, "atomic",
+                          "in any order, where a kernel can add to its result"))
+           }]>];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
     "::mlir::gpu::GPUDialect", "::mlir::LLVM::LLVMDialect",

@@ -1,0 +1,113 @@
+//===- BlockSumKernels.cpp - the sums that a fused MLP left ---------------===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A block sums some columns of the partial rows; each of its warps takes every
+// eighth row, and the warps' sums are added in their order. It is small enough
+// to stay beside a block of a fused MLP, so that it is there when the MLP ends.
+//
+//===----------------------------------------------------------------------===//
+
+#include "FusedFFN.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace mlir::dejavu;
+using namespace mlir::dejavu::cuda;
+
+static constexpr int64_t kWarps = 8;
+
+namespace {
+struct BlockSumGenerator {
+  DeviceBuilder &b;
+  Value rows;  ///< the column of this lane in the first row
+  Value count; ///< of rows
+  int64_t out;
+
+  Value load(Value pointer) { return b.load(pointer, b.getF32Type()); }
+
+  /// The rows of this warp. Those that a usual GPU leaves are on their way
+  /// before it is known how many there are: there is memory for kMaxBlocks.
+  Value addRows() {
+    const TargetInfo &target = b.getTarget();
+    int64_t usual =
+        target.multiprocessors / getFFNCluster(out, /*isAtomic=*/false, target);
+    int64_t atOnce = llvm::divideCeil(usual, kWarps);
+    Type f32 = b.getF32Type();
+    Value sum = b.f32(0);
+    Value first = b.at(rows, f32, b.mul(b.warp(), out));
+    SmallVector<Value> terms;
+    for (int64_t i = 0; i < atOnce; ++i)
+      terms.push_back(load(b.at(first, f32, i * kWarps * out)));
+    for (auto [i, term] : llvm::enumerate(terms)) {
+      Value isThere = b.isLess(b.add(b.warp(), i * kWarps), count);
+      sum = b.fadd(sum, b.select(isThere, term, b.f32(0)));
+    }
+    return b
+        .fold(b.add(b.warp(), atOnce * kWarps), count, b.index(kWarps), sum,
+              [&](Value row, ValueRange sum) {
+                return SmallVector<Value>{b.fadd(
+                    sum.front(), load(b.at(rows, f32, b.mul(row, out))))};
+              })
+        .front();
+  }
+
+  /// The sum of the warps' sums, for the first warp.
+  Value addWarps(Value sum) {
+    Type f32 = b.getF32Type();
+    Value shared = b.getShared();
+    b.store(sum, b.at(shared, f32, b.thread()));
+    b.barrier();
+    Value own = b.at(shared, f32, b.lane()), total = load(own);
+    for (int64_t warp = 1; warp < kWarps; ++warp)
+      total = b.fadd(total, load(b.at(own, f32, warp * kWarp)));
+    return total;
+  }
+};
+} // namespace
+
+int64_t cuda::getBlockSumBlocks(int64_t out) {
+  return llvm::divideCeil(out, kWarp);
+}
+
+int64_t cuda::getBlockSumKernel(DeviceLibrary &library, int64_t out,
+                                const Epilogue &epilogue) {
+  SmallVector<Type> types(2 + epilogue.hasBias + epilogue.hasResidual,
+                          library.getPointer());
+  return library.get(
+      ("block_sum_" + Twine(out) + epilogue.getName()).str(), types,
+      KernelShape{.threads = kWarps * kWarp,
+                  .sharedBytes = kWarps * kWarp * 4,
+                  .waitsItself = true},
+      [&](DeviceBuilder &b, ValueRange args) {
+        Type f32 = b.getF32Type();
+        Value column = b.add(b.mul(b.block(), kWarp), b.lane());
+        Value place = b.min(column, b.index(out - 1));
+        Value rows = b.at(args[0], b.getI8Type(), kPartialHeader);
+        BlockSumGenerator generator{b, b.at(rows, f32, place), {}, out};
+        Value bias, residual;
+        if (epilogue.hasBias)
+          bias = b.loadConstant(b.at(args[1], f32, place), f32);
+        b.waitForEarlier();
+        generator.count = b.toIndex(b.load(args[0], b.getI64Type(), 8));
+        if (epilogue.hasResidual)
+          residual =
+              generator.load(b.at(args[1 + epilogue.hasBias], f32, place));
+        Value total = generator.addWarps(generator.addRows());
+        Value isOwn =
+            arith::AndIOp::create(b, b.isLess(b.thread(), b.index(kWarp)),
+                                  b.isLess(column, b.index(out)));
+        b.when(isOwn, [&] {
+          if (bias)
+            total = b.fadd(total, bias);
+          total = epilogue.apply(b, total);
+          if (residual)
+            total = b.fadd(total, residual);
+          b.store(total, b.at(args.back(), f32, column));
+        });
+      });
+}

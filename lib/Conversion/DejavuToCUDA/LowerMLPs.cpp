@@ -1,0 +1,196 @@
+//===- LowerMLPs.cpp - MLPs in one launch ---------------------------------===//
+//
+// Part of dejavu, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// An MLP of one row has a launch for all of it, where there is a kernel: a
+// dense one, and one of exact sparsity, which is several ops. Several rows have
+// a launch for each product.
+//
+//===----------------------------------------------------------------------===//
+
+#include "DeviceLowering.h"
+
+using namespace mlir;
+using namespace mlir::dejavu;
+using namespace mlir::dejavu::cuda;
+
+bool cuda::isNonzeroSet(Value set, Value values) {
+  auto select = set.getDefiningOp<SelectOp>();
+  return select && select.getKind() == SelectKind::exact &&
+         select.getScores() == values;
+}
+
+void DeviceLowering::launchUnlessOne(bool hasFused,
+                                     llvm::function_ref<void()> launch) {
+  if (!hasFused)
+    return launch();
+  chooseRows(host.getRows(), [] {}, launch);
+}
+
+void DeviceLowering::allocate(FusedMLP &mlp, Value result, Operation *op) {
+  // Blocks add to what is there already if the result is made where the
+  // residual is.
+  if (reduction == Reduction::atomic)
+    mlp.target = reuseResidual(result, op);
+  if (mlp.target) {
+    mlp.result = mlp.residual = mlp.target;
+    mlp.spec.isAtomic = true;
+    mlp.spec.hasDownBias = mlp.downBias != nullptr;
+    return;
+  }
+  std::tie(mlp.result, mlp.residual) = allocateFused(result);
+  int64_t bytes =
+      kPartialHeader + kMaxBlocks * mlp.spec.features * int64_t(sizeof(float));
+  mlp.target = allocateScratch(bytes, op);
+}
+
+void DeviceLowering::launchFused(const FusedMLP &mlp) {
+  auto launch = [&] {
+    SmallVector<Value> arguments{mlp.input};
+    for (FlatSymbolRefAttr weight :
+         {mlp.gate, mlp.gateBias, mlp.up, mlp.upBias, mlp.down,
+          mlp.spec.hasDownBias ? mlp.downBias : FlatSymbolRefAttr()})
+      if (weight)
+        arguments.push_back(getWeight(weight));
+    if (mlp.activations)
+      arguments.push_back(mlp.activations);
+    arguments.push_back(mlp.target);
+    host.launch(getFusedFFNKernel(library, mlp.spec), host.number(-1),
+                arguments);
+    if (mlp.spec.isAtomic)
+      return;
+    Epilogue epilogue;
+    epilogue.hasBias = mlp.downBias != nullptr;
+    epilogue.hasResidual = mlp.residual != nullptr;
+    arguments = {mlp.target};
+    if (mlp.downBias)
+      arguments.push_back(getWeight(mlp.downBias));
+    if (mlp.residual)
+      arguments.push_back(mlp.residual);
+    arguments.push_back(mlp.result);
+    host.launch(getBlockSumKernel(library, mlp.spec.features, epilogue),
+                host.number(getBlockSumBlocks(mlp.spec.features)), arguments);
+  };
+  chooseRows(host.getRows(), launch, [] {});
+}
+
+LogicalResult DeviceLowering::lower(FFNOp op) {
+  if (op.getPredicted())
+    return op.emitOpError() << "has no kernel for CUDA with a predicted set";
+  RankedTensorType type = getType(op.getUpAttr());
+  int64_t neurons = type.getDimSize(0);
+  Product product;
+  product.input = getMemory(op.getInput());
+  bool isGated = op.getGate().has_value();
+  Factor &factor = product.factors.emplace_back();
+  factor.weight = isGated ? op.getGateAttr() : op.getUpAttr();
+  factor.bias = isGated ? op.getGateBiasAttr() : op.getUpBiasAttr();
+  if (isGated) {
+    factor.factorWeight = op.getUpAttr();
+    factor.factorBias = op.getUpBiasAttr();
+  }
+  product.epilogue.activation = op.getActivation();
+  product.rows = host.getRows();
+  factor.result = allocateScratch(neurons * sizeof(float), op);
+  RowSum sum{factor.result, op.getDownAttr(), op.getDownBiasAttr()};
+
+  FusedMLP mlp{FusedFFNSpec{type.getDimSize(1), neurons, type.getElementType(),
+                            op.getActivation(), isGated,
+                            op.getGateBias().has_value(),
+                            op.getUpBias().has_value()},
+               product.input,
+               op.getGateAttr(),
+               op.getGateBiasAttr(),
+               op.getUpAttr(),
+               op.getUpBiasAttr(),
+               op.getDownAttr(),
+               op.getDownBiasAttr()};
+  bool isAlike = getType(op.getDownAttr()) == type &&
+                 (!isGated || getType(op.getGateAttr()) == type);
+  bool isFused = entry == Entry::decode && isAlike && hasFusedFFN(mlp.spec);
+  if (isFused) {
+    allocate(mlp, op.getResult(), op);
+    launchFused(mlp);
+    sum.result = mlp.result;
+    sum.residual = mlp.residual;
+  }
+  allocateForLibrary(product, op);
+  allocate(sum, op);
+  launchUnlessOne(isFused, [&] {
+    multiply(product);
+    sumRows(sum);
+  });
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Exact sparsity
+//===----------------------------------------------------------------------===//
+
+/// The only user of `value` of that type besides exact selections.
+template <typename Op>
+static Op getOnlyUser(Value value) {
+  Op only;
+  for (Operation *user : value.getUsers()) {
+    if (isa<SelectOp>(user))
+      continue;
+    auto op = dyn_cast<Op>(user);
+    if (!op || only)
+      return {};
+    only = op;
+  }
+  return only;
+}
+
+std::optional<DeviceLowering::ExactMLP>
+DeviceLowering::getExactMLP(LinearOp op) {
+  if (entry != Entry::decode || op.getInMajor() || !op.getActivation())
+    return std::nullopt;
+  Value hidden = op.getResult();
+  ExactMLP ops{op, getOnlyUser<GatherLinearOp>(hidden), {}, {}};
+  if (ops.gather && (ops.gather.getFactor() != hidden ||
+                     ops.gather.getInput() != op.getInput() ||
+                     !isNonzeroSet(ops.gather.getActive(), hidden)))
+    return std::nullopt;
+  Value scaled = ops.gather ? ops.gather.getResult() : hidden;
+  ops.last = getOnlyUser<SparseLinearOp>(scaled);
+  if (!ops.last || ops.last.getInput() != scaled ||
+      !isNonzeroSet(ops.last.getActive(), hidden))
+    return std::nullopt;
+  RankedTensorType type = getType(op.getWeightAttr());
+  if (getType(ops.last.getWeightAttr()) != type ||
+      (ops.gather && getType(ops.gather.getWeightAttr()) != type))
+    return std::nullopt;
+  ops.spec = FusedFFNSpec{type.getDimSize(1), type.getDimSize(0),
+                          type.getElementType(), *op.getActivation()};
+  ops.spec.isExact = true;
+  ops.spec.isGated = ops.gather != nullptr;
+  bool hasBias = op.getBias().has_value();
+  ops.spec.hasGateBias = ops.gather && hasBias;
+  ops.spec.hasUpBias = ops.gather ? ops.gather.getBias().has_value() : hasBias;
+  return hasFusedFFN(ops.spec) ? std::optional(ops) : std::nullopt;
+}
+
+void DeviceLowering::launchExact(const ExactMLP &ops, Value activations) {
+  LinearOp first = ops.first;
+  GatherLinearOp gather = ops.gather;
+  SparseLinearOp last = ops.last;
+  FusedMLP mlp;
+  mlp.spec = ops.spec;
+  mlp.input = getMemory(first.getInput());
+  (gather ? mlp.gate : mlp.up) = first.getWeightAttr();
+  (gather ? mlp.gateBias : mlp.upBias) = first.getBiasAttr();
+  if (gather) {
+    mlp.up = gather.getWeightAttr();
+    fusedForOne[gather] = {};
+  }
+  mlp.down = last.getWeightAttr();
+  mlp.downBias = last.getBiasAttr();
+  mlp.activations = activations;
+  allocate(mlp, last.getResult(), first);
+  launchFused(mlp);
+  fusedForOne[last] = {mlp.result, mlp.residual};
+}

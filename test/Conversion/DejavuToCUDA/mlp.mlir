@@ -1,0 +1,126 @@
+// RUN: dejavu-opt %s --convert-dejavu-to-cuda=chips=sm_90 --canonicalize | FileCheck %s --check-prefix=ORDER
+// RUN: dejavu-opt %s "--convert-dejavu-to-cuda=chips=sm_90 reduction=atomic" --canonicalize | FileCheck %s --check-prefix=ATOMIC
+// RUN: not dejavu-opt %s "--convert-dejavu-to-cuda=reduction=any" 2>&1 | FileCheck %s --check-prefix=UNKNOWN
+// UNKNOWN: Cannot find option named 'any'
+
+// MLPs of one row: a dense one and two of exact sparsity, whose results can be
+// made where the residual is, and one that reads its residual.
+
+// ORDER: reduction = "deterministic"
+// ATOMIC: reduction = "atomic"
+module attributes {dejavu.source = "model.onnx"} {
+  dejavu.weight @table : tensor<7x16xf16> from #dejavu.source<"w", offset = 0, length = 224>
+  dejavu.weight @scale : tensor<16xf32> from #dejavu.source<"w", offset = 0, length = 64>
+  dejavu.weight @bias : tensor<16xf32> from #dejavu.source<"w", offset = 0, length = 64>
+  dejavu.weight @gate : tensor<12x16xf16> from #dejavu.source<"w", offset = 0, length = 384>
+  dejavu.weight @up : tensor<12x16xf16> from #dejavu.source<"w", offset = 0, length = 384>
+  dejavu.weight @down : tensor<12x16xf16> from #dejavu.source<"w", offset = 0, length = 384>
+  dejavu.signature inputs [#dejavu.binding<"ids", ids>] outputs [#dejavu.binding<"logits", logits>]
+
+  func.func @prefill(%ids: tensor<?x?xi64>, %positions: tensor<?x?xi64>, %starts: tensor<?xi64>, %from: index,
+                     %cache: !dejavu.kv_cache<1 x 8>) -> (tensor<?x?x7xf32>, !dejavu.kv_cache<1 x 8>)
+      attributes {dejavu.entry = #dejavu.entry<prefill>} {
+    %x = dejavu.embed %ids, @table : tensor<?x?xi64> -> tensor<?x?x16xf32>
+    %n = dejavu.norm rms %x, @scale {epsilon = 1.0 : f32} : tensor<?x?x16xf32>
+    %f = dejavu.ffn gelu %n, up = @up down = @down, @bias : tensor<?x?x16xf32>
+    %y = dejavu.residual_add %x, %f : tensor<?x?x16xf32>
+    %m = dejavu.norm rms %y, @scale {epsilon = 1.0 : f32} : tensor<?x?x16xf32>
+    %d = dejavu.ffn relu %m, gate = @gate up = @up down = @down : tensor<?x?x16xf32>
+    %z = dejavu.residual_add %y, %d : tensor<?x?x16xf32>
+    %e = dejavu.ffn gelu %z, up = @up down = @down, @bias : tensor<?x?x16xf32>
+    %w = dejavu.residual_add %z, %e : tensor<?x?x16xf32>
+    %o = dejavu.norm rms %w, @scale {epsilon = 1.0 : f32} : tensor<?x?x16xf32>
+    %a = dejavu.ffn relu %o, up = @up down = @down : tensor<?x?x16xf32>
+    %b = dejavu.residual_add %w, %a : tensor<?x?x16xf32>
+    %l = dejavu.lm_head %b, @table from %from : tensor<?x?x16xf32> -> tensor<?x?x7xf32>
+    return %l, %cache : tensor<?x?x7xf32>, !dejavu.kv_cache<1 x 8>
+  }
+  func.func @decode(%ids: tensor<?x1xi64>, %positions: tensor<?x1xi64>, %starts: tensor<?xi64>,
+                    %cache: !dejavu.kv_cache<1 x 8>) -> (tensor<?x1x7xf32>, !dejavu.kv_cache<1 x 8>)
+      attributes {dejavu.entry = #dejavu.entry<decode>} {
+    %x = dejavu.embed %ids, @table : tensor<?x1xi64> -> tensor<?x1x16xf32>
+    %n = dejavu.norm rms %x, @scale {epsilon = 1.0 : f32} : tensor<?x1x16xf32>
+    %f = dejavu.ffn gelu %n, up = @up down = @down, @bias : tensor<?x1x16xf32>
+    %y = dejavu.residual_add %x, %f : tensor<?x1x16xf32>
+    %m = dejavu.norm rms %y, @scale {epsilon = 1.0 : f32} : tensor<?x1x16xf32>
+    %g = dejavu.linear %m, @gate activation = relu : tensor<?x1x16xf32> -> tensor<?x1x12xf32>
+    %s = dejavu.select exact %g : tensor<?x1x12xf32> -> !dejavu.active<neuron, 12>
+    %h = dejavu.gather_linear %m, %s, @up times(%g : tensor<?x1x12xf32>) : tensor<?x1x16xf32>, <neuron, 12> -> tensor<?x1x12xf32>
+    %d = dejavu.sparse_linear %h, %s, @down : tensor<?x1x12xf32>, !dejavu.active<neuron, 12> -> tensor<?x1x16xf32>
+    %z = dejavu.residual_add %y, %d : tensor<?x1x16xf32>
+    // The input is the residual itself: what is read may not be added to.
+    %e = dejavu.ffn gelu %z, up = @up down = @down, @bias : tensor<?x1x16xf32>
+    %w = dejavu.residual_add %z, %e : tensor<?x1x16xf32>
+    // The norm is no part of a product here.
+    %o = dejavu.norm rms %w, @scale {epsilon = 1.0 : f32} : tensor<?x1x16xf32>
+    %i = dejavu.linear %o, @up activation = relu : tensor<?x1x16xf32> -> tensor<?x1x12xf32>
+    %t = dejavu.select exact %i : tensor<?x1x12xf32> -> !dejavu.active<neuron, 12>
+    %a = dejavu.sparse_linear %i, %t, @down : tensor<?x1x12xf32>, !dejavu.active<neuron, 12> -> tensor<?x1x16xf32>
+    %b = dejavu.residual_add %w, %a : tensor<?x1x16xf32>
+    %l = dejavu.lm_head %b, @table : tensor<?x1x16xf32> -> tensor<?x1x7xf32>
+    return %l, %cache : tensor<?x1x7xf32>, !dejavu.kv_cache<1 x 8>
+  }
+}
+
+// ORDER: gpu.func @dejavu_fused_ffn_12x16_f16_gelu_up(
+// ORDER: gpu.func @dejavu_block_sum_16_bias_residual(
+// ORDER: gpu.func @dejavu_fused_ffn_12x16_f16_relu_gated_up_exact(
+// ORDER: gpu.func @dejavu_block_sum_16_residual(
+// ORDER: gpu.func @dejavu_fused_ffn_12x16_f16_relu_up_exact(
+// ORDER-NOT: _atomic
+
+// ATOMIC: gpu.func @dejavu_fused_ffn_12x16_f16_gelu_up_down_bias_atomic(
+// ATOMIC-SAME: dejavu.cluster = 1 : i64, dejavu.early = true
+// ATOMIC: llvm.atomicrmw fadd %{{.*}}, %{{.*}} syncscope("device") monotonic
+// ATOMIC: gpu.func @dejavu_fused_ffn_12x16_f16_relu_gated_up_exact_atomic(
+// ATOMIC: gpu.func @dejavu_fused_ffn_12x16_f16_gelu_up(
+// ATOMIC: gpu.func @dejavu_block_sum_16_bias_residual(
+// ATOMIC: gpu.func @dejavu_fused_ffn_12x16_f16_relu_up_exact_atomic(
+
+// Adding to the result saves the launch of the sum, and the result is where the
+// residual, the embedding, is. The bias of the result is the kernel's.
+// ATOMIC-LABEL: func.func @dejavu_decode(
+// ATOMIC:         llvm.getelementptr %{{.*}}[16]
+// ATOMIC-NEXT:    %[[X:.*]] = llvm.load
+// ATOMIC:         call @dejavu_rt_launch(%{{.*}}, %c0_i64,
+// ATOMIC:         call @dejavu_rt_launch(%{{.*}}, %c1_i64,
+// ATOMIC:         arith.cmpi eq, %{{.*}}, %c1_i64
+// ATOMIC-NEXT:    scf.if
+// ATOMIC:           llvm.store %c-1_i64,
+// ATOMIC:           %[[LAST:.*]] = llvm.getelementptr %{{.*}}[4]
+// ATOMIC-NEXT:      llvm.store %[[X]], %[[LAST]]
+// ATOMIC:           func.call @dejavu_rt_launch(%{{.*}}, %{{.*}},
+// ATOMIC-NOT:     dejavu_rt_launch
+// Several rows have the sum in the same place.
+// ATOMIC:         scf.if
+// ATOMIC:           func.call @dejavu_rt_launch
+// ATOMIC:           func.call @dejavu_rt_launch
+// ATOMIC:           llvm.store %[[X]],
+// ATOMIC:           llvm.store %[[X]],
+// ATOMIC:           func.call @dejavu_rt_launch(%{{.*}}, %{{.*}},
+// The exact one: gate, up, down, the activations, and the residual again.
+// ATOMIC:         scf.if
+// ATOMIC:           llvm.store %[[X]],
+// ATOMIC:           func.call @dejavu_rt_launch(%{{.*}}, %{{.*}},
+// ATOMIC-NOT:     dejavu_rt_launch
+// Several rows: the gate, then what is behind it.
+// ATOMIC:         scf.if
+// ATOMIC:           func.call @dejavu_rt_launch
+// ATOMIC:         scf.if
+// ATOMIC:           func.call @dejavu_rt_launch(%{{.*}}, %{{.*}},
+// ATOMIC:         scf.if
+// ATOMIC:           func.call @dejavu_rt_launch
+// ATOMIC:         scf.if
+// ATOMIC:           func.call @dejavu_rt_launch
+// ATOMIC:           func.call @dejavu_rt_launch(%{{.*}}, %{{.*}},
+// The last one sums blocks in their order.
+// ATOMIC:         scf.if
+// ATOMIC:           func.call @dejavu_rt_launch(%{{.*}}, %{{.*}},
+// ATOMIC:           func.call @dejavu_rt_launch(%{{.*}}, %{{.*}},
+// ATOMIC:         scf.if
+// ATOMIC:         call @dejavu_rt_launch(%{{.*}}, %c1_i64,
+// ATOMIC:         arith.cmpi eq, %{{.*}}, %c1_i64
+// ATOMIC-NEXT:    scf.if
+// ATOMIC:           func.call @dejavu_rt_launch
+// ATOMIC-NOT:     dejavu_rt_launch
+// ATOMIC:         scf.if
