@@ -157,8 +157,8 @@ struct MatrixGenerator {
   }
 
   /// Waits for what was launched before. Then the sums of chunks [first, last),
-  /// every eighth from this warp's on. If there are `least` chunks at least, and
-  /// that is enough, the first weights are loaded before.
+  /// every eighth from this warp's on. If there are `least` chunks at least,
+  /// and that is enough, the first weights are loaded before.
   SmallVector<Value> run(Value first, Value last, int64_t least,
                          int64_t unroll) {
     SmallVector<Value> sums(4 * tiles, b.f32(0));
