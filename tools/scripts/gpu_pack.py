@@ -43,9 +43,9 @@ def run(*command):
     return done.stdout
 
 
-def compile_model(model, out, *flags):
-    """Compiles a folder of build/models with f16 weights."""
-    run(BIN / "dejavu-compile", MODELS / model, "--weights", "f16", "-o", out,
+def compile_model(model, out, *flags, weights="f16"):
+    """Compiles a folder of build/models."""
+    run(BIN / "dejavu-compile", MODELS / model, "--weights", weights, "-o", out,
         *flags)
 
 
@@ -146,8 +146,14 @@ def main():
             for case in cases:
                 shutil.copy(case, folder / "cases" / name)
             write_long_cases(model, folder / "cases" / name, scratch)
-            compile_model(model, scratch / f"{name}-cpu")
-            write_sampled(scratch / f"{name}-cpu", folder, name)
+        # With f32 weights the cache is f32 on both sides: choices that are made
+        # at random would show its rounding.
+        for name in ZOO:
+            for out, flags in ((scratch / f"{name}-cpu", ()),
+                               (folder / f"{name}-f32",
+                                ("--target", args.target))):
+                compile_model(models[name], out, *flags, weights="f32")
+            write_sampled(scratch / f"{name}-cpu", folder, f"{name}-f32")
         for model in TEXTS:
             write_texts(model, folder, scratch)
         with tarfile.open(args.output, "w:xz", preset=1) as archive:
