@@ -132,6 +132,8 @@ SmallVector<Value> FFNGenerator::waitForRows(RingPlace &at, int64_t count) {
 }
 
 void FFNGenerator::leave(ArrayRef<Value> slots) {
+  // For a warp that is together the assembler makes nothing of this, so that
+  // compute-sanitizer may call the reads of all lanes but the first a race.
   meetWarp(b);
   b.when(b.isEqual(b.lane(), b.index(0)), [&] {
     for (Value slot : slots)
