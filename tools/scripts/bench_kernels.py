@@ -335,9 +335,11 @@ class Bench:
         weights = [self.random(out, d, scale=d ** -0.5) for _ in range(count)]
         x = self.random(rows, d, dtype=torch.float32)
         result = torch.full((rows, out), float("nan"), device="cuda")
-        per_warp = (4 if out >= 4096 else 2) if rows >= 4 else \
-            4 if out >= 16384 else 2 if out >= 8192 else 1
-        grid = (-(-out // (8 * per_warp)), 1)
+        grid = (self.blocks, 1)
+        if rows > 1:
+            # As MatrixProductKernels.cpp chooses rows for a block.
+            size = min((32, 16), key=lambda n: n * -(-(-(-out // n)) // 132))
+            grid = (-(-out // size), 1)
         launches = [lambda w=w: self.driver.launch(
             run, kernel, grid, [x, w, result, rows, rows, rows, 0])
             for w in weights]

@@ -21,6 +21,7 @@ MLPS = [("opt-66b", 9216, 36864, False), ("opt-175b-of-8", 12288, 6144, False),
 FORMS = [("", ["--set"]), ("-atomic", ["--set", "--reduction", "atomic"]),
          ("-exact", ["--exact"])]
 LINEARS = [("9216x9216", 9216, 9216), ("4096x4096", 4096, 4096),
+           ("12288x4096", 4096, 12288),
            ("opt-lm-head", 4096, 50272)]
 VOCABULARIES = (7, 512, 50272, 128256)
 
@@ -81,11 +82,12 @@ def main():
                  str(features), "--out", str(neurons), *flags,
                  *(["--gated"] if gated else []))
     for name, features, out in LINEARS:
-        for rows in (1, 8):
+        for rows in (1, 2, 8):
             make(f"linear-{name}-rows{rows}",
                  {"family": "linear", "in": features, "out": out,
-                  "rows": rows}, "--family", "linear", "--in", str(features),
-                 "--out", str(out), "--rows", str(rows))
+                  "rows": rows}, "--family",
+                 "matrix-linear" if rows > 1 else "streamed-linear", "--in",
+                 str(features), "--out", str(out))
     for name, heads, kv_heads, dim, element, more in ATTENTIONS:
         facts = {"family": "attention", "heads": heads, "kv_heads": kv_heads,
                  "head_dim": dim, "element": element, **more}

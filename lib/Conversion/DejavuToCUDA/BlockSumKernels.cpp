@@ -41,8 +41,12 @@ struct BlockSumGenerator {
     Value sum = b.f32(0);
     Value first = b.at(rows, f32, b.mul(b.warp(), out));
     SmallVector<Value> terms;
-    for (int64_t i = 0; i < atOnce; ++i)
+    for (int64_t i = 0; i + 1 < atOnce; ++i)
       terms.push_back(load(b.at(first, f32, i * kWarps * out)));
+    // Of the last, some warps have none.
+    Value last =
+        b.min(b.add(b.warp(), (atOnce - 1) * kWarps), b.index(usual - 1));
+    terms.push_back(load(b.at(rows, f32, b.mul(last, out))));
     for (auto [i, term] : llvm::enumerate(terms)) {
       Value isThere = b.isLess(b.add(b.warp(), i * kWarps), count);
       sum = b.fadd(sum, b.select(isThere, term, b.f32(0)));

@@ -232,29 +232,24 @@ private:
     auto keepAll = [&](int64_t size) {
       Value stride = b.mul(blocks, size);
       Value last = b.sub(end, b.mul(blocks, size - 1));
-      carried =
-          b.fold(carried[0], last, stride, carried,
-                 [&](Value place, ValueRange carried) {
-                   State state = State::unpack(carried.drop_front(2));
-                   SmallVector<Value> slots = waitForRows(state.at, size),
-                                      parts;
-                   SmallVector<Value> biases(size);
-                   for (auto [slot, bias] : llvm::zip(slots, biases)) {
-                     if (firstBias)
-                       bias = b.load(getBias(slot), b.getF32Type());
-                     parts.push_back(multiply(loadPieces(getRow(slot)), x));
-                   }
-                   SmallVector<Value> hidden =
-                       sumBlock(parts, state.half, [&] { leave(slots); });
-                   for (auto [value, bias] : llvm::zip(hidden, biases))
-                     value = finish(value, bias);
-                   keep(carried[1], hidden);
-                   toggle(state);
-                   SmallVector<Value> next{b.add(place, stride),
-                                           b.add(carried[1], size)};
-                   llvm::append_range(next, state.pack());
-                   return next;
-                 });
+      carried = b.fold(
+          carried[0], last, stride, carried,
+          [&](Value place, ValueRange carried) {
+            State state = State::unpack(carried.drop_front(2));
+            SmallVector<Value> slots = waitForRows(state.at, size), parts;
+            for (Value slot : slots)
+              parts.push_back(multiplyRow(slot, x, firstBias != nullptr));
+            SmallVector<Value> hidden =
+                sumBlock(parts, state.half, [&] { leave(slots); });
+            for (Value &value : hidden)
+              value = finish(value, Value());
+            keep(carried[1], hidden);
+            toggle(state);
+            SmallVector<Value> next{b.add(place, stride),
+                                    b.add(carried[1], size)};
+            llvm::append_range(next, state.pack());
+            return next;
+          });
     };
     keepAll(plan.group);
     if (plan.group > 1)

@@ -295,6 +295,19 @@ Value FFNGenerator::multiply(ArrayRef<Value> pieces, ArrayRef<Value> x) {
   return b.sumElements(sums);
 }
 
+Value FFNGenerator::multiplyRow(Value slot, ArrayRef<Value> x, bool hasBias) {
+  Value sum = multiply(loadPieces(getRow(slot)), x);
+  if (!hasBias)
+    return sum;
+  return b.choose(
+      b.isEqual(b.thread(), b.index(0)), b.getF32Type(),
+      [&] {
+        Value bias = b.load(getBias(slot), b.getF32Type());
+        return SmallVector<Value>{b.fadd(sum, bias)};
+      },
+      [&] { return SmallVector<Value>{sum}; })[0];
+}
+
 Value FFNGenerator::sumWarps(Value line) {
   Type f32 = b.getF32Type();
   SmallVector<Value> vectors, rest;

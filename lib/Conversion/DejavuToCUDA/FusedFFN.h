@@ -142,6 +142,9 @@ protected:
   SmallVector<Value> loadInput();
   /// This thread's part of a product with the input.
   Value multiply(ArrayRef<Value> pieces, ArrayRef<Value> x);
+  /// The same of the row in a slot. The first thread adds the bias in the slot,
+  /// if there is one: it is also the one that leaves the slot.
+  Value multiplyRow(Value slot, ArrayRef<Value> x, bool hasBias);
   /// Sums of each of `parts` over the block, for all workers, who meet. `half`,
   /// 0 or 1, alternates. `between` is done before they meet.
   SmallVector<Value> sumBlock(ArrayRef<Value> parts, Value half,

@@ -72,17 +72,13 @@ private:
                               ValueRange state) {
     int64_t number = projections.size();
     RingPlace at{state[0], state[1]};
-    SmallVector<Value> slots = waitForRows(at, size * number), biases, parts;
+    SmallVector<Value> slots = waitForRows(at, size * number), parts;
     for (auto [i, slot] : llvm::enumerate(slots)) {
       Value bias = gate && i % 2 == 0 ? gateBias : upBias;
-      biases.push_back(bias ? b.load(getBias(slot), b.getF32Type()) : Value());
-      parts.push_back(multiply(loadPieces(getRow(slot)), x));
+      parts.push_back(multiplyRow(slot, x, bias != nullptr));
     }
     SmallVector<Value> totals =
         sumBlock(parts, state[2], [&] { leave(slots); });
-    for (auto [total, bias] : llvm::zip(totals, biases))
-      if (bias)
-        total = b.fadd(total, bias);
     SmallVector<Value> factors, sums(state.drop_front(3));
     for (int64_t i = 0; i < size; ++i)
       factors.push_back(
