@@ -37,7 +37,8 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 DOCS, DOCS_CONTEXT = "opt-docs-7m", 256  # of the repository
-HELPERS = ("bench_layers.py", "bench_kernels.py")
+HELPERS = ("bench_layers.py", "bench_kernels.py", "bench_attention.py",
+           "sampling.py")
 CONTEXTS = (256, 1024, 2016)
 NEW_TOKENS = 64
 SIZES = {"f32": 4, "f16": 2, "bf16": 2}
