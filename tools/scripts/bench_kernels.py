@@ -446,6 +446,15 @@ def check_choice(launch, logits, temperature, top_p, seed):
     return steps * batch
 
 
+def describe_run(read, copy, floor):
+    """What a report says of the machine; all are bytes per second."""
+    return {"device": torch.cuda.get_device_name(),
+            "date": datetime.date.today().isoformat(),
+            "torch": torch.__version__, "read_bytes_per_second": round(read),
+            "copy_bytes_per_second": round(copy),
+            "floor_bytes_per_second": round(floor)}
+
+
 def main():
     """The command line."""
     arguments = argparse.ArgumentParser(description=__doc__)
@@ -466,11 +475,7 @@ def main():
                                                     facts["family"]))(facts)
             torch.cuda.empty_cache()
     options.json.write_text(json.dumps({
-        "device": torch.cuda.get_device_name(),
-        "date": datetime.date.today().isoformat(),
-        "torch": torch.__version__, "read_bytes_per_second": round(read),
-        "copy_bytes_per_second": round(copy),
-        "floor_bytes_per_second": round(bench.bandwidth),
+        **describe_run(read, copy, bench.bandwidth),
         "results": bench.results}, indent=1) + "\n", encoding="utf-8")
 
 

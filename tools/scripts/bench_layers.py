@@ -24,7 +24,6 @@ same run. The bytes of a layer are its weights and its cache, of the type of
 elements that the program has there."""
 
 import argparse
-import datetime
 import json
 import os
 import pathlib
@@ -317,7 +316,7 @@ def run(options):
     """Measures everything that was packed."""
     import torch
 
-    from bench_kernels import LEAST_BANDWIDTH, bandwidths
+    from bench_kernels import LEAST_BANDWIDTH, bandwidths, describe_run
 
     find_products(torch)
     torch.manual_seed(0)
@@ -351,11 +350,7 @@ def run(options):
             report.add_sparse(program, DOCS_CONTEXT, "--weights", str(
                 HERE / f"{DOCS}-dense.safetensors"))
     options.json.write_text(json.dumps({
-        "device": torch.cuda.get_device_name(),
-        "date": datetime.date.today().isoformat(),
-        "torch": torch.__version__, "read_bytes_per_second": round(read),
-        "copy_bytes_per_second": round(copy),
-        "floor_bytes_per_second": round(report.bandwidth),
+        **describe_run(read, copy, report.bandwidth),
         "new_tokens": NEW_TOKENS, "repeats": options.repeats,
         "layers": report.layers, "wholes": report.wholes,
         "sparse": report.sparse, "failed": report.failed}, indent=1) + "\n",

@@ -21,8 +21,7 @@
 
 namespace mlir::dejavu::cuda {
 
-//===--- ElementwiseKernels.cpp
-//--------------------------------------------===//
+//===--- ElementwiseKernels.cpp -------------------------------------------===//
 
 /// (ids, table, result): rows of the table from `offset` on, times `scale`.
 /// Grid: rows.
@@ -51,8 +50,7 @@ int64_t getSampleKernel(DeviceLibrary &library, int64_t vocabulary);
 /// (past_at): one step on. Grid: 1.
 int64_t getAdvanceKernel(DeviceLibrary &library);
 
-//===--- FillKernels.cpp
-//---------------------------------------------------===//
+//===--- FillKernels.cpp --------------------------------------------------===//
 
 /// (result, count, number, first, second): the elements of a synthetic weight.
 /// `number` is that of the weight; the parameters of the formula are bits of
@@ -61,8 +59,7 @@ int64_t getFillKernel(DeviceLibrary &library, SyntheticFormula::Kind kind,
                       Type element);
 int64_t getFillBlocks(int64_t count);
 
-//===--- RopeKernels.cpp
-//---------------------------------------------------===//
+//===--- RopeKernels.cpp --------------------------------------------------===//
 
 /// (positions, frequencies, result). Grid: rows.
 int64_t getRopeTableKernel(DeviceLibrary &library, int64_t features,
@@ -95,8 +92,7 @@ struct AppendSpec {
 /// past_at, tokens, capacity). Grid: rows.
 int64_t getKVAppendKernel(DeviceLibrary &library, const AppendSpec &spec);
 
-//===--- LinearKernels.cpp
-//-------------------------------------------------===//
+//===--- LinearKernels.cpp ------------------------------------------------===//
 
 /// What comes behind a product: activation(cap(scale * (x + bias))), plus a
 /// row of the residual stream.
@@ -140,8 +136,7 @@ int64_t getLinearKernel(DeviceLibrary &library, const LinearSpec &spec,
 /// Blocks in x.
 int64_t getLinearBlocks(const LinearSpec &spec, int64_t rowBlock);
 
-//===--- MatrixProductKernels.cpp
-//-----------------------------------------===//
+//===--- MatrixProductKernels.cpp -----------------------------------------===//
 
 /// Rows of the input that matrix products take at once.
 inline constexpr int64_t kMatrixRows = 8;
@@ -159,8 +154,7 @@ int64_t getMatrixRowSumKernel(DeviceLibrary &library, RankedTensorType weight,
                               int64_t parts);
 int64_t getMatrixRowSumBlocks(RankedTensorType weight);
 
-//===--- StreamedLinearKernels.cpp
-//-----------------------------------------===//
+//===--- StreamedLinearKernels.cpp ----------------------------------------===//
 
 /// What a linear kernel for one row depends on.
 struct StreamedLinearSpec {
@@ -186,8 +180,7 @@ int64_t getConvertKernel(DeviceLibrary &library, int64_t features,
 /// Grid: ceil(out / 256), rows.
 int64_t getGateKernel(DeviceLibrary &library, const LinearSpec &spec);
 
-//===--- RowSumKernels.cpp
-//-------------------------------------------------===//
+//===--- RowSumKernels.cpp ------------------------------------------------===//
 
 /// What a kernel that skips products depends on.
 struct GatherSpec {
@@ -254,8 +247,7 @@ int64_t getBlockSumKernel(DeviceLibrary &library, int64_t out,
                           const Epilogue &epilogue);
 int64_t getBlockSumBlocks(int64_t out);
 
-//===--- AttentionKernels.cpp
-//----------------------------------------------===//
+//===--- AttentionKernels.cpp ---------------------------------------------===//
 
 /// What attention kernels depend on.
 struct AttentionSpec {
