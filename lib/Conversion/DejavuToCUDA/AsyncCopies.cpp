@@ -83,6 +83,10 @@ void cuda::startCopy(DeviceBuilder &b, Value to, Value from, Value bytes,
         makeInt(b, kEvictFirst, 64), makeInt(b, 0, 1), makeInt(b, 1, 1)});
 }
 
+void cuda::finishReads(DeviceBuilder &b) {
+  call(b, "llvm.nvvm.fence.proxy.async.shared_cta", {});
+}
+
 void cuda::meetWarp(DeviceBuilder &b) {
   call(b, "llvm.nvvm.bar.warp.sync", {makeInt(b, -1, 32)});
 }

@@ -34,6 +34,10 @@ void wait(DeviceBuilder &b, Value barrier, Value parity);
 /// copied is read once, and the first to leave the L2 cache.
 void startCopy(DeviceBuilder &b, Value to, Value from, Value bytes,
                Value barrier);
+/// What this thread has read of shared memory may be overwritten by copies of
+/// those who learn from it, later, that it is done. An arrival alone does not
+/// say so: it does not wait for reads that are on their way.
+void finishReads(DeviceBuilder &b);
 /// Until all lanes of the warp are here.
 void meetWarp(DeviceBuilder &b);
 /// Until `threads` of the block, in whole warps, are here. Numbers from 1 on

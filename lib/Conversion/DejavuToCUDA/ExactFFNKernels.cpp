@@ -239,8 +239,8 @@ private:
             SmallVector<Value> slots = waitForRows(state.at, size), parts;
             for (Value slot : slots)
               parts.push_back(multiplyRow(slot, x, firstBias != nullptr));
-            SmallVector<Value> hidden =
-                sumBlock(parts, state.half, [&] { leave(slots); });
+            SmallVector<Value> hidden = sumBlock(parts, state.half);
+            leave(slots);
             for (Value &value : hidden)
               value = finish(value, Value());
             keep(carried[1], hidden);
@@ -276,7 +276,7 @@ private:
           State state = State::unpack(carried.take_front(size).drop_front());
           auto loaded = llvm::to_vector(carried.drop_front(size));
           Value bias = firstBias ? loaded.pop_back_val() : Value();
-          Value sum = sumBlock({multiply(loaded, x)}, state.half, [] {})[0];
+          Value sum = sumBlock({multiply(loaded, x)}, state.half)[0];
           keep(carried[0], {finish(sum, bias)});
           toggle(state);
           SmallVector<Value> next{b.add(carried[0], 1)};
@@ -311,7 +311,7 @@ private:
       SmallVector<Value> parts;
       for (ArrayRef<Value> row : upRows)
         parts.push_back(multiply(row, x));
-      SmallVector<Value> sums = sumBlock(parts, state.half, [] {});
+      SmallVector<Value> sums = sumBlock(parts, state.half);
       for (auto [factor, sum] : llvm::zip(factors, sums))
         factor = b.fmul(factor, sum);
       toggle(state);

@@ -132,6 +132,7 @@ SmallVector<Value> FFNGenerator::waitForRows(RingPlace &at, int64_t count) {
 }
 
 void FFNGenerator::leave(ArrayRef<Value> slots) {
+  finishReads(b);
   // For a warp that is together the assembler makes nothing of this, so that
   // compute-sanitizer may call the reads of all lanes but the first a race.
   meetWarp(b);
@@ -274,7 +275,7 @@ SmallVector<Value> FFNGenerator::loadInput() {
     // next is in the first.
     int64_t half = spec.norm->kind == NormKind::layer ? 0 : 1;
     normalize(b, *spec.norm, x, normScale, normBias, [&](Value own) {
-      return sumBlock({own}, b.index(half++), [] {})[0];
+      return sumBlock({own}, b.index(half++))[0];
     });
   }
   return x.values;
@@ -326,8 +327,7 @@ Value FFNGenerator::sumWarps(Value line) {
   return sum;
 }
 
-SmallVector<Value> FFNGenerator::sumBlock(ArrayRef<Value> parts, Value half,
-                                          llvm::function_ref<void()> between) {
+SmallVector<Value> FFNGenerator::sumBlock(ArrayRef<Value> parts, Value half) {
   Type f32 = b.getF32Type();
   Value scratch = b.at(shared, b.getI8Type(), plan.getScratch());
   Value lines = b.at(scratch, f32, b.mul(half, plan.lines * plan.getLine()));
@@ -341,7 +341,6 @@ SmallVector<Value> FFNGenerator::sumBlock(ArrayRef<Value> parts, Value half,
     for (auto [i, sum] : llvm::enumerate(sums))
       b.store(sum, b.at(getLine(i), f32, b.warp()));
   });
-  between();
   meet(b, 1, plan.workers);
   for (auto [i, sum] : llvm::enumerate(sums))
     sum = sumWarps(getLine(i));

@@ -146,9 +146,8 @@ protected:
   /// if there is one: it is also the one that leaves the slot.
   Value multiplyRow(Value slot, ArrayRef<Value> x, bool hasBias);
   /// Sums of each of `parts` over the block, for all workers, who meet. `half`,
-  /// 0 or 1, alternates. `between` is done before they meet.
-  SmallVector<Value> sumBlock(ArrayRef<Value> parts, Value half,
-                              llvm::function_ref<void()> between);
+  /// 0 or 1, alternates.
+  SmallVector<Value> sumBlock(ArrayRef<Value> parts, Value half);
   /// Adds rows times factors to `sums`.
   void addRows(SmallVector<Value> &sums, ArrayRef<SmallVector<Value>> rows,
                ArrayRef<Value> factors);

@@ -77,8 +77,13 @@ private:
       Value bias = gate && i % 2 == 0 ? gateBias : upBias;
       parts.push_back(multiplyRow(slot, x, bias != nullptr));
     }
-    SmallVector<Value> totals =
-        sumBlock(parts, state[2], [&] { leave(slots); });
+    // Leaving waits for reads that are on their way: once for all rows, unless
+    // too many would be kept that long.
+    if (gate) {
+      leave(slots);
+      slots.clear();
+    }
+    SmallVector<Value> totals = sumBlock(parts, state[2]);
     SmallVector<Value> factors, sums(state.drop_front(3));
     for (int64_t i = 0; i < size; ++i)
       factors.push_back(
@@ -88,7 +93,8 @@ private:
     for (Value slot : downSlots)
       rows.push_back(loadPieces(getRow(slot)));
     addRows(sums, rows, factors);
-    leave(downSlots);
+    llvm::append_range(slots, downSlots);
+    leave(slots);
     SmallVector<Value> next{at.slot, at.parity, b.sub(b.index(1), state[2])};
     llvm::append_range(next, sums);
     return next;
@@ -149,7 +155,7 @@ private:
           SmallVector<Value> parts;
           for (int64_t i = 0; i < number; ++i)
             parts.push_back(multiply(getRow(i), x));
-          SmallVector<Value> totals = sumBlock(parts, half, [] {});
+          SmallVector<Value> totals = sumBlock(parts, half);
           for (int64_t i = 0; i < number; ++i)
             if (projections[i] == gate ? gateBias : upBias) {
               totals[i] = b.fadd(totals[i], biases.front());

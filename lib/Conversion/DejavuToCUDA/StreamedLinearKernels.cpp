@@ -233,6 +233,7 @@ struct StreamGenerator {
     wait(b, getBarrier(ring.stage), ring.parity);
     sum = addChunk(chunk, bytes, ring.stage, sum);
     // Nobody may still read what is overwritten.
+    finishReads(b);
     meetWarp(b);
     fetch(ring.row, ring.chunk, ring.stage);
     Ring next;
