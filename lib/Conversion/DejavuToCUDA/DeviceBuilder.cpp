@@ -7,6 +7,8 @@
 
 #include "DeviceBuilder.h"
 
+#include "InlineAssembly.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -173,6 +175,11 @@ void DeviceBuilder::store(Value value, Value pointer, int64_t alignment) {
 }
 
 void DeviceBuilder::atomicAdd(Value value, Value pointer) {
+  if (auto type = dyn_cast<VectorType>(value.getType())) {
+    if (type.getDimSize(0) > 1)
+      return addFour(*this, value, pointer);
+    value = extract(value, 0);
+  }
   LLVM::AtomicRMWOp::create(*this, LLVM::AtomicBinOp::fadd, pointer, value,
                             LLVM::AtomicOrdering::monotonic, "device");
 }

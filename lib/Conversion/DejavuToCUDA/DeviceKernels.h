@@ -95,18 +95,19 @@ int64_t getKVAppendKernel(DeviceLibrary &library, const AppendSpec &spec);
 //===--- LinearKernels.cpp ------------------------------------------------===//
 
 /// What comes behind a product: activation(cap(scale * (x + bias))), plus a
-/// row of the residual stream.
+/// row of the residual stream; of the result a linear kernel may make a copy.
 struct Epilogue {
   bool hasBias = false;
   std::optional<Activation> activation;
   float scale = 1;
   float softcap = 0; ///< no cap if 0
   bool hasResidual = false;
+  bool hasCopy = false;
 
   std::string getName() const;
   bool isNothing() const {
     return !hasBias && !activation && scale == 1 && softcap == 0 &&
-           !hasResidual;
+           !hasResidual && !hasCopy;
   }
   Value apply(DeviceBuilder &b, Value x) const;
 };
@@ -126,8 +127,8 @@ struct LinearSpec {
         element(weight.getElementType()), epilogue(epilogue) {}
   std::string getName() const;
 };
-/// (input, {weight, [bias], [factor weight], [factor bias], [residual], result}
-/// for each product, rows, part, tokens, from): rows of the weights as dot
+/// (input, {weight, [bias], [factor weight], [factor bias], [residual], result,
+/// [copy]} for each product, rows, part, tokens, from): rows of the weights as dot
 /// products with rows of the input, of which each sequence has `tokens`: with
 /// `part` of them, those from `from` on. Grid: getLinearBlocks, ceil(rows /
 /// rowBlock).

@@ -73,6 +73,13 @@ private:
   /// The memory for `result`, or for the addition that is part of it, and the
   /// residual then.
   std::pair<Value, Value> allocateFused(Value result);
+  /// The addition to `residual` of the result of an MLP that is one launch for
+  /// one row.
+  ResidualAddOp getMLPAdd(Value residual);
+  /// The memory that the blocks of such an MLP add their sums to, if they do,
+  /// and cannot in that of the residual since they read it: it has to begin as
+  /// a copy of the residual. Else null.
+  Value allocateCopy(Value residual);
   /// The memory of the residual for the addition that takes `result`, if nobody
   /// needs the residual from `op` on; else null.
   Value reuseResidual(Value result, Operation *op);
@@ -107,7 +114,7 @@ private:
   /// A weight whose rows an input is multiplied with.
   struct Factor {
     FlatSymbolRefAttr weight, bias, factorWeight, factorBias;
-    Value residual, result;
+    Value residual, result, copy;
   };
   /// What one launch multiplies.
   struct Product {

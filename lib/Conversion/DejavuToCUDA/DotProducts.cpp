@@ -96,14 +96,14 @@ std::string LinearSpec::getName() const {
       .str();
 }
 
-SmallVector<Value *, 6> LinearArguments::getPointers() {
-  return {&weight, &bias, &factor, &factorBias, &residual, &result};
+SmallVector<Value *, 7> LinearArguments::getPointers() {
+  return {&weight, &bias, &factor, &factorBias, &residual, &result, &copy};
 }
 
 void cuda::appendLinearTypes(DeviceLibrary &library, const LinearSpec &spec,
                              SmallVectorImpl<Type> &types) {
   int64_t each = 2 + spec.epilogue.hasBias + spec.isGated + spec.hasFactorBias +
-                 spec.epilogue.hasResidual;
+                 spec.epilogue.hasResidual + spec.epilogue.hasCopy;
   types.append(each * spec.outs.size(), library.getPointer());
   types.append(4, library.getNumber());
 }
@@ -116,7 +116,8 @@ cuda::takeLinearArguments(DeviceBuilder &b, const LinearSpec &spec,
                     spec.isGated,
                     spec.hasFactorBias,
                     spec.epilogue.hasResidual,
-                    true};
+                    true,
+                    spec.epilogue.hasCopy};
   SmallVector<LinearArguments> products;
   for (int64_t out : spec.outs) {
     LinearArguments &product = products.emplace_back();
@@ -164,5 +165,7 @@ void LinearArguments::finish(DeviceBuilder &b, const Epilogue &epilogue,
   Value place = b.add(b.mul(row, out), at);
   if (residual)
     x = b.fadd(x, b.load(b.at(residual, f32, place), f32));
-  b.store(x, b.at(result, f32, place));
+  for (Value to : {result, copy})
+    if (to)
+      b.store(x, b.at(to, f32, place));
 }

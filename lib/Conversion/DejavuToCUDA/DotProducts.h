@@ -34,14 +34,14 @@ private:
 
 /// The arguments of one product of a linear kernel; null where it has none.
 struct LinearArguments {
-  Value weight, bias, factor, factorBias, residual, result;
+  Value weight, bias, factor, factorBias, residual, result, copy;
   Value out; ///< rows of the weight
 
   /// Makes the result of output `at` of row `row` of a sum, and of the
   /// factor's, and stores it.
   void finish(DeviceBuilder &b, const Epilogue &epilogue, Value sum,
               Value factorSum, Value row, Value at) const;
-  SmallVector<Value *, 6> getPointers();
+  SmallVector<Value *, 7> getPointers();
 };
 
 /// Adds the types of the arguments of all products and of the four numbers

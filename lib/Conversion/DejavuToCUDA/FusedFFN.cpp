@@ -417,8 +417,8 @@ void FFNGenerator::storeSums(ArrayRef<Value> sums) {
   meet(b, 1, plan.workers);
   storeRow(sums, shared, Value());
   meetAll();
-  // Reductions of neighbours become one; stores are of 16 bytes.
-  int64_t lanes = spec.isAtomic ? 1 : 4;
+  int64_t lanes =
+      spec.isAtomic && !b.getTarget().hasVectorReductions ? 1 : 4;
   Value share = b.index(llvm::divideCeil(spec.features / lanes, plan.cluster));
   Value from = b.mul(b.rem(b.block(), plan.cluster), share);
   Value to = b.min(b.add(from, share), b.index(spec.features / lanes));
@@ -449,11 +449,11 @@ void FFNGenerator::leaveSum(Value column, Value sum) {
     Value place = b.at(getPartialRow(), f32, column);
     return b.when(takesPart(), [&] { b.store(sum, place, 16); });
   }
-  Value single = b.extract(sum, 0);
+  auto type = cast<VectorType>(sum.getType());
   if (downBias) {
-    Value isFirst = b.isLess(b.block(), b.index(plan.cluster));
-    Value bias = b.loadConstant(b.at(downBias, f32, column), f32);
-    single = b.fadd(single, b.select(isFirst, bias, b.f32(0)));
+    Value isFirst = b.isEqual(b.block(), b.index(0));
+    Value bias = b.loadConstant(b.at(downBias, f32, column), type);
+    sum = b.fadd(sum, b.select(isFirst, bias, b.splat(0, type.getDimSize(0))));
   }
-  b.atomicAdd(single, b.at(target, f32, column));
+  b.atomicAdd(sum, b.at(target, f32, column));
 }

@@ -25,9 +25,10 @@ static constexpr int64_t kReserved = 6 << 10;
 int64_t cuda::getFFNCluster(int64_t features, bool isAtomic,
                             const TargetInfo &target) {
   // Two blocks of a cluster are launched where two neighbours are free, which
-  // takes longer; from some length of rows on, half as many sums are worth it.
-  int64_t least = isAtomic ? 8 << 10 : 10 << 10;
-  return target.hasClusters && features > least ? 2 : 1;
+  // takes longer; from some length of rows on, half as many rows of sums to be
+  // read again are worth it.
+  constexpr int64_t kLeast = 10 << 10;
+  return !isAtomic && target.hasClusters && features > kLeast ? 2 : 1;
 }
 
 /// Threads that compute, `most` if they have registers, and pieces for each: as
@@ -62,9 +63,9 @@ FFNPlan FFNPlan::get(const FusedFFNSpec &spec, const TargetInfo &target) {
   FFNPlan plan;
   plan.matrices = spec.isGated ? 3 : 2;
   plan.rowBytes = spec.features * 2;
-  // Few threads meet sooner, but add to a result later.
+  // Few threads meet sooner.
   constexpr int64_t kMany = 512, kFew = 256;
-  chooseWorkers(plan, spec, spec.isAtomic ? kMany : kFew);
+  chooseWorkers(plan, spec, kFew);
   // Short rows as copies of about 2 KiB: they are there sooner.
   constexpr int64_t kShort = 10 << 10;
   plan.copies = plan.rowBytes <= kShort

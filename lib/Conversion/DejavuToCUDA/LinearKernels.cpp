@@ -31,7 +31,7 @@ std::string Epilogue::getName() const {
     name += "_scale" + nameNumber(scale);
   if (softcap != 0)
     name += "_softcap" + nameNumber(softcap);
-  return name + (hasResidual ? "_residual" : "");
+  return name + (hasResidual ? "_residual" : "") + (hasCopy ? "_copy" : "");
 }
 
 Value Epilogue::apply(DeviceBuilder &b, Value x) const {

@@ -124,18 +124,14 @@ Operation *DeviceLowering::getProductBehind(NormOp op) {
                    hasStreamedLinear(LinearSpec(getType(head.getWeightAttr())))
                ? first
                : nullptr;
-  // Blocks that add to the residual, which the norm reads, must not begin
-  // before all have read it.
-  bool takesNorm = reduction == Reduction::deterministic;
   if (auto ffn = dyn_cast<FFNOp>(first))
-    return takesNorm && op->hasOneUse() && getFusedSpec(ffn) ? first : nullptr;
+    return op->hasOneUse() && getFusedSpec(ffn) ? first : nullptr;
   auto linear = dyn_cast<LinearOp>(first);
   if (!linear || linear.getInMajor())
     return nullptr;
   if (std::optional<ExactMLP> mlp = getExactMLP(linear)) {
     int64_t users = mlp->gather ? 2 : 1;
-    return takesNorm && llvm::range_size(op->getUsers()) == users ? first
-                                                                  : nullptr;
+    return llvm::range_size(op->getUsers()) == users ? first : nullptr;
   }
   SmallVector<LinearOp> others = getLinearsLike(linear);
   bool isAll = others.size() + 1 ==
@@ -154,6 +150,7 @@ void DeviceLowering::multiply(Product product) {
   spec.hasFactorBias = first.factorBias != nullptr;
   spec.epilogue.hasBias = first.bias != nullptr;
   spec.epilogue.hasResidual = first.residual != nullptr;
+  spec.epilogue.hasCopy = first.copy != nullptr;
   Value isLeft = leavesToLibrary(first.weight);
   if (!isLeft)
     return multiplyByKernels(product, spec);
@@ -180,6 +177,8 @@ void DeviceLowering::multiplyByKernels(Product product,
     if (factor.residual)
       arguments.push_back(factor.residual);
     arguments.push_back(factor.result);
+    if (factor.copy)
+      arguments.push_back(factor.copy);
   }
   arguments.append({product.rows, product.part, product.tokens, product.from});
   SmallVector<HostEntry::Variant> variants;
@@ -424,6 +423,8 @@ LogicalResult DeviceLowering::lower(LinearOp op) {
     factor.weight = each.getWeightAttr();
     factor.bias = each.getBiasAttr();
     std::tie(factor.result, factor.residual) = allocateFused(each);
+    if (ResidualAddOp add = getFusedAdd(each))
+      factor.copy = allocateCopy(add);
   }
   allocateForLibrary(product, op);
   if (mlp)

@@ -30,13 +30,55 @@ void DeviceLowering::launchUnlessOne(bool hasFused,
   chooseRows(host.getRows(), [] {}, launch);
 }
 
+ResidualAddOp DeviceLowering::getMLPAdd(Value residual) {
+  for (Operation *user : residual.getUsers()) {
+    auto add = dyn_cast<ResidualAddOp>(user);
+    if (!add || add.getLhs() == add.getRhs())
+      continue;
+    Value other = add.getLhs() == residual ? add.getRhs() : add.getLhs();
+    if (!other.hasOneUse())
+      continue;
+    auto ffn = other.getDefiningOp<FFNOp>();
+    if (ffn && getFusedSpec(ffn))
+      return add;
+    auto last = other.getDefiningOp<SparseLinearOp>();
+    if (!last)
+      continue;
+    Value hidden = last.getInput();
+    if (auto gather = hidden.getDefiningOp<GatherLinearOp>())
+      hidden = gather.getFactor();
+    auto first = hidden ? hidden.getDefiningOp<LinearOp>() : LinearOp();
+    std::optional<ExactMLP> mlp;
+    if (first)
+      mlp = getExactMLP(first);
+    if (mlp && mlp->last == last)
+      return add;
+  }
+  return {};
+}
+
+Value DeviceLowering::allocateCopy(Value residual) {
+  if (reduction != Reduction::atomic || entry != Entry::decode ||
+      residual.hasOneUse())
+    return {};
+  ResidualAddOp add = getMLPAdd(residual);
+  return add ? allocateResult(add) : Value();
+}
+
 void DeviceLowering::allocate(FusedMLP &mlp, Value result, Operation *op) {
-  // Blocks add to what is there already if the result is made where the
-  // residual is.
-  if (reduction == Reduction::atomic)
-    mlp.target = reuseResidual(result, op);
+  // Blocks can add to what is there: a copy of the residual, or the residual.
+  if (reduction == Reduction::atomic) {
+    ResidualAddOp add = getFusedAdd(result);
+    mlp.target = add ? getMemory(add) : Value();
+    if (mlp.target) {
+      Value other = add.getLhs() == result ? add.getRhs() : add.getLhs();
+      mlp.residual = getMemory(other);
+    } else {
+      mlp.target = mlp.residual = reuseResidual(result, op);
+    }
+  }
   if (mlp.target) {
-    mlp.result = mlp.residual = mlp.target;
+    mlp.result = mlp.target;
     mlp.spec.isAtomic = true;
     mlp.spec.hasDownBias = mlp.downBias != nullptr;
     return;

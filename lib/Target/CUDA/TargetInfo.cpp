@@ -27,13 +27,13 @@ struct Chip {
 } // namespace
 
 /// "CUDA C++ Programming Guide", the tables of compute capabilities. Bulk
-/// copies into a cluster want PTX 8.0; LLVM knows sm_100 from 8.6 on and sm_120
-/// from 8.7 on.
+/// copies into a cluster want PTX 8.0, reductions of vectors 8.1; LLVM knows
+/// sm_100 from 8.6 on and sm_120 from 8.7 on.
 static constexpr Chip kChips[] = {
     {"sm_80", 80, "", 108, 163, 2048, false},        // A100
     {"sm_86", 86, "", 84, 99, 1536, false},          // RTX A6000
     {"sm_89", 89, "", 142, 99, 1536, false},         // L40S
-    {"sm_90", 90, "+ptx80", 132, 227, 2048, true},   // H100, H200
+    {"sm_90", 90, "+ptx81", 132, 227, 2048, true},   // H100, H200
     {"sm_100", 100, "+ptx86", 148, 227, 2048, true}, // B200
     {"sm_120", 120, "+ptx87", 188, 99, 1536, true},  // RTX PRO 6000
 };
@@ -54,6 +54,7 @@ std::optional<TargetInfo> TargetInfo::get(StringRef chip) {
   info.threadsPerMultiprocessor = found->threads;
   info.hasBulkCopies = found->isHopperOrLater;
   info.hasClusters = found->isHopperOrLater;
+  info.hasVectorReductions = found->isHopperOrLater;
   info.hasEarlyLaunch = found->isHopperOrLater;
   return info;
 }

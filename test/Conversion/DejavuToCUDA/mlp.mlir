@@ -1,13 +1,9 @@
 // RUN: dejavu-opt %s --convert-dejavu-to-cuda=chips=sm_90 --canonicalize | FileCheck %s --check-prefix=ORDER
-// RUN: dejavu-opt %s "--convert-dejavu-to-cuda=chips=sm_90 reduction=atomic" --canonicalize | FileCheck %s --check-prefix=ATOMIC
-// RUN: not dejavu-opt %s "--convert-dejavu-to-cuda=reduction=any" 2>&1 | FileCheck %s --check-prefix=UNKNOWN
-// UNKNOWN: Cannot find option named 'any'
 
-// MLPs of one row: a dense one and two of exact sparsity, whose results can be
-// made where the residual is, and one that reads its residual.
+// MLPs of one row: a dense one, two of exact sparsity, and one that reads its
+// residual.
 
 // ORDER: reduction = "deterministic"
-// ATOMIC: reduction = "atomic"
 module attributes {dejavu.source = "model.onnx"} {
   dejavu.weight @table : tensor<7x16xf16> from #dejavu.source<"w", offset = 0, length = 224>
   dejavu.weight @scale : tensor<16xf32> from #dejavu.source<"w", offset = 0, length = 64>
@@ -62,8 +58,7 @@ module attributes {dejavu.source = "model.onnx"} {
   }
 }
 
-// A norm is part of the MLP that alone reads it, unless blocks add to what the
-// norm reads.
+// A norm is part of the MLP that alone reads it.
 // ORDER: gpu.func @dejavu_fused_ffn_12x16_f16_gelu_up_norm_rms_16_eps3F800000_scale(
 // ORDER: gpu.func @dejavu_block_sum_16_bias_residual(
 // ORDER: gpu.func @dejavu_fused_ffn_12x16_f16_relu_gated_up_exact_norm_rms_16_eps3F800000_scale(
@@ -71,59 +66,3 @@ module attributes {dejavu.source = "model.onnx"} {
 // ORDER: gpu.func @dejavu_fused_ffn_12x16_f16_gelu_up(
 // ORDER: gpu.func @dejavu_fused_ffn_12x16_f16_relu_up_exact_norm_rms_16_eps3F800000_scale(
 // ORDER-NOT: _atomic
-
-// ATOMIC: gpu.func @dejavu_fused_ffn_12x16_f16_gelu_up_down_bias_atomic(
-// ATOMIC-SAME: dejavu.cluster = 1 : i64, dejavu.early = true
-// ATOMIC: llvm.atomicrmw fadd %{{.*}}, %{{.*}} syncscope("device") monotonic
-// ATOMIC: gpu.func @dejavu_fused_ffn_12x16_f16_relu_gated_up_exact_atomic(
-// ATOMIC: gpu.func @dejavu_fused_ffn_12x16_f16_gelu_up(
-// ATOMIC: gpu.func @dejavu_block_sum_16_bias_residual(
-// ATOMIC: gpu.func @dejavu_fused_ffn_12x16_f16_relu_up_exact_atomic(
-
-// Adding to the result saves the launch of the sum, and the result is where the
-// residual, the embedding, is. The bias of the result is the kernel's.
-// ATOMIC-LABEL: func.func @dejavu_decode(
-// ATOMIC:         llvm.getelementptr %{{.*}}[16]
-// ATOMIC-NEXT:    %[[X:.*]] = llvm.load
-// ATOMIC:         call @dejavu_rt_launch(%{{.*}}, %c0_i64,
-// ATOMIC:         call @dejavu_rt_launch(%{{.*}}, %c1_i64,
-// ATOMIC:         arith.cmpi eq, %{{.*}}, %c1_i64
-// ATOMIC-NEXT:    scf.if
-// ATOMIC:           llvm.store %c-1_i64,
-// ATOMIC:           %[[LAST:.*]] = llvm.getelementptr %{{.*}}[4]
-// ATOMIC-NEXT:      llvm.store %[[X]], %[[LAST]]
-// ATOMIC:           func.call @dejavu_rt_launch(%{{.*}}, %{{.*}},
-// ATOMIC-NOT:     dejavu_rt_launch
-// Several rows have the sum in the same place.
-// ATOMIC:         scf.if
-// ATOMIC:           func.call @dejavu_rt_launch
-// ATOMIC:           func.call @dejavu_rt_launch
-// ATOMIC:           llvm.store %[[X]],
-// ATOMIC:           llvm.store %[[X]],
-// ATOMIC:           func.call @dejavu_rt_launch(%{{.*}}, %{{.*}},
-// The exact one: gate, up, down, the activations, and the residual again.
-// ATOMIC:         scf.if
-// ATOMIC:           llvm.store %[[X]],
-// ATOMIC:           func.call @dejavu_rt_launch(%{{.*}}, %{{.*}},
-// ATOMIC-NOT:     dejavu_rt_launch
-// Several rows: the gate, then what is behind it.
-// ATOMIC:         scf.if
-// ATOMIC:           func.call @dejavu_rt_launch
-// ATOMIC:         scf.if
-// ATOMIC:           func.call @dejavu_rt_launch(%{{.*}}, %{{.*}},
-// ATOMIC:         scf.if
-// ATOMIC:           func.call @dejavu_rt_launch
-// ATOMIC:         scf.if
-// ATOMIC:           func.call @dejavu_rt_launch
-// ATOMIC:           func.call @dejavu_rt_launch(%{{.*}}, %{{.*}},
-// The last one sums blocks in their order.
-// ATOMIC:         scf.if
-// ATOMIC:           func.call @dejavu_rt_launch(%{{.*}}, %{{.*}},
-// ATOMIC:           func.call @dejavu_rt_launch(%{{.*}}, %{{.*}},
-// ATOMIC:         scf.if
-// ATOMIC:         call @dejavu_rt_launch(%{{.*}}, %c1_i64,
-// ATOMIC:         arith.cmpi eq, %{{.*}}, %c1_i64
-// ATOMIC-NEXT:    scf.if
-// ATOMIC:           func.call @dejavu_rt_launch
-// ATOMIC-NOT:     dejavu_rt_launch
-// ATOMIC:         scf.if

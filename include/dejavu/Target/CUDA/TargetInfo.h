@@ -36,6 +36,7 @@ struct TargetInfo {
   int64_t threadsPerMultiprocessor; ///< that are resident at once
   bool hasBulkCopies;               ///< cp.async.bulk with mbarriers
   bool hasClusters;    ///< thread block clusters, distributed shared memory
+  bool hasVectorReductions; ///< additions of 16 bytes in global memory
   bool hasEarlyLaunch; ///< programmatic dependent launch
 
   /// The facts about `chip`; nothing for a chip that is not known.
