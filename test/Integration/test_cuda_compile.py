@@ -130,5 +130,9 @@ def test_reduction(reduction, tmp_path):
     fused = [name for name in kernels if "_fused_ffn_" in name]
     assert fused and all("_exact" in name for name in fused)
     is_atomic = reduction == "atomic"
-    assert all(name.endswith("_atomic") == is_atomic for name in fused)
+    assert all(("_atomic" in name) == is_atomic for name in fused)
+    # The norm stays part of them: what they add to is a copy of its input.
+    assert all("_norm_" in name for name in fused)
+    assert any(name.endswith("_copy_rows1")
+               for name in kernels) == is_atomic
     assert any("_block_sum_" in name for name in kernels) != is_atomic
