@@ -69,7 +69,7 @@ static Status decodeOnGpu(Session &session, int64_t count) {
   for (int64_t i = 0; i < count && status.succeeded(); ++i) {
     status = session.advanceChoices();
     if (status.succeeded())
-      status = session.waitChoice(i).status();
+      status = session.waitChoice(i, 0).status();
   }
   Status ended = session.endChoices();
   return status.failed() ? status : ended;

@@ -414,39 +414,36 @@ Status CudaBackend::advance(dejavu_step step) {
       device->driver().graphLaunch(graph, device->stream()), "cuGraphLaunch");
 }
 
-ErrorOr<const int64_t *> CudaBackend::wait(int64_t index) {
+ErrorOr<int64_t> CudaBackend::wait(int64_t index, int64_t row) {
   // The driver is asked only now and then: it takes longer than a look.
   static constexpr int kLooks = 4096;
-  const int64_t *ids = emitted.as<int64_t>() + index * batch;
-  for (int64_t row = 0; row < batch; ++row) {
-    bool isIdle = false;
-    for (int look = 1;; ++look) {
-      int64_t id = __atomic_load_n(&ids[row], __ATOMIC_ACQUIRE);
-      if (id >= 0 && id < model.manifest.vocab)
-        break;
-      if (id != -1)
-        return id == -2 ? Status::error("a logit is NaN")
-               : id == -3
-                   ? Status::error("the greatest logit is infinite")
-                   : makeError("the GPU has chosen the id %lld, which is "
-                               "not in the vocabulary of %lld",
-                               static_cast<long long>(id),
-                               static_cast<long long>(model.manifest.vocab));
-      if (isIdle)
-        return Status::error("the GPU has chosen no id");
-      if (look % kLooks != 0)
-        continue;
-      cuda::Result result = device->driver().streamQuery(device->stream());
-      if (result == cuda::kErrorNotReady)
-        continue;
-      if (Status status = device->driver().check(result, "cuStreamQuery");
-          status.failed())
-        return status;
-      // Nothing more will come; but it may have since the look.
-      isIdle = true;
-    }
+  const int64_t *place = emitted.as<int64_t>() + index * batch + row;
+  bool isIdle = false;
+  for (int look = 1;; ++look) {
+    int64_t id = __atomic_load_n(place, __ATOMIC_ACQUIRE);
+    if (id >= 0 && id < model.manifest.vocab)
+      return id;
+    if (id != -1)
+      return id == -2   ? Status::error("a logit is NaN")
+             : id == -3 ? Status::error("the greatest logit is infinite")
+                        : makeError("the GPU has chosen the id %lld, which is "
+                                    "not in the vocabulary of %lld",
+                                    static_cast<long long>(id),
+                                    static_cast<long long>(
+                                        model.manifest.vocab));
+    if (isIdle)
+      return Status::error("the GPU has chosen no id");
+    if (look % kLooks != 0)
+      continue;
+    cuda::Result result = device->driver().streamQuery(device->stream());
+    if (result == cuda::kErrorNotReady)
+      continue;
+    if (Status status = device->driver().check(result, "cuStreamQuery");
+        status.failed())
+      return status;
+    // Nothing more will come; but it may have since the look.
+    isIdle = true;
   }
-  return ids;
 }
 
 Status CudaBackend::finish() {

@@ -66,8 +66,8 @@ public:
                 const SamplingOptions &sampling);
   /// Enqueues a decode of the ids chosen last and the choice that follows.
   Status advance(dejavu_step step);
-  /// Waits for the ids [batch] that step `index` has chosen.
-  ErrorOr<const int64_t *> wait(int64_t index);
+  /// Waits for the id that step `index` has chosen for a row.
+  ErrorOr<int64_t> wait(int64_t index, int64_t row);
   /// Waits until nothing is enqueued any more.
   Status finish();
 

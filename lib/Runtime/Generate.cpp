@@ -115,13 +115,15 @@ static Status generateOnGpu(Session &session, const GenerateOptions &options,
     if (step + 1 < options.maxNewTokens)
       if (Status status = session.advanceChoices(); status.failed())
         return status;
-    ErrorOr<const int64_t *> ids = session.waitChoice(step);
-    if (ids.failed())
-      return ids.status();
-    for (int64_t row = 0; row < session.batch(); ++row)
-      if (!next.isDone(row))
-        if (Status status = next.add(row, (*ids)[row]); status.failed())
-          return status;
+    for (int64_t row = 0; row < session.batch(); ++row) {
+      if (next.isDone(row))
+        continue;
+      ErrorOr<int64_t> id = session.waitChoice(step, row);
+      if (id.failed())
+        return id.status().withPrefix("prompt " + std::to_string(row + 1));
+      if (Status status = next.add(row, *id); status.failed())
+        return status;
+    }
   }
   return Status::success();
 }

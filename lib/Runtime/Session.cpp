@@ -343,8 +343,8 @@ Status Session::advanceChoices() {
   return Status::success();
 }
 
-ErrorOr<const int64_t *> Session::waitChoice(int64_t index) {
-  return cuda->wait(firstChoice + index);
+ErrorOr<int64_t> Session::waitChoice(int64_t index, int64_t row) {
+  return cuda->wait(firstChoice + index, row);
 }
 
 Status Session::endChoices() { return cuda->finish(); }

@@ -90,8 +90,8 @@ public:
   /// What such a decode reads is not counted, and its logits stay where they
   /// are.
   Status advanceChoices();
-  /// Waits for the ids of choice `index`, [batch].
-  ErrorOr<const int64_t *> waitChoice(int64_t index);
+  /// Waits for the id of a row of choice `index`.
+  ErrorOr<int64_t> waitChoice(int64_t index, int64_t row);
   /// Waits for all that has been enqueued. After this, and not before, other
   /// calls may follow.
   Status endChoices();

@@ -130,8 +130,8 @@ Operation *DeviceLowering::getProductBehind(NormOp op) {
   if (!linear || linear.getInMajor())
     return nullptr;
   if (std::optional<ExactMLP> mlp = getExactMLP(linear)) {
-    int64_t users = mlp->gather ? 2 : 1;
-    return llvm::range_size(op->getUsers()) == users ? first : nullptr;
+    unsigned users = mlp->gather ? 2 : 1;
+    return op.getResult().hasNUses(users) ? first : nullptr;
   }
   SmallVector<LinearOp> others = getLinearsLike(linear);
   bool isAll = others.size() + 1 ==

@@ -320,8 +320,6 @@ struct SampleGenerator {
   /// Adds up the weights of the ranks that begin with `prefix` by their next
   /// digit, whose lowest bit is bit `shift` of the rank.
   void tally(Value prefix, Value shift) {
-    Type f32 = b.getF32Type();
-    int64_t lanes = getLoadElements(f32, vocabulary);
     b.barrier(); // whoever still reads the sums before
     b.when(b.isLess(b.thread(), b.index(kBins)),
            [&] { b.store(i64(0), word(0, b.thread())); });

@@ -110,14 +110,14 @@ protected:
                             "deferred": {"ring": 3, "width": 2})";
     manifest.erase(manifest.find(deferred), deferred.size());
     manifest.insert(1, kCuda);
-    entryPoints = {manifest.data(),
-                   static_cast<int64_t>(manifest.size()),
-                   enqueuePrefill,
-                   enqueueDecode,
-                   nullptr,
-                   enqueueSample,
-                   code,
-                   sizeof(code)};
+    entryPoints = {};
+    entryPoints.manifest = manifest.data();
+    entryPoints.manifest_size = static_cast<int64_t>(manifest.size());
+    entryPoints.prefill = enqueuePrefill;
+    entryPoints.decode = enqueueDecode;
+    entryPoints.sample = enqueueSample;
+    entryPoints.cuda_code = code;
+    entryPoints.cuda_code_size = sizeof(code);
     Manifest parsed = *Manifest::parse(manifest);
     Weights weights = std::move(*Weights::open(fake.weights(), parsed));
     model = std::make_unique<LoadedModel>(
@@ -224,7 +224,7 @@ TEST_F(CudaTest, OtherParametersNeedNoOtherGraph) {
     ASSERT_TRUE((*session)->prefill(&id, nullptr, 1, 0).succeeded());
     ASSERT_TRUE((*session)->beginChoices(sampling).succeeded());
     ASSERT_TRUE((*session)->advanceChoices().succeeded());
-    ASSERT_TRUE((*session)->waitChoice(1).succeeded());
+    ASSERT_TRUE((*session)->waitChoice(1, 0).succeeded());
     ASSERT_TRUE((*session)->endChoices().succeeded());
     EXPECT_EQ(samplings.back().scale, sampling.scale());
     EXPECT_EQ(samplings.back().drawn, 1u) << "numbers begin again";
@@ -241,8 +241,28 @@ TEST_F(CudaTest, WrongLogitsAreErrors) {
     told = code;
     GenerateOptions options;
     options.maxNewTokens = 2;
-    EXPECT_EQ(generate(*model, {{4, 1}}, options).message(), message);
+    EXPECT_EQ(generate(*model, {{4, 1}}, options).message(),
+              std::string("prompt 1: ") + message);
   }
+}
+
+TEST_F(CudaTest, WrongLogitsBehindTheEndOfATextAreNoErrors) {
+  // The first row ends at once; from then on its logits are wrong.
+  TokenIds ending = {1, 5};
+  ASSERT_EQ(expected(ending, 1, true), TokenIds{kEos});
+  cuda.hook = [](const FakeLaunch &launch) {
+    runKernel(launch);
+    auto &step = *reinterpret_cast<dejavu_step *>(launch.argument);
+    if (launch.kernel == "sample" && *step.past_at > 2)
+      step.emitted[(*step.past_at - 1) * step.batch] = -2;
+  };
+  GenerateOptions options;
+  options.maxNewTokens = 3;
+  options.ignoreEos = false;
+  auto ids = generate(*model, {ending, {4, 1}}, options);
+  ASSERT_TRUE(ids.succeeded()) << ids.message();
+  EXPECT_EQ((*ids)[0], TokenIds{kEos});
+  EXPECT_EQ((*ids)[1], expected({4, 1}, 3, true));
 }
 
 TEST_F(CudaTest, PoisonsWhatStepsMustNotRead) {

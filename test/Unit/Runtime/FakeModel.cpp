@@ -244,8 +244,11 @@ FakeModel::FakeModel() {
   if (!::mkdtemp(folder.data()))
     std::abort();
   manifest = fakeManifest(writeFakeWeights(weights()));
-  entryPoints = {manifest.data(), static_cast<int64_t>(manifest.size()),
-                 fakePrefill, fakeDecode, nullptr};
+  entryPoints = {};
+  entryPoints.manifest = manifest.data();
+  entryPoints.manifest_size = static_cast<int64_t>(manifest.size());
+  entryPoints.prefill = fakePrefill;
+  entryPoints.decode = fakeDecode;
 }
 
 FakeModel::~FakeModel() { std::filesystem::remove_all(folder); }
