@@ -28,6 +28,7 @@ import sampling
 DENSITIES = (1.0, 0.25, 0.10, 0.05)
 LEAST_BANDWIDTH = 3.10e12  # bytes/s, of an H100 80GB
 REPLAYS = 50
+PARTIAL_HEADER = 256 + 2 * 256 * 4  # bytes, kPartialHeader of DeviceKernels.h
 
 
 class Attribute(ctypes.Structure):
@@ -161,9 +162,10 @@ class Mlp:
         x = bench.random(self.d, dtype=torch.float32)
         self.x = x / x.square().mean().sqrt()
         self.residual = bench.random(self.d, dtype=torch.float32)
-        self.partial = torch.full((256 + 256 * self.d * 4,), 0xff,
+        self.partial = torch.full((PARTIAL_HEADER + 256 * self.d * 4,), 0xff,
                                   dtype=torch.uint8, device="cuda")
         self.hidden = torch.full((self.f,), float("nan"), device="cuda")
+        self.count = torch.full((1,), -1, dtype=torch.int32, device="cuda")
         self.result = torch.full((self.d,), float("nan"), device="cuda")
 
     def densities(self):
@@ -193,7 +195,10 @@ class Mlp:
         weights = self.weights[number % len(self.weights)]
         arguments = [x, *weights[:-1], *([] if self.gated else [self.bias]),
                      weights[-1]]
-        arguments += [self.hidden] if self.exact else self.sets[number]
+        if not self.exact:
+            arguments += self.sets[number]
+        elif self.atomic:
+            arguments.append(self.hidden)
         driver, kernels = self.bench.driver, self.facts["kernels"]
         cluster = kernels[0]["cluster"]
         grid = (self.bench.blocks // cluster * cluster,)
@@ -201,7 +206,8 @@ class Mlp:
         driver.launch(self.functions[0], kernels[0], grid, arguments)
         if not self.atomic:
             driver.launch(self.functions[1], kernels[1], (-(-self.d // 32),),
-                          [self.partial, self.residual, result])
+                          [self.partial, self.residual,
+                           *([self.count] if self.exact else []), result])
 
     def begin(self, results):
         """What results hold before: poison, or what is added to."""
@@ -222,6 +228,8 @@ class Mlp:
             if self.gated and not self.exact else first.relu()
         if self.exact:
             self.active = int((first > 0).sum())
+            # One that is almost 0 may be either in f32.
+            self.bounds = [int((first > at).sum()) for at in (1e-4, -1e-4)]
         if self.gated:
             hidden = hidden * (rows[1] @ x.double())
         return hidden @ rows[-1] + self.residual.double()
@@ -244,6 +252,12 @@ class Mlp:
             x = results[number - 1] if number else self.x
             errors.append(relative_error(results[number],
                                          self.want(number, x)))
+            if self.exact and not self.atomic:
+                least, most = self.bounds
+                if not least <= int(self.count) <= most:
+                    raise SystemExit(f"{name}: {int(self.count)} active,"
+                                     f" expected {self.active}")
+                self.count.fill_(-1)
         alone = results.clone()
         self.want(0, self.x)
         graph = torch.cuda.CUDAGraph()

@@ -34,7 +34,7 @@ FFNGenerator::FFNGenerator(DeviceBuilder &b, const FusedFFNSpec &spec,
   downBias = take(spec.hasDownBias);
   indices = take(spec.hasSet);
   Value size = take(spec.hasSet);
-  activations = take(spec.isExact);
+  activations = take(spec.leavesActivations());
   target = take(true);
   shared = b.getShared();
   count =
@@ -367,13 +367,29 @@ Value FFNGenerator::activate(ArrayRef<Value> sums) {
 // The end
 //===----------------------------------------------------------------------===//
 
-void FFNGenerator::storeCount() {
+void FFNGenerator::storeHeader() {
   if (spec.isAtomic)
     return;
   Value isFirst = arith::AndIOp::create(b, b.isEqual(b.thread(), b.index(0)),
                                         b.isEqual(b.block(), b.index(0)));
   Value rows = b.div(getBlocks(), plan.cluster);
-  b.when(isFirst, [&] { b.store(b.toI64(rows), target); });
+  b.when(isFirst, [&] {
+    b.store(b.toI64(rows), target);
+    if (spec.isExact)
+      b.store(b.toI64(getBlocks()), b.at(target, b.getI64Type(), 1));
+  });
+}
+
+void FFNGenerator::storeCount(Value active) {
+  if (spec.isAtomic)
+    return;
+  Value counts = b.at(target, b.getI8Type(), kPartialCounts);
+  Value isWriter =
+      arith::AndIOp::create(b, b.isEqual(b.thread(), b.index(0)), takesPart());
+  b.when(isWriter, [&] {
+    Value number = arith::IndexCastOp::create(b, b.getI32Type(), active);
+    b.store(number, b.at(counts, b.getI32Type(), b.block()));
+  });
 }
 
 Value FFNGenerator::getPartialRow() {

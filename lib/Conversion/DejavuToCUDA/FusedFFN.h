@@ -156,8 +156,10 @@ protected:
 
   //===--- The end -------------------------------------------------------===//
 
-  /// Says how many rows there are to sum.
-  void storeCount();
+  /// Says how many rows there are to sum, and how many blocks have counted.
+  void storeHeader();
+  /// Leaves how many neurons this block has found active.
+  void storeCount(Value active);
   /// Leaves the sums of the block or the cluster.
   void storeSums(ArrayRef<Value> sums);
 
@@ -167,7 +169,7 @@ protected:
   Value input, normScale, normBias, gate, gateBias, up, upBias, down;
   Value downBias;    ///< if sums are added to the result
   Value indices;     ///< of a set
-  Value activations; ///< where a kernel of exact sparsity leaves them
+  Value activations; ///< where they are left, if they are
   Value target;      ///< partial sums, or the result
   Value count;       ///< neurons
   Value shared;

@@ -40,7 +40,7 @@ public:
   void run() {
     if (!hasRing()) {
       b.waitForEarlier();
-      storeCount();
+      storeHeader();
       return runWithoutRing();
     }
     initRing();
@@ -96,7 +96,7 @@ private:
 
   void consume() {
     b.waitForEarlier();
-    storeCount();
+    storeHeader();
     SmallVector<Value> x = loadInput();
     SmallVector<Value> state{b.block(), b.index(0), i32(0), b.index(0)};
     state.append(plan.pieces, b.splat(0, kPiece));
@@ -183,7 +183,8 @@ static std::string getName(const FusedFFNSpec &spec) {
 int64_t cuda::getFusedFFNKernel(DeviceLibrary &library,
                                 const FusedFFNSpec &spec) {
   SmallVector<Type> types(4 + spec.isGated + spec.hasGateBias + spec.hasUpBias +
-                              spec.hasDownBias + 2 * spec.hasSet + spec.isExact,
+                              spec.hasDownBias + 2 * spec.hasSet +
+                              spec.leavesActivations(),
                           library.getPointer());
   if (spec.norm)
     types.append(spec.norm->hasScale + spec.norm->hasBias,

@@ -27,7 +27,7 @@ int64_t cuda::getFFNCluster(int64_t features, bool isAtomic,
   // Two blocks of a cluster are launched where two neighbours are free, which
   // takes longer; from some length of rows on, half as many sums are worth it.
   int64_t least = isAtomic ? 8 << 10 : 10 << 10;
-  return target.hasClusters && features > least ? 2 : 1;
+  return target.hasClusters && features > least ? kMaxFFNCluster : 1;
 }
 
 /// Threads that compute, `most` if they have registers, and pieces for each: as
