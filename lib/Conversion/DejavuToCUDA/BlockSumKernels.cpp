@@ -45,16 +45,20 @@ struct BlockSumGenerator {
     SmallVector<Value> terms;
     for (int64_t i = 0; i + 1 < atOnce; ++i)
       terms.push_back(load(b.at(first, f32, i * kWarps * out)));
-    // Of the last, some warps have none.
-    Value last =
-        b.min(b.add(b.warp(), (atOnce - 1) * kWarps), b.index(usual - 1));
-    terms.push_back(load(b.at(rows, f32, b.mul(last, out))));
+    // Of the last, some warps have none: they have loaded that of another.
+    Value last = b.add(b.warp(), (atOnce - 1) * kWarps);
+    Value isUsual = b.isLess(last, b.index(usual));
+    Value place = b.min(last, b.index(usual - 1));
+    terms.push_back(load(b.at(rows, f32, b.mul(place, out))));
     for (auto [i, term] : llvm::enumerate(terms)) {
       Value isThere = b.isLess(b.add(b.warp(), i * kWarps), count);
+      if (i + 1 == terms.size())
+        isThere = arith::AndIOp::create(b, isThere, isUsual);
       sum = b.fadd(sum, b.select(isThere, term, b.f32(0)));
     }
+    Value next = b.select(isUsual, b.add(last, kWarps), last);
     return b
-        .fold(b.add(b.warp(), atOnce * kWarps), count, b.index(kWarps), sum,
+        .fold(next, count, b.index(kWarps), sum,
               [&](Value row, ValueRange sum) {
                 return SmallVector<Value>{b.fadd(
                     sum.front(), load(b.at(rows, f32, b.mul(row, out))))};
