@@ -34,20 +34,15 @@ public:
         firstBias(gate ? gateBias : upBias) {}
 
   void run() {
-    if (!hasRing()) {
-      b.waitForEarlier();
+    if (!hasRing())
       return work();
-    }
     initRing();
     b.when(b.isLess(b.thread(), b.index(plan.kept / kWarp)), [&] {
       initBarrier(b, getKeptBarrier(b.thread()), 1);
       publishBarriers(b);
     });
     b.barrier();
-    b.when(b.isLess(b.thread(), b.index(plan.workers)), [&] {
-      b.waitForEarlier();
-      work();
-    });
+    b.when(b.isLess(b.thread(), b.index(plan.workers)), [&] { work(); });
     b.when(b.isLess(b.index(plan.workers - 1), b.thread()), [&] { produce(); });
   }
 
@@ -325,8 +320,7 @@ private:
   }
 
   void work() {
-    storeHeader();
-    SmallVector<Value> x = loadInput();
+    SmallVector<Value> x = takeInput();
     State init{getStart(), b.index(0), b.index(0),
                SmallVector<Value>(plan.pieces, b.splat(0, kPiece))};
     int64_t atOnce = gate ? kGatedAtOnce : 4;

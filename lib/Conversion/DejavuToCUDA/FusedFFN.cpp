@@ -157,9 +157,11 @@ KnownNeuron FFNGenerator::look(Value place, Value end) {
   }
   Type f32 = b.getF32Type();
   for (Value bias : {gateBias, spec.isExact && gate ? Value() : upBias})
-    if (bias)
-      known.biases.push_back(
-          b.loadConstant(b.at(bias, f32, b.toIndex(known.number)), f32));
+    if (bias) {
+      Value place = b.at(bias, f32, b.toIndex(known.number));
+      known.biases.push_back(plan.hasTeams() ? b.load(place, f32)
+                                             : b.loadConstant(place, f32));
+    }
   return known;
 }
 
@@ -230,7 +232,8 @@ RingPlace FFNGenerator::fillNeurons(RingPlace at, Value first, Value end,
 //===----------------------------------------------------------------------===//
 
 Value FFNGenerator::getColumn(int64_t i) {
-  return b.mul(b.add(b.thread(), i * plan.workers), kPiece);
+  Value own = plan.hasTeams() ? b.lane() : b.thread();
+  return b.mul(b.add(own, i * plan.team), kPiece);
 }
 
 SmallVector<Value> FFNGenerator::loadPieces(Value row) {
@@ -251,13 +254,15 @@ SmallVector<Value> FFNGenerator::loadPieces(Value matrix, Value neuron) {
   SmallVector<Value> pieces;
   for (int64_t i = 0; i < plan.pieces; ++i) {
     Value column = b.min(getColumn(i), b.index(spec.features - kPiece));
-    pieces.push_back(
-        b.loadOnce(b.at(matrix, spec.element, b.add(row, column)), type, 16));
+    Value place = b.at(matrix, spec.element, b.add(row, column));
+    // What does not change would be loaded where it is used, behind the wait.
+    pieces.push_back(plan.hasTeams() ? b.load(place, type, 16)
+                                     : b.loadOnce(place, type, 16));
   }
   return pieces;
 }
 
-SmallVector<Value> FFNGenerator::loadInput() {
+SmallVector<Value> FFNGenerator::takeInput() {
   RowPieces x{4, {}, {}, {}};
   for (int64_t i = 0; i < plan.pieces; ++i) {
     Value column = getColumn(i);
@@ -268,12 +273,19 @@ SmallVector<Value> FFNGenerator::loadInput() {
       x.isInside.push_back(isWhole() ? Value() : inside);
     }
   }
+  NormWeights weights{normScale, normBias, {}, {}};
+  if (spec.norm)
+    weights.loadFew(b, x);
+  b.waitForEarlier();
+  storeHeader();
   x.load(b, input);
   if (spec.norm) {
     // The last sum of the norm is in the second half of the scratch: what comes
     // next is in the first.
     int64_t half = spec.norm->kind == NormKind::layer ? 0 : 1;
-    normalize(b, *spec.norm, x, normScale, normBias, [&](Value own) {
+    normalize(b, *spec.norm, x, weights, [&](Value own) {
+      if (plan.hasTeams())
+        return b.sumLanes(own);
       return sumBlock({own}, b.index(half++), [] {})[0];
     });
   }
@@ -424,22 +436,29 @@ void FFNGenerator::storeRow(ArrayRef<Value> sums, Value row, Value condition) {
 }
 
 void FFNGenerator::storeSums(ArrayRef<Value> sums) {
-  if (plan.cluster == 1 && !spec.isAtomic)
+  int64_t teams = plan.workers / plan.team;
+  if (plan.cluster == 1 && teams == 1 && !spec.isAtomic)
     return storeRow(sums, getPartialRow(), takesPart());
   // There is room for a row of sums when nobody reads the shared memory any
   // more. Each block of a cluster then adds its share of the columns.
   auto meetAll = [&] {
     plan.cluster == 1 ? meet(b, 1, plan.workers) : meetCluster(b);
   };
-  meet(b, 1, plan.workers);
-  storeRow(sums, shared, Value());
+  auto getTeamRow = [&](Value team) {
+    return b.at(shared, b.getF32Type(), b.mul(team, spec.features));
+  };
+  if (teams == 1)
+    meet(b, 1, plan.workers);
+  storeRow(sums, teams == 1 ? shared : getTeamRow(b.warp()), Value());
   meetAll();
   // Reductions of neighbours become one; stores are of 16 bytes.
   int64_t lanes = spec.isAtomic ? 1 : 4;
   Value share = b.index(llvm::divideCeil(spec.features / lanes, plan.cluster));
   Value from = b.mul(b.rem(b.block(), plan.cluster), share);
   Value to = b.min(b.add(from, share), b.index(spec.features / lanes));
-  SmallVector<Value> rows{shared};
+  SmallVector<Value> rows;
+  for (int64_t i = 0; i < teams; ++i)
+    rows.push_back(getTeamRow(b.index(i)));
   if (plan.cluster > 1) {
     rows.clear();
     for (int64_t i = 0; i < plan.cluster; ++i)

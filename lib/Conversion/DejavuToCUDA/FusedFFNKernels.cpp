@@ -38,11 +38,8 @@ public:
   }
 
   void run() {
-    if (!hasRing()) {
-      b.waitForEarlier();
-      storeHeader();
+    if (!hasRing())
       return runWithoutRing();
-    }
     initRing();
     b.barrier();
     b.when(b.isLess(b.thread(), b.index(plan.workers)), [&] { consume(); });
@@ -95,9 +92,7 @@ private:
   }
 
   void consume() {
-    b.waitForEarlier();
-    storeHeader();
-    SmallVector<Value> x = loadInput();
+    SmallVector<Value> x = takeInput();
     SmallVector<Value> state{b.block(), b.index(0), i32(0), b.index(0)};
     state.append(plan.pieces, b.splat(0, kPiece));
     auto addAll = [&](int64_t size) {
@@ -129,7 +124,7 @@ private:
   }
 
   void runWithoutRing() {
-    SmallVector<Value> x = loadInput();
+    SmallVector<Value> x = takeInput();
     SmallVector<Value> init(plan.pieces, b.splat(0, kPiece));
     init.push_back(b.index(0)); // which half of the scratch
     llvm::append_range(init, loadNeuron(b.block()));
@@ -202,7 +197,9 @@ int64_t cuda::getFusedFFNKernel(DeviceLibrary &library,
   };
   return library.get(getName(spec), types, getShape,
                      [&](DeviceBuilder &b, ValueRange args) {
-                       if (spec.isExact)
+                       if (FFNPlan::get(spec, b.getTarget()).hasTeams())
+                         generateSmallFFN(b, spec, args);
+                       else if (spec.isExact)
                          generateExactFFN(b, spec, args);
                        else
                          FusedGenerator(b, spec, args).run();
