@@ -28,6 +28,7 @@ import sampling
 DENSITIES = (1.0, 0.25, 0.10, 0.05)
 LEAST_BANDWIDTH = 3.10e12  # bytes/s, of an H100 80GB
 REPLAYS = 50
+OTHER_GRIDS = (7, 131, 300)  # blocks; of the last some take no part
 PARTIAL_HEADER = 256 + 2 * 256 * 4  # bytes, kPartialHeader of DeviceKernels.h
 
 
@@ -190,8 +191,9 @@ class Mlp:
                 torch.cat([indices, indices.new_zeros(self.f - self.active)]),
                 torch.tensor([self.active], dtype=torch.int32, device="cuda")))
 
-    def launch(self, number, x, result):
-        """The kernels, with the weights and the set of that number."""
+    def launch(self, number, x, result, blocks=None):
+        """The kernels, with the weights and the set of that number, and a block
+        for each multiprocessor if `blocks` does not say otherwise."""
         weights = self.weights[number % len(self.weights)]
         arguments = [x, *weights[:-1], *([] if self.gated else [self.bias]),
                      weights[-1]]
@@ -201,7 +203,7 @@ class Mlp:
             arguments.append(self.hidden)
         driver, kernels = self.bench.driver, self.facts["kernels"]
         cluster = kernels[0]["cluster"]
-        grid = (self.bench.blocks // cluster * cluster,)
+        grid = ((blocks or self.bench.blocks) // cluster * cluster,)
         arguments.append(result if self.atomic else self.partial)
         driver.launch(self.functions[0], kernels[0], grid, arguments)
         if not self.atomic:
@@ -234,6 +236,16 @@ class Mlp:
             hidden = hidden * (rows[1] @ x.double())
         return hidden @ rows[-1] + self.residual.double()
 
+    def check_count(self, name):
+        """Of the last launch, if that was exact."""
+        if not self.exact or self.atomic:
+            return
+        least, most = self.bounds
+        if not least <= int(self.count) <= most:
+            raise SystemExit(f"{name}: {int(self.count)} active, expected"
+                             f" {self.active}")
+        self.count.fill_(-1)
+
     def check(self, name):
         """Compares a launch with float64, and a graph of launches, each of
         which reads what the one before has made, with the same launches one
@@ -252,14 +264,14 @@ class Mlp:
             x = results[number - 1] if number else self.x
             errors.append(relative_error(results[number],
                                          self.want(number, x)))
-            if self.exact and not self.atomic:
-                least, most = self.bounds
-                if not least <= int(self.count) <= most:
-                    raise SystemExit(f"{name}: {int(self.count)} active,"
-                                     f" expected {self.active}")
-                self.count.fill_(-1)
+            self.check_count(name)
         alone = results.clone()
-        self.want(0, self.x)
+        want = self.want(0, self.x)
+        for blocks in OTHER_GRIDS:
+            self.begin(results)
+            self.launch(0, self.x, results[0], blocks)
+            errors.append(relative_error(results[0], want))
+            self.check_count(name)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             for number in range(steps):

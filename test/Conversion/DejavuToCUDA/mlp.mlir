@@ -81,6 +81,12 @@ module attributes {dejavu.source = "model.onnx"} {
 // ORDER-COUNT-2: llvm.load %{{.*}} {alignment = 16 : i64} : !llvm.ptr<1> -> vector<4xi32>
 // ORDER-NOT: vector<4xi32>
 // ORDER:   llvm.load %{{.*}} {alignment = 8 : i64} : !llvm.ptr<1> -> i64
+// Four warps have 17 of the 132 rows of a usual GPU, the others 16. More rows
+// are read one by one, behind those that a warp has.
+// ORDER:   %[[HAS_LAST:.*]] = arith.cmpi slt, %[[LAST:.*]], %c132
+// ORDER:   %[[AFTER:.*]] = arith.addi %{{.*}}, %c136
+// ORDER:   %[[NEXT:.*]] = arith.select %[[HAS_LAST]], %[[AFTER]], %[[LAST]]
+// ORDER:   scf.for %{{.*}} = %[[NEXT]] to
 // ORDER:   llvm.store %{{.*}}, %[[COUNT]] : i32
 // ORDER: gpu.func @dejavu_fused_ffn_12x16_f16_gelu_up(
 // ORDER: gpu.func @dejavu_fused_ffn_12x16_f16_relu_up_exact_norm_rms_16_eps3F800000_scale(
