@@ -170,7 +170,7 @@ static LogicalResult generate(DeviceLibrary &library) {
       return success();
     Epilogue residual;
     residual.hasResidual = true;
-    getBlockSumKernel(library, in, residual);
+    getBlockSumKernel(library, in, residual, /*hasCounts=*/isExact);
     return success();
   }
   case Family::linear:

@@ -28,6 +28,8 @@ import sampling
 DENSITIES = (1.0, 0.25, 0.10, 0.05)
 LEAST_BANDWIDTH = 3.10e12  # bytes/s, of an H100 80GB
 REPLAYS = 50
+OTHER_GRIDS = (7, 131, 300)  # blocks; of the last some take no part
+PARTIAL_HEADER = 256 + 2 * 256 * 4  # bytes, kPartialHeader of DeviceKernels.h
 
 
 class Attribute(ctypes.Structure):
@@ -161,9 +163,10 @@ class Mlp:
         x = bench.random(self.d, dtype=torch.float32)
         self.x = x / x.square().mean().sqrt()
         self.residual = bench.random(self.d, dtype=torch.float32)
-        self.partial = torch.full((256 + 256 * self.d * 4,), 0xff,
+        self.partial = torch.full((PARTIAL_HEADER + 256 * self.d * 4,), 0xff,
                                   dtype=torch.uint8, device="cuda")
         self.hidden = torch.full((self.f,), float("nan"), device="cuda")
+        self.count = torch.full((1,), -1, dtype=torch.int32, device="cuda")
         self.result = torch.full((self.d,), float("nan"), device="cuda")
 
     def densities(self):
@@ -188,20 +191,25 @@ class Mlp:
                 torch.cat([indices, indices.new_zeros(self.f - self.active)]),
                 torch.tensor([self.active], dtype=torch.int32, device="cuda")))
 
-    def launch(self, number, x, result):
-        """The kernels, with the weights and the set of that number."""
+    def launch(self, number, x, result, blocks=None):
+        """The kernels, with the weights and the set of that number, and a block
+        for each multiprocessor if `blocks` does not say otherwise."""
         weights = self.weights[number % len(self.weights)]
         arguments = [x, *weights[:-1], *([] if self.gated else [self.bias]),
                      weights[-1]]
-        arguments += [self.hidden] if self.exact else self.sets[number]
+        if not self.exact:
+            arguments += self.sets[number]
+        elif self.atomic:
+            arguments.append(self.hidden)
         driver, kernels = self.bench.driver, self.facts["kernels"]
         cluster = kernels[0]["cluster"]
-        grid = (self.bench.blocks // cluster * cluster,)
+        grid = ((blocks or self.bench.blocks) // cluster * cluster,)
         arguments.append(result if self.atomic else self.partial)
         driver.launch(self.functions[0], kernels[0], grid, arguments)
         if not self.atomic:
             driver.launch(self.functions[1], kernels[1], (-(-self.d // 32),),
-                          [self.partial, self.residual, result])
+                          [self.partial, self.residual,
+                           *([self.count] if self.exact else []), result])
 
     def begin(self, results):
         """What results hold before: poison, or what is added to."""
@@ -222,9 +230,21 @@ class Mlp:
             if self.gated and not self.exact else first.relu()
         if self.exact:
             self.active = int((first > 0).sum())
+            # One that is almost 0 may be either in f32.
+            self.bounds = [int((first > at).sum()) for at in (1e-4, -1e-4)]
         if self.gated:
             hidden = hidden * (rows[1] @ x.double())
         return hidden @ rows[-1] + self.residual.double()
+
+    def check_count(self, name):
+        """Of the last launch, if that was exact."""
+        if not self.exact or self.atomic:
+            return
+        least, most = self.bounds
+        if not least <= int(self.count) <= most:
+            raise SystemExit(f"{name}: {int(self.count)} active, expected"
+                             f" {self.active}")
+        self.count.fill_(-1)
 
     def check(self, name):
         """Compares a launch with float64, and a graph of launches, each of
@@ -244,8 +264,14 @@ class Mlp:
             x = results[number - 1] if number else self.x
             errors.append(relative_error(results[number],
                                          self.want(number, x)))
+            self.check_count(name)
         alone = results.clone()
-        self.want(0, self.x)
+        want = self.want(0, self.x)
+        for blocks in OTHER_GRIDS:
+            self.begin(results)
+            self.launch(0, self.x, results[0], blocks)
+            errors.append(relative_error(results[0], want))
+            self.check_count(name)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             for number in range(steps):

@@ -227,25 +227,37 @@ struct FusedFFNSpec {
   /// Whether rows are read only for neurons whose activation is not zero.
   bool isExact = false;
   std::optional<NormSpec> norm = {}; ///< of the input, if that is part of it
+
+  /// Whether activations are left, for others to count: there is no kernel
+  /// behind this one to add up what blocks have counted.
+  bool leavesActivations() const { return isExact && isAtomic; }
 };
-/// Bytes before the partial sums; their number is an i64 there.
-inline constexpr int64_t kPartialHeader = 256;
-/// Blocks that partial sums have room for; more take no part.
+/// Blocks, or clusters, that partial sums have room for; more take no part.
 inline constexpr int64_t kMaxBlocks = 256;
+/// The most blocks of a cluster.
+inline constexpr int64_t kMaxFFNCluster = 2;
+/// Where, before the partial sums, an MLP of exact sparsity says how many
+/// neurons were active: an i32 for each block.
+inline constexpr int64_t kPartialCounts = 256;
+/// Bytes before the partial sums. Their number is an i64 there, and the number
+/// of blocks with a count another.
+inline constexpr int64_t kPartialHeader =
+    kPartialCounts + kMaxFFNCluster * kMaxBlocks * 4;
 /// Whether there is a kernel for these shapes.
 bool hasFusedFFN(const FusedFFNSpec &spec);
 /// (input [features], [norm scale], [norm bias], [gate], [gate bias], up, [up
 /// bias], down, [down bias], [indices i32 [neurons]], [count i32],
 /// [activations], partial): one row. The set is read before what was launched
-/// before is done. `activations`, of exact sparsity, are f32 [neurons], before
+/// before is done. `activations`, if they are left, are f32 [neurons], before
 /// they are multiplied with what they gate. `partial` is the header, then f32
 /// [blocks, features]; or it is the result, f32 [features], which the MLP is
 /// added to. Grid: one block for each multiprocessor.
 int64_t getFusedFFNKernel(DeviceLibrary &library, const FusedFFNSpec &spec);
-/// (partial, [bias], [residual], result): sums what a fused MLP left. Grid:
-/// getBlockSumBlocks.
+/// (partial, [bias], [residual], [count], result): sums what a fused MLP left.
+/// With `hasCounts` that was one of exact sparsity: if `count`, an i32, is not
+/// null it gets how many neurons were active. Grid: getBlockSumBlocks.
 int64_t getBlockSumKernel(DeviceLibrary &library, int64_t out,
-                          const Epilogue &epilogue);
+                          const Epilogue &epilogue, bool hasCounts);
 int64_t getBlockSumBlocks(int64_t out);
 
 //===--- AttentionKernels.cpp ---------------------------------------------===//

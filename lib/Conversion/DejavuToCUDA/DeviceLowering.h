@@ -168,7 +168,8 @@ private:
     Value input;
     const FusedNorm *norm = nullptr;
     FlatSymbolRefAttr gate, gateBias, up, upBias, down, downBias;
-    Value activations = {}; ///< of exact sparsity
+    Value activations = {}; ///< of exact sparsity, if they are left
+    Value activeCount = {}; ///< where their number is wanted, or null
     Value result = {}, residual = {}, target = {};
   };
   /// Memory for `result`, that of an op, or for the addition that is part of
@@ -188,6 +189,9 @@ private:
   std::optional<ExactMLP> getExactMLP(LinearOp op);
   /// `activations` is the memory of the result of its first op.
   void launchExact(const ExactMLP &ops, Value activations);
+  /// The address of what `op` counts for the first row, which is null if nobody
+  /// wants counts when the code runs; no value if `op` has no counter.
+  Value getCount(SelectOp op);
   /// Adds launches, but not for one row if `hasFused`.
   void launchUnlessOne(bool hasFused, llvm::function_ref<void()> launch);
 

@@ -88,7 +88,8 @@ int64_t cuda::getNormKernel(DeviceLibrary &library, const NormSpec &spec) {
       1024);
   return library.get(
       "norm_" + spec.getName(), types,
-      KernelShape{.threads = threads, .sharedBytes = 33 * 4},
+      KernelShape{
+          .threads = threads, .sharedBytes = 33 * 4, .waitsItself = true},
       [&](DeviceBuilder &b, ValueRange args) {
         Type f32 = b.getF32Type();
         Value start = b.mul(b.block(), spec.features);
@@ -96,8 +97,14 @@ int64_t cuda::getNormKernel(DeviceLibrary &library, const NormSpec &spec) {
         Value scratch = b.getShared();
         RowPieces pieces =
             RowPieces::makeColumns(b, spec.features, width, threads);
+        NormWeights weights{spec.hasScale ? args[1] : Value(),
+                            spec.hasBias ? args[1 + spec.hasScale] : Value(),
+                            {},
+                            {}};
+        weights.loadFew(b, pieces);
+        b.waitForEarlier();
         pieces.load(b, b.at(args[0], f32, start));
-        normalize(b, spec, pieces, args[1], args[1 + spec.hasScale],
+        normalize(b, spec, pieces, weights,
                   [&](Value own) { return b.sumBlock(own, scratch); });
         for (auto [value, column, inside] :
              llvm::zip(pieces.values, pieces.columns, pieces.isInside)) {

@@ -34,20 +34,15 @@ public:
         firstBias(gate ? gateBias : upBias) {}
 
   void run() {
-    if (!hasRing()) {
-      b.waitForEarlier();
+    if (!hasRing())
       return work();
-    }
     initRing();
     b.when(b.isLess(b.thread(), b.index(plan.kept / kWarp)), [&] {
       initBarrier(b, getKeptBarrier(b.thread()), 1);
       publishBarriers(b);
     });
     b.barrier();
-    b.when(b.isLess(b.thread(), b.index(plan.workers)), [&] {
-      b.waitForEarlier();
-      work();
-    });
+    b.when(b.isLess(b.thread(), b.index(plan.workers)), [&] { work(); });
     b.when(b.isLess(b.index(plan.workers - 1), b.thread()), [&] { produce(); });
   }
 
@@ -186,16 +181,18 @@ private:
   /// What workers carry along. Without a ring its place is not used.
   struct State {
     RingPlace at;
-    Value half; ///< of the scratch
+    Value half;   ///< of the scratch
+    Value active; ///< neurons so far
     SmallVector<Value> sums;
 
     SmallVector<Value> pack() const {
-      SmallVector<Value> all{at.slot, at.parity, half};
+      SmallVector<Value> all{at.slot, at.parity, half, active};
       llvm::append_range(all, sums);
       return all;
     }
     static State unpack(ValueRange all) {
-      return {{all[0], all[1]}, all[2], llvm::to_vector(all.drop_front(3))};
+      return {
+          {all[0], all[1]}, all[2], all[3], llvm::to_vector(all.drop_front(4))};
     }
   };
   void toggle(State &state) { state.half = b.sub(b.index(1), state.half); }
@@ -317,14 +314,14 @@ private:
       toggle(state);
     }
     addRows(state.sums, rows, factors);
+    state.active = b.add(state.active, active.size());
     if (hasRing())
       leave(slots);
   }
 
   void work() {
-    storeCount();
-    SmallVector<Value> x = loadInput();
-    State init{getStart(), b.index(0),
+    SmallVector<Value> x = takeInput();
+    State init{getStart(), b.index(0), b.index(0),
                SmallVector<Value>(plan.pieces, b.splat(0, kPiece))};
     int64_t atOnce = gate ? kGatedAtOnce : 4;
     if (hasRing())
@@ -339,6 +336,8 @@ private:
           SmallVector<Value> next = forActive(
               from, end, state.pack(), atOnce, [](Value) {},
               [&](Value neuron, Value value, Value inside) {
+                if (!activations)
+                  return;
                 Value isWriter = arith::AndIOp::create(
                     b, inside, b.isLess(b.thread(), b.index(kWarp)));
                 b.when(isWriter, [&] {
@@ -354,7 +353,9 @@ private:
           meet(b, 1, plan.workers);
           return next;
         });
-    storeSums(State::unpack(last).sums);
+    State state = State::unpack(last);
+    storeCount(state.active);
+    storeSums(state.sums);
   }
 
   Value first, firstBias; ///< the projection that is activated

@@ -34,7 +34,7 @@ FFNGenerator::FFNGenerator(DeviceBuilder &b, const FusedFFNSpec &spec,
   downBias = take(spec.hasDownBias);
   indices = take(spec.hasSet);
   Value size = take(spec.hasSet);
-  activations = take(spec.isExact);
+  activations = take(spec.leavesActivations());
   target = take(true);
   shared = b.getShared();
   count =
@@ -158,9 +158,11 @@ KnownNeuron FFNGenerator::look(Value place, Value end) {
   }
   Type f32 = b.getF32Type();
   for (Value bias : {gateBias, spec.isExact && gate ? Value() : upBias})
-    if (bias)
-      known.biases.push_back(
-          b.loadConstant(b.at(bias, f32, b.toIndex(known.number)), f32));
+    if (bias) {
+      Value place = b.at(bias, f32, b.toIndex(known.number));
+      known.biases.push_back(plan.hasTeams() ? b.load(place, f32)
+                                             : b.loadConstant(place, f32));
+    }
   return known;
 }
 
@@ -231,7 +233,8 @@ RingPlace FFNGenerator::fillNeurons(RingPlace at, Value first, Value end,
 //===----------------------------------------------------------------------===//
 
 Value FFNGenerator::getColumn(int64_t i) {
-  return b.mul(b.add(b.thread(), i * plan.workers), kPiece);
+  Value own = plan.hasTeams() ? b.lane() : b.thread();
+  return b.mul(b.add(own, i * plan.team), kPiece);
 }
 
 SmallVector<Value> FFNGenerator::loadPieces(Value row) {
@@ -252,13 +255,15 @@ SmallVector<Value> FFNGenerator::loadPieces(Value matrix, Value neuron) {
   SmallVector<Value> pieces;
   for (int64_t i = 0; i < plan.pieces; ++i) {
     Value column = b.min(getColumn(i), b.index(spec.features - kPiece));
-    pieces.push_back(
-        b.loadOnce(b.at(matrix, spec.element, b.add(row, column)), type, 16));
+    Value place = b.at(matrix, spec.element, b.add(row, column));
+    // What does not change would be loaded where it is used, behind the wait.
+    pieces.push_back(plan.hasTeams() ? b.load(place, type, 16)
+                                     : b.loadOnce(place, type, 16));
   }
   return pieces;
 }
 
-SmallVector<Value> FFNGenerator::loadInput() {
+SmallVector<Value> FFNGenerator::takeInput() {
   RowPieces x{4, {}, {}, {}};
   for (int64_t i = 0; i < plan.pieces; ++i) {
     Value column = getColumn(i);
@@ -269,12 +274,19 @@ SmallVector<Value> FFNGenerator::loadInput() {
       x.isInside.push_back(isWhole() ? Value() : inside);
     }
   }
+  NormWeights weights{normScale, normBias, {}, {}};
+  if (spec.norm)
+    weights.loadFew(b, x);
+  b.waitForEarlier();
+  storeHeader();
   x.load(b, input);
   if (spec.norm) {
     // The last sum of the norm is in the second half of the scratch: what comes
     // next is in the first.
     int64_t half = spec.norm->kind == NormKind::layer ? 0 : 1;
-    normalize(b, *spec.norm, x, normScale, normBias, [&](Value own) {
+    normalize(b, *spec.norm, x, weights, [&](Value own) {
+      if (plan.hasTeams())
+        return b.sumLanes(own);
       return sumBlock({own}, b.index(half++))[0];
     });
   }
@@ -366,13 +378,29 @@ Value FFNGenerator::activate(ArrayRef<Value> sums) {
 // The end
 //===----------------------------------------------------------------------===//
 
-void FFNGenerator::storeCount() {
+void FFNGenerator::storeHeader() {
   if (spec.isAtomic)
     return;
   Value isFirst = arith::AndIOp::create(b, b.isEqual(b.thread(), b.index(0)),
                                         b.isEqual(b.block(), b.index(0)));
   Value rows = b.div(getBlocks(), plan.cluster);
-  b.when(isFirst, [&] { b.store(b.toI64(rows), target); });
+  b.when(isFirst, [&] {
+    b.store(b.toI64(rows), target);
+    if (spec.isExact)
+      b.store(b.toI64(getBlocks()), b.at(target, b.getI64Type(), 1));
+  });
+}
+
+void FFNGenerator::storeCount(Value active) {
+  if (spec.isAtomic)
+    return;
+  Value counts = b.at(target, b.getI8Type(), kPartialCounts);
+  Value isWriter =
+      arith::AndIOp::create(b, b.isEqual(b.thread(), b.index(0)), takesPart());
+  b.when(isWriter, [&] {
+    Value number = arith::IndexCastOp::create(b, b.getI32Type(), active);
+    b.store(number, b.at(counts, b.getI32Type(), b.block()));
+  });
 }
 
 Value FFNGenerator::getPartialRow() {
@@ -407,22 +435,29 @@ void FFNGenerator::storeRow(ArrayRef<Value> sums, Value row, Value condition) {
 }
 
 void FFNGenerator::storeSums(ArrayRef<Value> sums) {
-  if (plan.cluster == 1 && !spec.isAtomic)
+  int64_t teams = plan.workers / plan.team;
+  if (plan.cluster == 1 && teams == 1 && !spec.isAtomic)
     return storeRow(sums, getPartialRow(), takesPart());
   // There is room for a row of sums when nobody reads the shared memory any
   // more. Each block of a cluster then adds its share of the columns.
   auto meetAll = [&] {
     plan.cluster == 1 ? meet(b, 1, plan.workers) : meetCluster(b);
   };
-  meet(b, 1, plan.workers);
-  storeRow(sums, shared, Value());
+  auto getTeamRow = [&](Value team) {
+    return b.at(shared, b.getF32Type(), b.mul(team, spec.features));
+  };
+  if (teams == 1)
+    meet(b, 1, plan.workers);
+  storeRow(sums, teams == 1 ? shared : getTeamRow(b.warp()), Value());
   meetAll();
   int64_t lanes =
       spec.isAtomic && !b.getTarget().hasVectorReductions ? 1 : 4;
   Value share = b.index(llvm::divideCeil(spec.features / lanes, plan.cluster));
   Value from = b.mul(b.rem(b.block(), plan.cluster), share);
   Value to = b.min(b.add(from, share), b.index(spec.features / lanes));
-  SmallVector<Value> rows{shared};
+  SmallVector<Value> rows;
+  for (int64_t i = 0; i < teams; ++i)
+    rows.push_back(getTeamRow(b.index(i)));
   if (plan.cluster > 1) {
     rows.clear();
     for (int64_t i = 0; i < plan.cluster; ++i)

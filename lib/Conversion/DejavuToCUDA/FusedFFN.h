@@ -36,6 +36,7 @@ struct FFNPlan {
   int64_t matrices; ///< rows of a neuron: up and down, perhaps gate
   int64_t rowBytes;
   int64_t workers; ///< threads that compute
+  int64_t team;    ///< those that share a row: all, or those of a warp
   int64_t pieces;  ///< for each of them
   int64_t slots;   ///< rows in the ring; 0 if there is none
   int64_t copies;  ///< of a row
@@ -43,10 +44,13 @@ struct FFNPlan {
   int64_t cluster; ///< blocks that add up their sums before they leave them
   int64_t lines;   ///< sums over the block between two meetings
   int64_t kept;    ///< activations that a block keeps, or 0
+  int64_t atOnce;  ///< neurons that a team has in registers, if it is a warp
 
   static FFNPlan get(const FusedFFNSpec &spec, const TargetInfo &target);
 
   int64_t getWarps() const { return workers / kWarp; }
+  /// Whether each warp takes neurons of its own.
+  bool hasTeams() const { return team != workers; }
   /// f32 of the warps for one sum, as whole vectors.
   int64_t getLine() const { return llvm::alignTo(getWarps(), 4); }
   // Places in shared memory, in bytes: rows, two barriers and a bias for each,
@@ -58,8 +62,11 @@ struct FFNPlan {
   }
   int64_t getKept() const { return getScratch() + 2 * lines * getLine() * 4; }
   int64_t getKeptBarriers() const { return getKept() + 4 * kept; }
+  /// A count of each warp, behind its row of sums.
+  int64_t getTeamCounts() const { return getWarps() * 2 * rowBytes; }
   int64_t getSharedBytes() const {
-    return getKeptBarriers() + 8 * (kept / kWarp);
+    return hasTeams() ? getTeamCounts() + 4 * getWarps()
+                      : getKeptBarriers() + 8 * (kept / kWarp);
   }
 };
 
@@ -131,15 +138,17 @@ protected:
   /// The columns of this thread's piece `i`; the last may be past the end.
   Value getColumn(int64_t i);
   bool isWhole() const {
-    return plan.pieces * plan.workers * kPiece == spec.features;
+    return plan.pieces * plan.team * kPiece == spec.features;
   }
   /// This thread's pieces of a row in shared memory, as they are there.
   SmallVector<Value> loadPieces(Value row);
   /// The same of a row in global memory.
   SmallVector<Value> loadPieces(Value matrix, Value neuron);
-  /// The pieces of the input, normalized if that is asked for, as two halves
-  /// each. Those past the end are zero: what is read for them counts nothing.
-  SmallVector<Value> loadInput();
+  /// Waits for what was launched before; says then how many rows of sums there
+  /// will be, and how many blocks count. Returns the pieces of the input,
+  /// normalized if that is asked for, as two halves each. Those past the end
+  /// are zero: what is read for them counts nothing.
+  SmallVector<Value> takeInput();
   /// This thread's part of a product with the input.
   Value multiply(ArrayRef<Value> pieces, ArrayRef<Value> x);
   /// The same of the row in a slot. The first thread adds the bias in the slot,
@@ -155,8 +164,8 @@ protected:
 
   //===--- The end -------------------------------------------------------===//
 
-  /// Says how many rows there are to sum.
-  void storeCount();
+  /// Leaves how many neurons this block has found active.
+  void storeCount(Value active);
   /// Leaves the sums of the block or the cluster.
   void storeSums(ArrayRef<Value> sums);
 
@@ -166,18 +175,22 @@ protected:
   Value input, normScale, normBias, gate, gateBias, up, upBias, down;
   Value downBias;    ///< if sums are added to the result
   Value indices;     ///< of a set
-  Value activations; ///< where a kernel of exact sparsity leaves them
+  Value activations; ///< where they are left, if they are
   Value target;      ///< partial sums, or the result
   Value count;       ///< neurons
   Value shared;
 
 private:
+  void storeHeader();
   Value sumWarps(Value line);
   Value getPartialRow();
   void storeRow(ArrayRef<Value> sums, Value row, Value condition);
   void leaveSum(Value column, Value sum);
 };
 
+/// Generates an MLP of few neurons for each block: FFNPlan::hasTeams.
+void generateSmallFFN(DeviceBuilder &b, const FusedFFNSpec &spec,
+                      ValueRange args);
 /// Generates an MLP whose rows are read only for neurons that are active.
 void generateExactFFN(DeviceBuilder &b, const FusedFFNSpec &spec,
                       ValueRange args);

@@ -38,11 +38,8 @@ public:
   }
 
   void run() {
-    if (!hasRing()) {
-      b.waitForEarlier();
-      storeCount();
+    if (!hasRing())
       return runWithoutRing();
-    }
     initRing();
     b.barrier();
     b.when(b.isLess(b.thread(), b.index(plan.workers)), [&] { consume(); });
@@ -101,9 +98,7 @@ private:
   }
 
   void consume() {
-    b.waitForEarlier();
-    storeCount();
-    SmallVector<Value> x = loadInput();
+    SmallVector<Value> x = takeInput();
     SmallVector<Value> state{b.block(), b.index(0), i32(0), b.index(0)};
     state.append(plan.pieces, b.splat(0, kPiece));
     auto addAll = [&](int64_t size) {
@@ -135,7 +130,7 @@ private:
   }
 
   void runWithoutRing() {
-    SmallVector<Value> x = loadInput();
+    SmallVector<Value> x = takeInput();
     SmallVector<Value> init(plan.pieces, b.splat(0, kPiece));
     init.push_back(b.index(0)); // which half of the scratch
     llvm::append_range(init, loadNeuron(b.block()));
@@ -189,7 +184,8 @@ static std::string getName(const FusedFFNSpec &spec) {
 int64_t cuda::getFusedFFNKernel(DeviceLibrary &library,
                                 const FusedFFNSpec &spec) {
   SmallVector<Type> types(4 + spec.isGated + spec.hasGateBias + spec.hasUpBias +
-                              spec.hasDownBias + 2 * spec.hasSet + spec.isExact,
+                              spec.hasDownBias + 2 * spec.hasSet +
+                              spec.leavesActivations(),
                           library.getPointer());
   if (spec.norm)
     types.append(spec.norm->hasScale + spec.norm->hasBias,
@@ -207,7 +203,9 @@ int64_t cuda::getFusedFFNKernel(DeviceLibrary &library,
   };
   return library.get(getName(spec), types, getShape,
                      [&](DeviceBuilder &b, ValueRange args) {
-                       if (spec.isExact)
+                       if (FFNPlan::get(spec, b.getTarget()).hasTeams())
+                         generateSmallFFN(b, spec, args);
+                       else if (spec.isExact)
                          generateExactFFN(b, spec, args);
                        else
                          FusedGenerator(b, spec, args).run();

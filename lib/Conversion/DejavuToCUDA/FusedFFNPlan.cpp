@@ -28,7 +28,7 @@ int64_t cuda::getFFNCluster(int64_t features, bool isAtomic,
   // takes longer; from some length of rows on, half as many rows of sums to be
   // read again are worth it.
   constexpr int64_t kLeast = 10 << 10;
-  return !isAtomic && target.hasClusters && features > kLeast ? 2 : 1;
+  return !isAtomic && target.hasClusters && features > kLeast ? kMaxFFNCluster : 1;
 }
 
 /// Threads that compute, `most` if they have registers, and pieces for each: as
@@ -59,13 +59,39 @@ static int64_t chooseGroup(const FFNPlan &plan, const FusedFFNSpec &spec) {
   return isOneRow && plan.rowBytes <= most ? 2 : 1;
 }
 
+/// Lets each warp take neurons of its own, if a block has so few that all can
+/// be loaded at once: then nothing is waited for but the input, and what exact
+/// sparsity reads later.
+static bool chooseTeams(FFNPlan &plan, const FusedFFNSpec &spec,
+                        const TargetInfo &target) {
+  // Vectors of 16 bytes that a thread loads at once, in four registers each.
+  constexpr int64_t kMaxLoads = 18, kMaxFeatures = 1024;
+  constexpr int64_t kWarps = 8;
+  if (spec.hasSet || spec.features > kMaxFeatures || !target.hasEarlyLaunch)
+    return false;
+  int64_t share = llvm::divideCeil(spec.neurons, target.multiprocessors);
+  plan.team = kWarp;
+  plan.workers = kWarps * kWarp;
+  plan.pieces = llvm::divideCeil(spec.features, kPiece * kWarp);
+  plan.atOnce = llvm::divideCeil(share, kWarps);
+  plan.slots = plan.kept = plan.copies = plan.lines = 0;
+  plan.group = plan.cluster = 1;
+  // With exact sparsity one projection, and later all others.
+  int64_t matrices = spec.isExact ? plan.matrices - 1 : plan.matrices;
+  return plan.pieces * plan.atOnce * matrices <= kMaxLoads;
+}
+
 FFNPlan FFNPlan::get(const FusedFFNSpec &spec, const TargetInfo &target) {
   FFNPlan plan;
   plan.matrices = spec.isGated ? 3 : 2;
   plan.rowBytes = spec.features * 2;
+  if (chooseTeams(plan, spec, target))
+    return plan;
+  plan.atOnce = 0;
   // Few threads meet sooner.
   constexpr int64_t kMany = 512, kFew = 256;
   chooseWorkers(plan, spec, kFew);
+  plan.team = plan.workers;
   // Short rows as copies of about 2 KiB: they are there sooner.
   constexpr int64_t kShort = 10 << 10;
   plan.copies = plan.rowBytes <= kShort
@@ -86,6 +112,7 @@ FFNPlan FFNPlan::get(const FusedFFNSpec &spec, const TargetInfo &target) {
   plan.slots = 0;
   plan.group = plan.cluster = 1;
   chooseWorkers(plan, spec, kMany);
+  plan.team = plan.workers;
   plan.lines = spec.isExact ? kGatedAtOnce : projections;
   return plan;
 }

@@ -215,6 +215,11 @@ Value HostEntry::isNotNull(Value pointer) {
   return LLVM::ICmpOp::create(builder, LLVM::ICmpPredicate::ne, pointer, null);
 }
 
+Value HostEntry::ifNotNull(Value pointer, Value other) {
+  Value null = LLVM::ZeroOp::create(builder, pointer.getType());
+  return LLVM::SelectOp::create(builder, isNotNull(pointer), other, null);
+}
+
 void HostEntry::finish() {
   Value result = LLVM::LoadOp::create(builder, builder.getI32Type(), status);
   func::ReturnOp::create(builder, result);

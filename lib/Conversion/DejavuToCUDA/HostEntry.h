@@ -103,6 +103,8 @@ public:
   void choose(Value condition, llvm::function_ref<void()> yes,
               llvm::function_ref<void()> no);
   Value isNotNull(Value pointer);
+  /// `other` if `pointer` is not null, else null.
+  Value ifNotNull(Value pointer, Value other);
   Value isMore(Value lhs, int64_t rhs);
 
   /// Returns from the function.

@@ -462,21 +462,29 @@ LogicalResult DeviceLowering::lower(LMHeadOp op) {
 // Exact sparsity
 //===----------------------------------------------------------------------===//
 
+Value DeviceLowering::getCount(SelectOp op) {
+  auto counter = counters.find(op);
+  if (counter == counters.end())
+    return {};
+  Value counts = host.getPointer(Field::counts);
+  Value first = host.mul(host.number(counter->second), host.getRows());
+  return host.ifNotNull(counts,
+                        host.getAddress(counts, first, sizeof(int32_t)));
+}
+
 LogicalResult DeviceLowering::lower(SelectOp op) {
   if (op.getKind() != SelectKind::exact)
     return op.emitOpError() << "has no kernel for CUDA: expected an exact "
                                "selection";
   // The set is what is not zero; who reads rows sees that for itself.
-  Value counts = host.getPointer(Field::counts);
-  int64_t extent = op.getType().getExtent();
-  auto counter = counters.find(op);
-  if (counter == counters.end())
+  Value count = getCount(op);
+  if (!count)
     return success();
-  host.when(host.isNotNull(counts), [&] {
-    Value first = host.mul(host.number(counter->second), host.getRows());
-    host.launch(getCountKernel(library, extent), host.getRows(),
-                {getMemory(op.getScores()),
-                 host.getAddress(counts, first, sizeof(int32_t))});
+  int64_t kernel = getCountKernel(library, op.getType().getExtent());
+  launchUnlessOne(fusedForOne.contains(op), [&] {
+    host.when(host.isNotNull(count), [&] {
+      host.launch(kernel, host.getRows(), {getMemory(op.getScores()), count});
+    });
   });
   return success();
 }

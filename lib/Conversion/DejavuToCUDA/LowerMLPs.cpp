@@ -102,7 +102,7 @@ void DeviceLowering::launchFused(const FusedMLP &mlp) {
           mlp.spec.hasDownBias ? mlp.downBias : FlatSymbolRefAttr()})
       if (weight)
         arguments.push_back(getWeight(weight));
-    if (mlp.activations)
+    if (mlp.spec.leavesActivations())
       arguments.push_back(mlp.activations);
     arguments.push_back(mlp.target);
     host.launch(getFusedFFNKernel(library, spec), host.number(-1), arguments);
@@ -116,8 +116,11 @@ void DeviceLowering::launchFused(const FusedMLP &mlp) {
       arguments.push_back(getWeight(mlp.downBias));
     if (mlp.residual)
       arguments.push_back(mlp.residual);
+    if (mlp.activeCount)
+      arguments.push_back(mlp.activeCount);
     arguments.push_back(mlp.result);
-    host.launch(getBlockSumKernel(library, mlp.spec.features, epilogue),
+    host.launch(getBlockSumKernel(library, mlp.spec.features, epilogue,
+                                  mlp.activeCount != nullptr),
                 host.number(getBlockSumBlocks(mlp.spec.features)), arguments);
   };
   chooseRows(host.getRows(), launch, [] {});
@@ -220,6 +223,9 @@ DeviceLowering::getExactMLP(LinearOp op) {
       !isNonzeroSet(ops.last.getActive(), hidden))
     return std::nullopt;
   RankedTensorType type = getType(op.getWeightAttr());
+  // One launch counts for one of them.
+  if (llvm::count_if(hidden.getUsers(), llvm::IsaPred<SelectOp>) != 1)
+    return std::nullopt;
   if (getType(ops.last.getWeightAttr()) != type ||
       (ops.gather && getType(ops.gather.getWeightAttr()) != type))
     return std::nullopt;
@@ -251,6 +257,11 @@ void DeviceLowering::launchExact(const ExactMLP &ops, Value activations) {
   mlp.downBias = last.getBiasAttr();
   mlp.activations = activations;
   allocate(mlp, last.getResult(), first);
+  auto select = last.getActive().getDefiningOp<SelectOp>();
+  if (!mlp.spec.isAtomic) {
+    mlp.activeCount = getCount(select);
+    fusedForOne[select] = {};
+  }
   launchFused(mlp);
   fusedForOne[last] = {mlp.result, mlp.residual};
 }

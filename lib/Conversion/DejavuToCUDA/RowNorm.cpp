@@ -35,10 +35,32 @@ void RowPieces::load(DeviceBuilder &b, Value row) {
   }
 }
 
+static VectorType getPieceType(DeviceBuilder &b, const RowPieces &pieces) {
+  return VectorType::get({pieces.width}, b.getF32Type());
+}
+static Value getPlace(DeviceBuilder &b, const RowPieces &pieces, Value vector,
+                      size_t i) {
+  return b.at(vector, b.getF32Type(), pieces.columns[i]);
+}
+
+void NormWeights::loadFew(DeviceBuilder &b, const RowPieces &pieces) {
+  // Registers that a thread can spare, for each of the two.
+  constexpr int64_t kMost = 16;
+  if (static_cast<int64_t>(pieces.columns.size()) * pieces.width > kMost)
+    return;
+  // Not as constants, which would be loaded where they are used.
+  auto load = [&](Value vector, SmallVector<Value> &to) {
+    for (size_t i = 0; vector && i < pieces.columns.size(); ++i)
+      to.push_back(b.load(getPlace(b, pieces, vector, i),
+                          getPieceType(b, pieces), 4 * pieces.width));
+  };
+  load(scale, scales);
+  load(bias, biases);
+}
+
 void cuda::normalize(DeviceBuilder &b, const NormSpec &spec, RowPieces &pieces,
-                     Value scale, Value bias, TeamSum sum) {
+                     const NormWeights &weights, TeamSum sum) {
   int64_t width = pieces.width;
-  auto type = VectorType::get({width}, b.getF32Type());
   Value zero = b.splat(0, width), size = b.f32(spec.features);
   auto sumOf = [&](llvm::function_ref<Value(Value)> map) {
     Value own = zero;
@@ -57,22 +79,24 @@ void cuda::normalize(DeviceBuilder &b, const NormSpec &spec, RowPieces &pieces,
   Value square = b.fdiv(sumOf([&](Value x) { return b.fmul(x, x); }), size);
   square = b.fadd(square, b.f32(spec.epsilon.convertToFloat()));
   Value factor = b.broadcast(b.fdiv(b.f32(1), b.sqrt(square)), width);
-  auto load = [&](Value vector, Value column) {
-    return b.loadConstant(b.at(vector, b.getF32Type(), column), type,
-                          4 * width);
+  auto take = [&](Value vector, ArrayRef<Value> loaded, size_t i) {
+    if (!loaded.empty())
+      return loaded[i];
+    return b.loadConstant(getPlace(b, pieces, vector, i),
+                          getPieceType(b, pieces), 4 * width);
   };
-  for (auto [value, column, inside] :
-       llvm::zip(pieces.values, pieces.columns, pieces.isInside)) {
+  for (size_t i = 0; i < pieces.values.size(); ++i) {
+    Value &value = pieces.values[i], inside = pieces.isInside[i];
     value = b.fmul(value, factor);
     if (spec.hasScale) {
-      Value weight = load(scale, column);
+      Value weight = take(weights.scale, weights.scales, i);
       if (!spec.weightOffset.isZero())
         weight =
             b.fadd(weight, b.splat(spec.weightOffset.convertToFloat(), width));
       value = b.fmul(value, weight);
     }
     if (spec.hasBias)
-      value = b.fadd(value, load(bias, column));
+      value = b.fadd(value, take(weights.bias, weights.biases, i));
     if (inside)
       value = b.select(inside, value, zero);
   }

@@ -36,9 +36,19 @@ struct RowPieces {
 /// Adds an f32 over the threads of a team; all get the sum.
 using TeamSum = llvm::function_ref<Value(Value)>;
 
-/// Normalizes a row of `spec.features`. `scale` and `bias` as `spec` says.
+/// What a norm multiplies and adds to the pieces of one thread.
+struct NormWeights {
+  Value scale, bias;                 ///< addresses, as a NormSpec says
+  SmallVector<Value> scales, biases; ///< for each piece, once loaded
+
+  /// Loads them if they are few; else `normalize` does where it needs them. The
+  /// row need not be there yet: only columns count.
+  void loadFew(DeviceBuilder &b, const RowPieces &pieces);
+};
+
+/// Normalizes a row of `spec.features`.
 void normalize(DeviceBuilder &b, const NormSpec &spec, RowPieces &pieces,
-               Value scale, Value bias, TeamSum sum);
+               const NormWeights &weights, TeamSum sum);
 
 } // namespace mlir::dejavu::cuda
 

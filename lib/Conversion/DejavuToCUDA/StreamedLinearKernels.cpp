@@ -79,9 +79,9 @@ static Plan makePlan(const LinearSpec &spec, const TargetInfo &target) {
 }
 
 bool cuda::hasStreamedLinear(const LinearSpec &spec) {
-  // Short rows leave nothing to stream. The input must fit the shared memory of
-  // any chip.
-  constexpr int64_t kLeastRow = 2048, kMostInput = 16384;
+  // Of shorter rows some lanes would have nothing. The input must fit the
+  // shared memory of any chip.
+  constexpr int64_t kLeastRow = kGranule, kMostInput = 16384;
   int64_t bits = spec.in * spec.element.getIntOrFloatBitWidth();
   return !spec.isGated && bits % (8 * kLoadBytes) == 0 &&
          bits >= 8 * kLeastRow && spec.in <= kMostInput;
@@ -121,13 +121,18 @@ struct StreamGenerator {
     return b.at(place, b.getF32Type(), b.mul(piece, 4));
   }
 
-  /// Brings the input to shared memory, normalized if that is asked for.
+  /// Waits for the input, and brings it to shared memory, normalized if that is
+  /// asked for.
   void placeInput() {
     RowPieces pieces =
         RowPieces::makeColumns(b, spec.linear.in, 4, kWarps * kWarp);
+    NormWeights weights{scale, bias, {}, {}};
+    if (spec.norm)
+      weights.loadFew(b, pieces);
+    b.waitForEarlier();
     pieces.load(b, input);
     if (spec.norm)
-      normalize(b, *spec.norm, pieces, scale, bias, [&](Value own) {
+      normalize(b, *spec.norm, pieces, weights, [&](Value own) {
         return b.sumBlock(own, getPlace(plan.getScratch()));
       });
     int64_t parts = plan.stages ? plan.width / 4 : 1;
@@ -260,7 +265,6 @@ struct StreamGenerator {
 
   void runWithRings() {
     Ring start = startRing();
-    b.waitForEarlier();
     placeInput();
     b.fold(getFirstRow(), getRows(), getStride(), start.pack(),
            [&](Value row, ValueRange carried) {
@@ -286,7 +290,6 @@ struct StreamGenerator {
   }
 
   void runWithoutRings() {
-    b.waitForEarlier();
     placeInput();
     b.loop(getFirstRow(), getRows(), getStride(), [&](Value row) {
       auto [own, at] = chooseProduct(b, products, spec.linear.outs, row);

@@ -94,7 +94,7 @@ module attributes {dejavu.source = "model.onnx"} {
 // KERNELS-NEXT: {{^}}20 gpu.func @dejavu_matrix_linear_7x16_f16(
 // KERNELS-NEXT: {{^}}21 gpu.func @dejavu_attention_2over1x8_f16_scale3F000000_uniform_append(
 // KERNELS-NEXT: {{^}}22 gpu.func @dejavu_fused_ffn_12x16_f16_relu_up_exact(
-// KERNELS-NEXT: {{^}}23 gpu.func @dejavu_block_sum_16(
+// KERNELS-NEXT: {{^}}23 gpu.func @dejavu_block_sum_16_counts(
 // KERNELS-NEXT: {{^}}24 gpu.func @dejavu_count_12(
 // KERNELS-NEXT: {{^}}25 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows1(
 // KERNELS-NEXT: {{^}}26 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows2(
@@ -146,11 +146,17 @@ module attributes {dejavu.source = "model.onnx"} {
 // The product that has the sum of the residual in it.
 // CHECK:         arith.select %{{.*}}, %c8_i64, %c9_i64
 // CHECK:         call @dejavu_rt_launch
-// One row has all of the MLP in a launch, and the sum of its blocks.
+// One row has all of the MLP in a launch, and the sum of its blocks, which gets
+// counts (19) too.
+// CHECK:         llvm.getelementptr %[[STEP]][19]
+// CHECK-NEXT:    %[[COUNTS:.*]] = llvm.load
+// CHECK-NEXT:    %[[WANTED:.*]] = llvm.icmp "ne" %[[COUNTS]], %[[NULL:.*]] : !llvm.ptr
+// CHECK-NEXT:    %[[COUNT:.*]] = llvm.select %[[WANTED]], %[[COUNTS]], %[[NULL]]
 // CHECK:         %[[IS_ONE:.*]] = arith.cmpi eq, %[[ROWS]], %c1_i64
 // CHECK-NEXT:    scf.if %[[IS_ONE]]
 // CHECK:           llvm.store %c-1_i64,
 // CHECK:           func.call @dejavu_rt_launch(%{{.*}}, %c22_i64,
+// CHECK:           llvm.store %[[COUNT]],
 // CHECK:           func.call @dejavu_rt_launch(%{{.*}}, %c23_i64,
 // CHECK-NOT:     dejavu_rt_launch
 // CHECK:         %[[IS_MORE:.*]] = arith.cmpi ne, %[[ROWS]], %c1_i64
@@ -158,10 +164,13 @@ module attributes {dejavu.source = "model.onnx"} {
 // CHECK:           arith.select %{{.*}}, %c11_i64, %c12_i64
 // CHECK:           func.call @dejavu_rt_launch
 // CHECK-NOT:     dejavu_rt_launch
-// What was chosen is counted if somebody asks.
-// CHECK:         %[[ASKS:.*]] = llvm.icmp "ne" %{{.*}}, %{{.*}} : !llvm.ptr
-// CHECK-NEXT:    scf.if %[[ASKS]]
-// CHECK:           func.call @dejavu_rt_launch(%{{.*}}, %c24_i64,
+// Of more rows, too, what was chosen is counted if somebody asks.
+// CHECK:         %[[MORE_COUNT:.*]] = llvm.select
+// CHECK:         arith.cmpi ne, %[[ROWS]], %c1_i64
+// CHECK-NEXT:    scf.if
+// CHECK-NEXT:      %[[ASKS:.*]] = llvm.icmp "ne" %[[MORE_COUNT]], %{{.*}} : !llvm.ptr
+// CHECK-NEXT:      scf.if %[[ASKS]]
+// CHECK:             func.call @dejavu_rt_launch(%{{.*}}, %c24_i64,
 // CHECK:         }
 // CHECK:         %[[STILL_MORE:.*]] = arith.cmpi ne, %[[ROWS]], %c1_i64
 // CHECK-NEXT:    scf.if %[[STILL_MORE]]
