@@ -102,6 +102,56 @@ def test_shapes_that_are_wrong(shapes, tmp_path):
     assert len(report["models"][models[0]["name"]]["texts"]["differences"]) == 2
 
 
+@pytest.fixture(scope="module")
+def golden(tmp_path_factory):
+    """A model with golden cases, packed for the CPU."""
+    folder = tmp_path_factory.mktemp("golden")
+    file = folder / "gpu.tar.xz"
+    succeed(PYTHON, SCRIPTS / "gpu_pack.py", "--target", "cpu", "--models",
+            "gpt2-relu", "-o", file)
+    unpack(file, folder)
+    return folder / "gpu"
+
+
+def check_golden(folder, *flags):
+    done = run(PYTHON, folder / "gpu_check.py", "--json", folder / "o.json",
+               "--cublaslt", "none", "--workers", "2", *flags)
+    return done.returncode, json.loads((folder / "o.json").read_text("utf-8"))
+
+
+def test_golden_cases(golden):
+    code, report = check_golden(golden)
+    assert (code, report["bad"]) == (0, 0), report
+    assert len(report["cases"]["gpt2-relu"]) == 6
+    for result in report["cases"]["gpt2-relu"].values():
+        assert result["seconds"] > 0 and max(result["off"].values()) < 0.01
+    assert [result["texts"] for result in
+            report["sampled"]["gpt2-relu-f32"].values()] == [3, 3, 3]
+
+
+def test_golden_cases_that_are_wrong(golden, tmp_path):
+    """One value, and one id."""
+    folder = tmp_path / "gpu"
+    shutil.copytree(golden, folder)
+    case = folder / "cases/gpt2-relu/long_b1.npz"
+    with np.load(case) as arrays:
+        changed = {key: arrays[key] for key in arrays.files}
+    changed["out.logits"].flat[3] += np.abs(changed["out.logits"]).max()
+    np.savez(case, **changed)
+    text = folder / "gpt2-relu-f32.sampled1"
+    lines = text.read_text("utf-8").splitlines()
+    lines[2] = "1" + lines[2]
+    text.write_text("\n".join(lines) + "\n", "utf-8")
+    code, report = check_golden(folder)
+    assert (code, report["bad"]) == (1, 2), report
+    assert not report["cases"]["gpt2-relu"]["long_b1.npz"]["ok"]
+    [_, second, _] = report["sampled"]["gpt2-relu-f32"].values()
+    assert [row["prompt"] for row in second["differences"]] == [1]
+    code, report = check_golden(folder, "--checks", "sampled", "--only", "f32")
+    assert (code, report["bad"], list(report["cases"])) == (
+        1, 1, ["gpt2-relu-f32"])
+
+
 def test_nothing_is_as_far_as_nan():
     compare = script("gpu_shapes").compare_tensors
     want = {"a": np.ones(3)}

@@ -78,7 +78,7 @@ SHAPES = {
     # The kernels of a layer of OPT-6.7B: as long rows of weights, and as many
     # neurons as go around the ring of an MLP, for compute-sanitizer.
     "layer": Shape(vocab=261, features=4096, heads=8, kv_heads=8, head_dim=128,
-                   neurons=3076, layers=1),
+                   neurons=3080, layers=1),
 }
 
 # Flags of dejavu-compile, beside the kind of the weights.
