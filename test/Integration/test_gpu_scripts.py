@@ -296,16 +296,23 @@ def test_links_stand_for_equal_weights(tmp_path):
     assert files[0].samefile(files[2]) and not files[0].samefile(files[1])
 
 
-def test_atomic_sums_are_looked_for():
-    describe = script("gpu_shapes_pack").describe
+def test_atomic_sums_are_looked_for(tmp_path):
+    program = tmp_path / "program"
 
-    def info(reduction, *kernels):
-        return {"sparsity": "dense", "reduction": reduction, "cuda": {
-            "kernels": list(kernels), "images": [
-                {"kernels": [{"cluster": 2 if "ffn" in kernel else 1}
-                             for kernel in kernels]}]}}
-    found = describe("m", info("atomic", "dejavu_add_1", "dejavu_ffn_1_atomic"))
-    assert found["clusters"] == ["dejavu_ffn_1_atomic"]
-    assert found["cache"] == "f32"
-    with pytest.raises(SystemExit, match="no kernel has atomic sums"):
-        describe("m", info("atomic", "dejavu_add_1", "dejavu_ffn_1"))
+    def read(reduction, *kernels):
+        info = json.dumps({"reduction": reduction,
+                           "cuda": {"kernels": list(kernels)}})
+        program.write_text(f"#!/bin/sh\necho '{info}'\n", "utf-8")
+        program.chmod(0o755)
+        return script("gpu_pack").read_info(program)
+    read("atomic", "dejavu_add_1", "dejavu_fused_ffn_1_atomic")
+    read("deterministic", "dejavu_add_1")
+    with pytest.raises(SystemExit, match="program: no kernel has atomic sums"):
+        read("atomic", "dejavu_add_1", "dejavu_fused_ffn_1")
+
+
+def test_clusters_are_described():
+    info = {"sparsity": "dense", "cuda": {"kernels": ["a", "b"], "images": [
+        {"kernels": [{"cluster": 1}, {"cluster": 2}]}]}}
+    found = script("gpu_shapes_pack").describe("m", info)
+    assert (found["clusters"], found["cache"]) == (["b"], "f32")

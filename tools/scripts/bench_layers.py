@@ -13,8 +13,8 @@ Ours: executables of synthetic models (docs/Synthetic.md) under --bench. A layer
 is the difference of two numbers of layers over the difference of their numbers;
 what is left of the smaller one is the head (embeddings, the last norm, logits,
 the choice of an id, and the host). A context is the mean over the 64 steps that
-are timed. Where a model has too few positions for that, the last of 16 steps has
-it. Exact against dense are programs of equal weights.
+are timed; where a model has too few positions for that, it is that of the last
+of 16 steps. Exact against dense are programs of equal weights.
 
 PyTorch's (needs torch): the same layer in f16 as it is best there: one product
 for queries, keys and values, cuBLAS, scaled_dot_product_attention on a static

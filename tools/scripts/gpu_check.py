@@ -11,8 +11,8 @@ to the CPU's, each alone and all in one batch. Texts at random, with f32
 weights: equal to the CPU's unless a number drawn falls between two sums that
 differ by rounding. DEJAVU_CUBLASLT has texts made with that library.
 
-Texts of what has atomic sums are compared as all others. --checks says which of
-these to do; each result has the seconds it took."""
+Texts of what has atomic sums are compared as all others. --checks says which
+of these to do; each result has the seconds it took."""
 
 import argparse
 import concurrent.futures

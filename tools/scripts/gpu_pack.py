@@ -26,8 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = ROOT / "build/bin"
 MODELS = ROOT / "build/models"
 TEXTS = ("opt-docs-7m", "llama-silu-docs-7m")  # those that know a language
-# Builds of those beside the one for the GPU as it comes: flags, by what a name ends
-# with.
+# Flags of more builds of those, by the end of their names.
 DENSE, EXACT = ("--sparsity", "dense"), ("--sparsity", "exact")
 ATOMIC = ("--reduction", "atomic")
 VARIANTS = {"opt-docs-7m": {"dense": DENSE, "dense-atomic": DENSE + ATOMIC,
@@ -86,27 +85,36 @@ def write_texts(model, folder, scratch):
     (folder / f"{model}.texts").write_text("".join(texts), "utf-8")
 
 
-def share(file, original):
-    """Makes a file a link to another that has the same bytes."""
-    if filecmp.cmp(file, original, shallow=False):
-        file.unlink()
-        os.link(original, file)
+def share(file, others):
+    """Makes a file a link to one of the others that has the same bytes."""
+    for other in others:
+        if filecmp.cmp(file, other, shallow=False):
+            file.unlink()
+            os.link(other, file)
+            return
+
+
+def read_info(program):
+    """What an executable says about itself. If it was asked for atomic sums, it
+    must have some."""
+    info = json.loads(run(program, "--info"))
+    kernels = info.get("cuda", {"kernels": []})["kernels"]
+    if info.get("reduction") == "atomic" and not any(
+            "_atomic" in kernel for kernel in kernels):
+        sys.exit(f"error: {program.name}: no kernel has atomic sums")
+    return info
 
 
 def add_variants(model, folder, target):
     """Other builds of a model of TEXTS; they have its cases and its texts."""
     for ending, flags in VARIANTS[model].items():
-        is_atomic = flags[-2:] == ATOMIC
-        if target == "cpu" and is_atomic:
+        if target == "cpu" and flags[-2:] == ATOMIC:
             continue
         name = f"{model}-{ending}"
         compile_model(model, folder / name, "--target", target, *flags)
-        info = json.loads(run(folder / name, "--info"))
-        kernels = info.get("cuda", {"kernels": []})["kernels"]
-        found = any("_atomic" in kernel for kernel in kernels)
-        if found != is_atomic:
-            sys.exit(f"error: {name}: kernels with atomic sums: {found}")
-        share(folder / f"{name}.safetensors", folder / f"{model}.safetensors")
+        read_info(folder / name)
+        share(folder / f"{name}.safetensors",
+              [folder / f"{model}.safetensors"])
         shutil.copytree(folder / "cases" / model, folder / "cases" / name,
                         copy_function=os.link)
         for kind in ("prompts", "texts"):

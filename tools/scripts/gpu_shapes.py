@@ -10,9 +10,9 @@ Workspace and logits are poisoned before each step, and the cache before the
 first (DEJAVU_POISON). A distance is that of the worst element over the greatest
 magnitude of its tensor. Weights are exact in every type, so tolerances are those
 of a cache in that type. Prompts take cuBLASLt where it is found; with
-DEJAVU_CUBLASLT=none they don't. The tools of compute-sanitizer run on small models that
-have all families together, with 1 to 9 rows, and racecheck on one row of what
-has the kernels of a large model's layer, one family at a time.
+DEJAVU_CUBLASLT=none they don't. The tools of compute-sanitizer run on small
+models that have all families together, with 1 to 9 rows, and racecheck on one
+row of what has the kernels of a large model's layer, one family at a time.
 
 --checks says which of these to do; each result has the seconds it took."""
 

@@ -11,10 +11,8 @@ along rows and along columns, so that gigabytes of weights make a small file."""
 
 import argparse
 import dataclasses
-import filecmp
 import json
 import math
-import os
 import pathlib
 import shutil
 import sys
@@ -25,7 +23,7 @@ import zlib
 import numpy as np
 import safetensors.numpy
 
-from gpu_pack import BIN, ROOT, run
+from gpu_pack import ATOMIC, BIN, DENSE, EXACT, ROOT, read_info, run, share
 
 sys.path.insert(0, str(ROOT / "test/Integration"))
 from toys import Shape, Toy  # noqa: E402
@@ -82,8 +80,6 @@ SHAPES = {
 }
 
 # Flags of dejavu-compile, beside the kind of the weights.
-EXACT, DENSE = ("--sparsity", "exact"), ("--sparsity", "dense")
-ATOMIC = ("--reduction", "atomic")  # of a GPU alone
 BUILDS = {
     "wide": [("f16", DENSE), ("f16", EXACT), ("bf16", DENSE), ("f32", EXACT)],
     "heads": [("f16", ()), ("f32", ())],
@@ -197,23 +193,11 @@ def write_texts(toy, source):
     sys.exit(f"error: {source}: the choices of {PROMPTS} prompts are close")
 
 
-def share(weights, others):
-    """Makes a file a link to one of the others that has the same bytes."""
-    for other in others:
-        if filecmp.cmp(weights, other, shallow=False):
-            weights.unlink()
-            os.link(other, weights)
-            return
-
-
 def describe(model, info):
     """What gpu_shapes.py must know of an executable's code."""
     code = info.get("cuda", {"kernels": [], "images": []})
     clusters = {name for image in code["images"] for name, facts in
                 zip(code["kernels"], image["kernels"]) if facts["cluster"] > 1}
-    if info.get("reduction") == "atomic" and not any(
-            "_atomic" in kernel for kernel in code["kernels"]):
-        sys.exit(f"error: {model}: no kernel has atomic sums")
     return {"name": model, "sparsity": info["sparsity"],
             "cache": info.get("cache_dtype", "f32"),
             "kernels": code["kernels"], "clusters": sorted(clusters)}
@@ -239,8 +223,7 @@ def pack_shape(name, shape, folder, scratch, target):
         weights = folder / f"{model}.safetensors"
         share(weights, files)
         files.append(weights)
-        info = json.loads(run(folder / model, "--info"))
-        made.append({**describe(model, info), "shape": name, "weights": kind,
+        made.append({**describe(model, read_info(folder / model)), "shape": name, "weights": kind,
                      "texts": texts, "facts": dataclasses.asdict(shape)})
     shutil.rmtree(scratch / name)
     return made
