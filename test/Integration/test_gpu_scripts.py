@@ -4,9 +4,11 @@
 gpu_shapes.py finds in programs for the CPU, and the arithmetic of
 bench_layers.py."""
 
+import dataclasses
 import importlib.util
 import json
 import shutil
+import subprocess
 import sys
 import tarfile
 
@@ -73,6 +75,17 @@ def test_checks_of_shapes(shapes):
     assert not report["families"], "nothing was compared"
     message = fail(PYTHON, shapes / "gpu_shapes.py", "--checks", "case")
     assert "--checks: expected some of cases,texts," in message
+
+
+def test_parts_of_shapes(shapes):
+    done = [check_shapes(shapes, "--checks", "cases", "--part", part)[1]
+            for part in ("1/2", "2/2")]
+    assert [sorted(report["models"]) for report in done] == [
+        ["quick-f16", "quick-f32"], ["quick-bf16"]]
+    assert not any(report["bad"] for report in done)
+    for wrong in ("3/2", "0/2", "1", "a/b"):
+        assert f"found {wrong}" in fail(PYTHON, shapes / "gpu_shapes.py",
+                                        "--part", wrong)
 
 
 def test_nothing_begins_without_time(shapes):
@@ -191,6 +204,33 @@ def test_families():
         ("a", ["x", "y"]), ("c", ["z"])]
     assert shapes.size(model("a", 10)) == 10 * (4 * 8 + 2 * 100 + 10)
     assert left == ["u"], "a family that no small model has"
+
+
+def test_sanitizers(monkeypatch):
+    """All parts together do everything once."""
+    shapes, done = script("gpu_shapes"), []
+    facts = dataclasses.asdict(script("gpu_shapes_pack").Shape())
+
+    def run_nothing(*command, **options):
+        done.append(" ".join(map(str, [*command, options["input"]])))
+        return subprocess.CompletedProcess(command, 0)
+    monkeypatch.setattr(shapes, "find_sanitizer", lambda: "sanitizer")
+    monkeypatch.setattr(shapes, "run", run_nothing)
+    models = [{"name": f"{shape}-f16", "shape": shape, "clusters": [],
+               "kernels": ["dejavu_add_8", f"dejavu_{shape}_9"],
+               "facts": facts} for shape in ("small", "layer")]
+    with shapes.Pool(1, 100) as pool:
+        for part in ("1/2", "2/2"):
+            part = shapes.parse_part(part)
+            for wait in (shapes.check_sanitizers(models, pool, part)[0],
+                         shapes.check_layers(models, pool, part)):
+                assert all(row["ok"] for row in shapes.list_results(wait()))
+    runs = sum(map(len, shapes.BATCHES.values()))
+    assert len(done) == len(set(done)) == 2 * runs + 2
+    [layer] = [line for line in done if "kns=dejavu_layer" in line]
+    assert "--tool racecheck --kernel-name" in layer and "./layer-f16" in layer
+    assert sum("DEJAVU_POISON=0" in line for line in done) == sum(
+        "initcheck" in line for line in done) == 4
 
 
 def test_close_choices_do_not_count():

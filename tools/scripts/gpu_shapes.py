@@ -14,7 +14,9 @@ DEJAVU_CUBLASLT=none they don't. The tools of compute-sanitizer run on small
 models that have all families together, with 1 to 9 rows, and racecheck on one
 row of what has the kernels of a large model's layer, one family at a time.
 
---checks says which of these to do; each result has the seconds it took."""
+--checks says which of these to do, and --part divides them among several runs:
+beginning a process takes a GPU 0.2 s, however many are begun at a time. Each
+result has the seconds it took."""
 
 import argparse
 import collections
@@ -243,17 +245,16 @@ def check_models(models, pool, checks):
     return wait
 
 
-def check_sanitizers(models, pool):
+def check_sanitizers(models, pool, part):
     """compute-sanitizer: a function that waits for {model: the families it was
     chosen for, results}, and the families of no small model."""
     chosen, left = choose_covering(models)
-    futures, report = {}, {}
-    for model, new in chosen:
-        report[model["name"]] = {"families": new}
-        for tool, batches in BATCHES.items():
-            for batch in batches:
-                futures[pool.submit(check_sanitizer, model, tool, batch)] = (
-                    model["name"], f"{tool} {batch}")
+    report = {model["name"]: {"families": new} for model, new in chosen}
+    wanted = [(model, tool, batch) for model, _ in chosen
+              for tool, batches in BATCHES.items() for batch in batches]
+    futures = {pool.submit(check_sanitizer, model, tool, batch):
+               (model["name"], f"{tool} {batch}")
+               for model, tool, batch in wanted[part]}
 
     def wait():
         for future, (name, key) in futures.items():
@@ -262,22 +263,30 @@ def check_sanitizers(models, pool):
     return wait, left
 
 
-def check_layers(models, pool):
+def check_layers(models, pool, part):
     """Races in the kernels of a large model's layer, one family at a time: a
     function that waits for {model: {kernels: results}}."""
-    futures, report = {}, {}
-    for model in models:
-        if model["shape"] == LAYER:
-            report[model["name"]] = {}
-            for kernels in sorted(set(map(stem, model["kernels"]))):
-                futures[pool.submit(check_layer, model, kernels)] = (
-                    model["name"], kernels)
+    large = [model for model in models if model["shape"] == LAYER]
+    report = {model["name"]: {} for model in large}
+    wanted = [(model, kernels) for model in large
+              for kernels in sorted(set(map(stem, model["kernels"])))]
+    futures = {pool.submit(check_layer, model, kernels):
+               (model["name"], kernels) for model, kernels in wanted[part]}
 
     def wait():
         for future, (name, key) in futures.items():
             report[name][key] = future.result()
         return report
     return wait
+
+
+def parse_part(text):
+    """Which of many things are done: those of a slice."""
+    number, _, count = text.partition("/")
+    if not (number.isdecimal() and count.isdecimal()
+            and 1 <= int(number) <= int(count)):
+        sys.exit(f"error: --part: expected one like 1/2, found {text}")
+    return slice(int(number) - 1, None, int(count))
 
 
 def print_report(report):
@@ -307,17 +316,19 @@ def main():
                         help="begin nothing after these")
     parser.add_argument("--only", default="",
                         help="models whose name has this (a pattern)")
+    parser.add_argument("--part", default="1/1", metavar="N/M",
+                        help="the Nth of M parts of all this")
     parser.add_argument("--checks", default=",".join(CHECKS),
                         help="these alone, with commas")
     args = parser.parse_args()
-    checks = parse_checks(args.checks, CHECKS)
+    checks, part = parse_checks(args.checks, CHECKS), parse_part(args.part)
     os.environ["DEJAVU_POISON"] = "1"
     models = [model for model in json.loads(
         (HERE / "models.json").read_text("utf-8"))
         if re.search(args.only, model["name"])]
     report = {"device": device(),
               "date": datetime.datetime.now(datetime.timezone.utc).isoformat(),
-              "tolerances": TOLERANCES, "checks": checks,
+              "tolerances": TOLERANCES, "checks": checks, "part": args.part,
               "cublaslt": os.environ.get("DEJAVU_CUBLASLT", "where it is"),
               "families": {}, "sanitizer": {}, "sanitizer_left": []}
     start = time.monotonic()
@@ -325,22 +336,22 @@ def main():
         # These take longest.
         waits = {}
         if "layers" in checks:
-            waits["layers"] = check_layers(models, pool)
+            waits["layers"] = check_layers(models, pool, part)
         if "sanitizer" in checks:
             waits["sanitizer"], report["sanitizer_left"] = check_sanitizers(
-                models, pool)
-        waits["models"] = check_models(models, pool, checks)
+                models, pool, part)
+        waits["models"] = check_models(models[part], pool, checks)
         report |= {part: wait() for part, wait in waits.items()}
     report.setdefault("layers", {})
     if "cases" in checks:
-        report["families"] = summarize(models, report)
+        report["families"] = summarize(models[part], report)
     report["seconds"] = round(time.monotonic() - start, 1)
     report["bad"] = count_bad(report) + len(report["sanitizer_left"])
     args.json.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
     print_report(report)
     checked = sum(len(list_results(report[part])) for part in
                   ("models", "sanitizer", "layers"))
-    print(f"{len(models)} models, {checked} results, {report['bad']} bad,"
+    print(f"{len(models[part])} models, {checked} results, {report['bad']} bad,"
           f" {report['seconds']} s: {args.json}")
     return 1 if report["bad"] or not checked else 0
 

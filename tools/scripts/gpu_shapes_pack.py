@@ -73,10 +73,10 @@ SHAPES = {
     # Rows that clusters of two blocks share; all the rest is small.
     "cluster": Shape(vocab=261, features=10256, heads=2, kv_heads=1,
                      head_dim=24, neurons=308, layers=1),
-    # The kernels of a layer of OPT-6.7B: as long rows of weights, and as many
-    # neurons as go around the ring of an MLP, for compute-sanitizer.
-    "layer": Shape(vocab=261, features=4096, heads=8, kv_heads=8, head_dim=128,
-                   neurons=3080, layers=1),
+    # The kernels of a layer of OPT-6.7B: rows of weights that are as long, and so
+    # many that rings in shared memory go around, for compute-sanitizer.
+    "layer": Shape(vocab=261, features=4096, heads=10, kv_heads=10,
+                   head_dim=128, neurons=3080, layers=1),
 }
 
 # Flags of dejavu-compile, beside the kind of the weights.
