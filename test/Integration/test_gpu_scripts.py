@@ -4,9 +4,11 @@
 gpu_shapes.py finds in programs for the CPU, and the arithmetic of
 bench_layers.py."""
 
+import dataclasses
 import importlib.util
 import json
 import shutil
+import subprocess
 import sys
 import tarfile
 
@@ -49,9 +51,9 @@ def shapes(tmp_path_factory):
     return folder / "shapes"
 
 
-def check_shapes(folder):
+def check_shapes(folder, *flags):
     done = run(PYTHON, folder / "gpu_shapes.py", "--json", folder / "o.json",
-               "--workers", "2")
+               "--workers", "2", *flags)
     return done.returncode, json.loads((folder / "o.json").read_text("utf-8"))
 
 
@@ -62,6 +64,35 @@ def test_shapes(shapes):
     for model in report["models"].values():
         assert len(model["cases"]) == 14
         assert model["texts"]["ids"] > 10
+        assert model["texts"]["seconds"] > 0
+
+
+def test_checks_of_shapes(shapes):
+    code, report = check_shapes(shapes, "--checks", "texts", "--only", "bf16")
+    assert (code, report["checks"]) == (0, ["texts"])
+    [model] = report["models"].values()
+    assert model["texts"]["ok"] and not model["cases"]
+    assert not report["families"], "nothing was compared"
+    message = fail(PYTHON, shapes / "gpu_shapes.py", "--checks", "case")
+    assert "--checks: expected some of cases,texts," in message
+
+
+def test_parts_of_shapes(shapes):
+    done = [check_shapes(shapes, "--checks", "cases", "--part", part)[1]
+            for part in ("1/2", "2/2")]
+    assert [sorted(report["models"]) for report in done] == [
+        ["quick-f16", "quick-f32"], ["quick-bf16"]]
+    assert not any(report["bad"] for report in done)
+    for wrong in ("3/2", "0/2", "1", "a/b"):
+        assert f"found {wrong}" in fail(PYTHON, shapes / "gpu_shapes.py",
+                                        "--part", wrong)
+
+
+def test_nothing_begins_without_time(shapes):
+    code, report = check_shapes(shapes, "--seconds", "0", "--only=-f16")
+    assert code == 1
+    assert report["models"]["quick-f16"]["texts"] == {
+        "ok": False, "error": "no time was left"}
 
 
 def test_shapes_that_are_wrong(shapes, tmp_path):
@@ -76,12 +107,62 @@ def test_shapes_that_are_wrong(shapes, tmp_path):
     models = json.loads((folder / "models.json").read_text("utf-8"))
     models[0]["texts"][0]["ids"][0] += 1
     (folder / "models.json").write_text(json.dumps(models), "utf-8")
-    code, report = check_shapes(folder)
+    code, report = check_shapes(folder, "--checks", "cases,texts")
     # The case of three kinds of weights, and a text alone and in a batch.
     assert (code, report["bad"]) == (1, 4), report
     wrong = report["models"]["quick-f32"]["cases"]["b4t1p1"]
     assert list(wrong["bad"]) == ["out.present.1.value"]
     assert len(report["models"][models[0]["name"]]["texts"]["differences"]) == 2
+
+
+@pytest.fixture(scope="module")
+def golden(tmp_path_factory):
+    """A model with golden cases, packed for the CPU."""
+    folder = tmp_path_factory.mktemp("golden")
+    file = folder / "gpu.tar.xz"
+    succeed(PYTHON, SCRIPTS / "gpu_pack.py", "--target", "cpu", "--models",
+            "gpt2-relu", "-o", file)
+    unpack(file, folder)
+    return folder / "gpu"
+
+
+def check_golden(folder, *flags):
+    done = run(PYTHON, folder / "gpu_check.py", "--json", folder / "o.json",
+               "--cublaslt", "none", "--workers", "2", *flags)
+    return done.returncode, json.loads((folder / "o.json").read_text("utf-8"))
+
+
+def test_golden_cases(golden):
+    code, report = check_golden(golden)
+    assert (code, report["bad"]) == (0, 0), report
+    assert len(report["cases"]["gpt2-relu"]) == 6
+    for result in report["cases"]["gpt2-relu"].values():
+        assert result["seconds"] > 0 and max(result["off"].values()) < 0.01
+    assert [result["texts"] for result in
+            report["sampled"]["gpt2-relu-f32"].values()] == [3, 3, 3]
+
+
+def test_golden_cases_that_are_wrong(golden, tmp_path):
+    """One value, and one id."""
+    folder = tmp_path / "gpu"
+    shutil.copytree(golden, folder)
+    case = folder / "cases/gpt2-relu/long_b1.npz"
+    with np.load(case) as arrays:
+        changed = {key: arrays[key] for key in arrays.files}
+    changed["out.logits"].flat[3] += np.abs(changed["out.logits"]).max()
+    np.savez(case, **changed)
+    text = folder / "gpt2-relu-f32.sampled1"
+    lines = text.read_text("utf-8").splitlines()
+    lines[2] = "1" + lines[2]
+    text.write_text("\n".join(lines) + "\n", "utf-8")
+    code, report = check_golden(folder)
+    assert (code, report["bad"]) == (1, 2), report
+    assert not report["cases"]["gpt2-relu"]["long_b1.npz"]["ok"]
+    [_, second, _] = report["sampled"]["gpt2-relu-f32"].values()
+    assert [row["prompt"] for row in second["differences"]] == [1]
+    code, report = check_golden(folder, "--checks", "sampled", "--only", "f32")
+    assert (code, report["bad"], list(report["cases"])) == (
+        1, 1, ["gpt2-relu-f32"])
 
 
 def test_nothing_is_as_far_as_nan():
@@ -102,16 +183,54 @@ def test_families():
         "row sum sparse")
     assert shapes.family("dejavu_linear_64x32_f16_silu_gated_rows8") == (
         "linear gated")
+    mlp = "dejavu_fused_ffn_64x32_f16_relu_up_bias_exact_atomic"
+    assert shapes.family(mlp) == "fused ffn exact atomic"
+    assert shapes.family(mlp, [mlp]) == "fused ffn exact atomic cluster"
+    assert shapes.family("dejavu_fused_ffn_64x32_f16_relu_up_norm_rms_32") == (
+        "fused ffn norm")
+    assert shapes.stem("dejavu_row_sum_64x32_f16_rows1") == "dejavu_row_sum"
+    assert shapes.stem("dejavu_advance") == "dejavu_advance"
 
     def model(name, features, *kernels):
         return {"name": name, "kernels": [f"dejavu_{k}_1" for k in kernels],
-                "facts": {"features": features, "neurons": 100}}
+                "clusters": [],
+                "facts": {"features": features, "heads": 1, "kv_heads": 1,
+                          "head_dim": 8, "neurons": 100, "vocab": 10,
+                          "gated": False}}
     chosen, left = shapes.choose_covering([
         model("a", 10, "x", "y"), model("b", 10, "y"), model("c", 10, "z"),
         model("large", 10 ** 6, "u", "x")])
     assert [(each["name"], new) for each, new in chosen] == [
         ("a", ["x", "y"]), ("c", ["z"])]
+    assert shapes.size(model("a", 10)) == 10 * (4 * 8 + 2 * 100 + 10)
     assert left == ["u"], "a family that no small model has"
+
+
+def test_sanitizers(monkeypatch):
+    """All parts together do everything once."""
+    shapes, done = script("gpu_shapes"), []
+    facts = dataclasses.asdict(script("gpu_shapes_pack").Shape())
+
+    def run_nothing(*command, **options):
+        done.append(" ".join(map(str, [*command, options["input"]])))
+        return subprocess.CompletedProcess(command, 0)
+    monkeypatch.setattr(shapes, "find_sanitizer", lambda: "sanitizer")
+    monkeypatch.setattr(shapes, "run", run_nothing)
+    models = [{"name": f"{shape}-f16", "shape": shape, "clusters": [],
+               "kernels": ["dejavu_add_8", f"dejavu_{shape}_9"],
+               "facts": facts} for shape in ("small", "layer")]
+    with shapes.Pool(1, 100) as pool:
+        for part in ("1/2", "2/2"):
+            part = shapes.parse_part(part)
+            for wait in (shapes.check_sanitizers(models, pool, part)[0],
+                         shapes.check_layers(models, pool, part)):
+                assert all(row["ok"] for row in shapes.list_results(wait()))
+    runs = sum(map(len, shapes.BATCHES.values()))
+    assert len(done) == len(set(done)) == 2 * runs + 2
+    [layer] = [line for line in done if "kns=dejavu_layer" in line]
+    assert "--tool racecheck --kernel-name" in layer and "./layer-f16" in layer
+    assert sum("DEJAVU_POISON=0" in line for line in done) == sum(
+        "initcheck" in line for line in done) == 4
 
 
 def test_close_choices_do_not_count():
@@ -129,6 +248,7 @@ def test_layers_pack(tmp_path):
     [program] = json.loads(
         (tmp_path / "layers/programs.json").read_text("utf-8"))
     assert (program["name"], program["layers"]) == ("llama-3-8b-4", 4)
+    assert program["positions"] == 2048
     layer = 2 * 4096 * (2 * 4096 + 2 * 1024 + 3 * 14336)
     head = 2 * 4096 * 128256
     assert program["bytes_per_token"] == pytest.approx(4 * layer + head,
@@ -140,10 +260,16 @@ def test_layers_pack(tmp_path):
 def test_layers_arithmetic(monkeypatch):
     layers = script("bench_layers")
     # 50 us a layer, 30 us the rest.
-    monkeypatch.setattr(layers, "bench", lambda program, prompt, repeats: {
-        "us": 30 + 50 * program["layers"], "prefill_ms": 1.0})
+    benched = []
+
+    def bench(program, prompt, steps, _):
+        benched.append((prompt, steps))
+        return {"us": 30 + 50 * program["layers"], "prefill_ms": 1.0,
+                "seconds": 1.0}
+    monkeypatch.setattr(layers, "bench", bench)
     programs = [{"name": f"p{n}", "model": "llama-3-8b", "layers": n,
                  "cache": "f16", "cache_bytes": n * 2 * 8 * 128 * 2,
+                 "positions": 2048,
                  "bytes_per_token": 10 ** 6 * (7 + 100 * n)}
                 for n in (4, 8, 32)]
     report = layers.Report(4e12, 1)
@@ -157,6 +283,13 @@ def test_layers_arithmetic(monkeypatch):
     [whole] = report.wholes
     assert (whole["us"], whole["sum_us"], whole["over_sum"]) == (
         1630, 1630, 1.0)
+    assert benched == [(992, 64)] * 3
+    # The last position there is.
+    report.add_whole(programs[2], 2048)
+    assert benched[-1] == (2032, 16) and report.wholes[-1]["steps"] == 16
+    cache = programs[2]["cache_bytes"] * (2033 + 2048) / 2
+    assert report.wholes[-1]["floor_us"] == pytest.approx(
+        (programs[2]["bytes_per_token"] + cache) / 4e6, abs=0.1)
     monkeypatch.setattr(layers, "bench", lambda *_: None)
     report.add_whole(programs[2], 256)
     assert report.failed == ["p32 256"]
@@ -190,3 +323,36 @@ def test_plots(tmp_path):
     empty = tmp_path / "c.json"
     empty.write_text("{}", "utf-8")
     assert "none of the files" in fail(*command, empty)
+
+
+def test_links_stand_for_equal_weights(tmp_path):
+    files = [tmp_path / name for name in "abc"]
+    for file, data in zip(files, (b"12", b"13", b"12")):
+        file.write_bytes(data)
+    pack = script("gpu_shapes_pack")
+    for number, file in enumerate(files):
+        pack.share(file, files[:number])
+    assert [file.read_bytes() for file in files] == [b"12", b"13", b"12"]
+    assert files[0].samefile(files[2]) and not files[0].samefile(files[1])
+
+
+def test_atomic_sums_are_looked_for(tmp_path):
+    program = tmp_path / "program"
+
+    def read(reduction, *kernels):
+        info = json.dumps({"reduction": reduction,
+                           "cuda": {"kernels": list(kernels)}})
+        program.write_text(f"#!/bin/sh\necho '{info}'\n", "utf-8")
+        program.chmod(0o755)
+        return script("gpu_pack").read_info(program)
+    read("atomic", "dejavu_add_1", "dejavu_fused_ffn_1_atomic")
+    read("deterministic", "dejavu_add_1")
+    with pytest.raises(SystemExit, match="program: no kernel has atomic sums"):
+        read("atomic", "dejavu_add_1", "dejavu_fused_ffn_1")
+
+
+def test_clusters_are_described():
+    info = {"sparsity": "dense", "cuda": {"kernels": ["a", "b"], "images": [
+        {"kernels": [{"cluster": 1}, {"cluster": 2}]}]}}
+    found = script("gpu_shapes_pack").describe("m", info)
+    assert (found["clusters"], found["cache"]) == (["b"], "f32")

@@ -7,12 +7,14 @@ and against PyTorch.
     bench_layers.py pack -o layers.tar.xz            # where the compiler is
     tar xf layers.tar.xz && cd layers                # on a machine with a GPU
     ./bench_layers.py run --json F.json
+    ./bench_layers.py run --json F.json --purposes whole --contexts 256,2048
 
 Ours: executables of synthetic models (docs/Synthetic.md) under --bench. A layer
 is the difference of two numbers of layers over the difference of their numbers;
 what is left of the smaller one is the head (embeddings, the last norm, logits,
-the choice of an id, and the host). Contexts are the mean over the steps that are
-timed. Exact against dense are programs of equal weights.
+the choice of an id, and the host). A context is the mean over the 64 steps that
+are timed; where a model has too few positions for that, it is that of the last
+of 16 steps. Exact against dense are programs of equal weights.
 
 PyTorch's (needs torch): the same layer in f16 as it is best there: one product
 for queries, keys and values, cuBLAS, scaled_dot_product_attention on a static
@@ -33,6 +35,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 DOCS, DOCS_CONTEXT = "opt-docs-7m", 256  # of the repository
@@ -40,6 +43,8 @@ HELPERS = ("bench_layers.py", "bench_kernels.py", "bench_attention.py",
            "sampling.py")
 CONTEXTS = (256, 1024, 2016)
 NEW_TOKENS = 64
+LAST_TOKENS = 16  # up to the last position of a model
+PURPOSES = ("layer", "whole", "sparse", "docs")
 SIZES = {"f32": 4, "f16": 2, "bf16": 2}
 DENSITY = 0.1
 
@@ -76,6 +81,7 @@ def describe(program, info, purpose):
     return {"name": program.name, "purpose": purpose,
             "model": info["model"]["name"], "sparsity": info["sparsity"],
             "layers": len(each), "cache": element,
+            "positions": info["max_context"],
             "bytes_per_token": info["bytes_per_token"]["dense"],
             # Of a step in all layers.
             "cache_bytes": 2 * sum(each) * SIZES[element]}
@@ -99,10 +105,10 @@ def pack(options):
             made.append(describe(folder / name, info, purpose))
 
         for name, purpose, model, layers, flags in wanted_programs():
-            if re.search(options.only, name):
+            if purpose in options.purposes and re.search(options.only, name):
                 make(name, purpose, "--synthetic", model, "--layers", layers,
                      *flags)
-        if re.search(options.only, DOCS):
+        if "docs" in options.purposes and re.search(options.only, DOCS):
             for sparsity in ("dense", "exact"):
                 make(f"{DOCS}-{sparsity}", "docs", FOLDERS / DOCS,
                      "--sparsity", sparsity)
@@ -115,13 +121,27 @@ def pack(options):
           f" {options.output.stat().st_size} bytes")
 
 
-def bench(program, prompt, repeats, *flags):
+def choose_steps(context, positions):
+    """(tokens of the prompt, steps that are timed) for a context."""
+    if context + NEW_TOKENS // 2 <= positions:
+        return context - NEW_TOKENS // 2, NEW_TOKENS
+    return context - LAST_TOKENS, LAST_TOKENS
+
+
+def mean_context(context, positions):
+    """Keys that a step reads, its own among them."""
+    prompt, steps = choose_steps(context, positions)
+    return prompt + (steps + 1) / 2
+
+
+def bench(program, prompt, steps, repeats, *flags):
     """What --bench says of an executable; None, with a message, if it fails."""
+    start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder, "bench.json")
         done = subprocess.run(
             [str(HERE / program["name"]), "--bench", "--prompt-length",
-             str(prompt), "--new-tokens", str(NEW_TOKENS), "--repeats",
+             str(prompt), "--new-tokens", str(steps), "--repeats",
              str(repeats), "--json", str(file), *flags], text=True,
             capture_output=True, check=False)
         if done.returncode:
@@ -132,7 +152,8 @@ def bench(program, prompt, repeats, *flags):
     return {"us": result["ms_per_token"] * 1e3,
             "prefill_ms": result["prefill_ms"],
             "mlp_density": result["mlp_density"],
-            "bytes_per_token": result["bytes_per_token"]}
+            "bytes_per_token": result["bytes_per_token"],
+            "seconds": round(time.monotonic() - start, 1)}
 
 
 class Report:
@@ -148,8 +169,9 @@ class Report:
         return size / self.bandwidth * 1e6
 
     def bench(self, program, context, *flags):
-        """Half of the steps are below the context, half above it."""
-        result = bench(program, context - NEW_TOKENS // 2, self.repeats, *flags)
+        """A program at a context."""
+        result = bench(program, *choose_steps(context, program["positions"]),
+                       self.repeats, *flags)
         if not result:
             self.failed.append(f"{program['name']} {context}")
         return result
@@ -162,7 +184,8 @@ class Report:
         step = more["layers"] - fewer["layers"]
         layer = (large["us"] - small["us"]) / step
         weights = (more["bytes_per_token"] - fewer["bytes_per_token"]) / step
-        cache = fewer["cache_bytes"] // fewer["layers"] * context
+        cache = round(fewer["cache_bytes"] // fewer["layers"]
+                      * mean_context(context, fewer["positions"]))
         head_bytes = fewer["bytes_per_token"] - fewer["layers"] * weights
         self.layers.append({
             "model": fewer["model"], "context": context,
@@ -181,12 +204,15 @@ class Report:
         if not result:
             return
         floor = self.floor(program["bytes_per_token"]
-                           + program["cache_bytes"] * context)
+                           + program["cache_bytes"]
+                           * mean_context(context, program["positions"]))
         row = {"model": program["model"], "layers": program["layers"],
-               "context": context, "us": round(result["us"], 1),
-               "floor_us": round(floor, 1),
+               "context": context,
+               "steps": choose_steps(context, program["positions"])[1],
+               "us": round(result["us"], 1), "floor_us": round(floor, 1),
                "ratio": round(result["us"] / floor, 4),
-               "prefill_ms": round(result["prefill_ms"], 1)}
+               "prefill_ms": round(result["prefill_ms"], 1),
+               "seconds": result["seconds"]}
         for layer in self.layers:
             if (layer["model"], layer["context"]) == (program["model"],
                                                       context):
@@ -204,7 +230,8 @@ class Report:
             return
         # Of the neurons that were active.
         floor = self.floor(result["bytes_per_token"]
-                           + program["cache_bytes"] * context)
+                           + program["cache_bytes"]
+                           * mean_context(context, program["positions"]))
         self.sparse.append({
             "model": program["model"], "sparsity": program["sparsity"],
             "context": context, "us": round(result["us"], 1),
@@ -326,7 +353,8 @@ def run(options):
           flush=True)
     programs = [program for program in json.loads(
         (HERE / "programs.json").read_text("utf-8"))
-        if re.search(options.only, program["name"])]
+        if program["purpose"] in options.purposes
+        and re.search(options.only, program["name"])]
     report = Report(max(read, LEAST_BANDWIDTH), options.repeats)
     by_model = {}
     for program in programs:
@@ -335,7 +363,8 @@ def run(options):
     for model, pair in by_model.items():
         for context in options.contexts:
             report.add_layer(*pair, context)
-            us = torch_layer_us(model, context)
+            us = torch_layer_us(model, int(mean_context(context,
+                                                        pair[0]["positions"])))
             print(f"{model} {context}: PyTorch {us:.1f} us", flush=True)
             for layer in report.layers:
                 if (layer["model"], layer["context"]) == (model, context):
@@ -351,7 +380,8 @@ def run(options):
                 HERE / f"{DOCS}-dense.safetensors"))
     options.json.write_text(json.dumps({
         **describe_run(read, copy, report.bandwidth),
-        "new_tokens": NEW_TOKENS, "repeats": options.repeats,
+        "new_tokens": NEW_TOKENS, "last_tokens": LAST_TOKENS,
+        "repeats": options.repeats,
         "layers": report.layers, "wholes": report.wholes,
         "sparse": report.sparse, "failed": report.failed}, indent=1) + "\n",
         encoding="utf-8")
@@ -373,6 +403,9 @@ def main():
         int(context) for context in text.split(",")], default=CONTEXTS)
     running.set_defaults(function=run)
     for command in (packing, running):
+        command.add_argument("--purposes", type=lambda text: text.split(","),
+                             default=PURPOSES, help="these alone, with commas:"
+                             f" {', '.join(PURPOSES)}")
         command.add_argument("--only", default="",
                              help="programs whose name has this (a pattern)")
     options = parser.parse_args()

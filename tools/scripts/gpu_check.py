@@ -9,16 +9,23 @@ Golden cases: every output within 2e-2 of its greatest magnitude, which is what
 f16 weights are off by, without cublasLt and with it. Texts, without it: equal
 to the CPU's, each alone and all in one batch. Texts at random, with f32
 weights: equal to the CPU's unless a number drawn falls between two sums that
-differ by rounding. DEJAVU_CUBLASLT has texts made with that library."""
+differ by rounding. DEJAVU_CUBLASLT has texts made with that library.
+
+Texts of what has atomic sums are compared as all others. --checks says which
+of these to do; each result has the seconds it took."""
 
 import argparse
+import concurrent.futures
 import datetime
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
 
 import numpy as np
 
@@ -26,6 +33,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 TOLERANCE = 2e-2
 NEW_TOKENS = "128"
 TOOLS = ("memcheck", "racecheck", "initcheck", "synccheck")
+CHECKS = ("texts", "sanitizer", "sampled", "cases")
+WORKERS = 12
 
 
 def run(*command, cublaslt=os.environ.get("DEJAVU_CUBLASLT", "none"),
@@ -54,14 +63,21 @@ def find_cublaslt():
     return str(files[0]) if files else "none"
 
 
-def check_case(name, case, scratch, cublaslt):
+def check_case(name, case, cublaslt):
     """Compares all outputs of one golden case."""
-    done = run("./dejavu-run", f"./{name}", "--input", case, "--rtol", "0",
-               "--atol", "1e9", "--output", scratch, cublaslt=cublaslt)
-    if done.returncode:
-        return failure(done)
+    with tempfile.TemporaryDirectory() as folder:
+        out = pathlib.Path(folder, "out.npz")
+        done = run("./dejavu-run", f"./{name}", "--input", case, "--rtol", "0",
+                   "--atol", "1e9", "--output", out, cublaslt=cublaslt)
+        if done.returncode:
+            return failure(done)
+        return compare_case(out, case)
+
+
+def compare_case(out, case):
+    """The distance of each output over its greatest magnitude."""
     off = {}
-    with np.load(scratch) as found, np.load(case) as wanted:
+    with np.load(out) as found, np.load(case) as wanted:
         for key in wanted.files:
             if not key.startswith("out."):
                 continue
@@ -100,50 +116,98 @@ def generate(name, prompts, new_tokens=NEW_TOKENS):
                input=None if one else "\n".join(prompts) + "\n")
 
 
-def check_texts(name):
-    """Texts one by one, and in one batch."""
-    prompts = (HERE / f"{name}.prompts").read_text("utf-8").splitlines()
-    wanted = (HERE / f"{name}.texts").read_text("utf-8").splitlines()
-    result = {}
-    alone = [generate(name, [prompt]) for prompt in prompts]
-    bad = [done for done in alone if done.returncode]
-    result["alone"] = failure(bad[0]) if bad else compare(
-        [done.stdout.strip() for done in alone], wanted)
-    batch = generate(name, prompts)
-    result["batch"] = failure(batch) if batch.returncode else compare(
-        batch.stdout.splitlines(), wanted)
-    return result
+def read_texts(name):
+    """Prompts, and what is expected."""
+    return ((HERE / f"{name}.{kind}").read_text("utf-8").splitlines()
+            for kind in ("prompts", "texts"))
 
 
-def check_sampled(name):
-    """Texts at random, in one batch: each first line has the flags."""
-    result = {}
-    for path in sorted(HERE.glob(f"{name}.sampled[0-9]")):
-        prompts = (HERE / f"{name}.sampled.prompts").read_text("utf-8")
-        flags, *wanted = path.read_text("utf-8").splitlines()
-        done = run(f"./{name}", "--prompt-ids", "-", *flags.split(),
-                   input=prompts)
-        result[flags] = failure(done) if done.returncode else compare(
-            done.stdout.splitlines(), wanted)
-    return result
+def check_alone(name):
+    """Texts one by one."""
+    prompts, wanted = read_texts(name)
+    found = []
+    for prompt in prompts:
+        done = generate(name, [prompt])
+        if done.returncode:
+            return failure(done)
+        found.append(done.stdout.strip())
+    return compare(found, wanted)
 
 
-def check_sanitizer(name):
-    """Eight tokens under each tool."""
-    sanitizer = shutil.which("compute-sanitizer") or shutil.which(
+def check_batch(name):
+    """Texts in one batch."""
+    prompts, wanted = read_texts(name)
+    done = generate(name, prompts)
+    return (failure(done) if done.returncode else
+            compare(done.stdout.splitlines(), wanted))
+
+
+def check_sampled(name, path):
+    """Texts at random, in one batch: the first line of a file has the flags."""
+    prompts = (HERE / f"{name}.sampled.prompts").read_text("utf-8")
+    flags, *wanted = path.read_text("utf-8").splitlines()
+    done = run(f"./{name}", "--prompt-ids", "-", *flags.split(), input=prompts)
+    return (failure(done) if done.returncode else
+            compare(done.stdout.splitlines(), wanted))
+
+
+def find_sanitizer():
+    """compute-sanitizer, or nothing."""
+    return shutil.which("compute-sanitizer") or shutil.which(
         "compute-sanitizer", path="/usr/local/cuda/bin")
-    if not sanitizer:
-        return {}
+
+
+def check_sanitizer(name, tool):
+    """Eight tokens under a tool."""
     prompt = (HERE / f"{name}.prompts").read_text("utf-8").splitlines()[0]
-    result = {}
-    for tool in TOOLS:
-        # A ring has more barriers than the tool keeps track of by itself.
-        more = ["--num-cuda-barriers", "512"] if tool == "synccheck" else []
-        done = run(sanitizer, "--tool", tool, *more, "--error-exitcode", "9",
-                   f"./{name}", "--prompt-ids", prompt, "--max-new-tokens",
-                   "8", "--ignore-eos")
-        result[tool] = failure(done) if done.returncode else {"ok": True}
-    return result
+    # A ring has more barriers than the tool keeps track of by itself.
+    more = ["--num-cuda-barriers", "512"] if tool == "synccheck" else []
+    done = run(find_sanitizer(), "--tool", tool, *more, "--error-exitcode", "9",
+               f"./{name}", "--prompt-ids", prompt, "--max-new-tokens", "8",
+               "--ignore-eos")
+    return failure(done) if done.returncode else {"ok": True}
+
+
+class Pool(concurrent.futures.ThreadPoolExecutor):
+    """Begins nothing after some seconds; a result has the seconds it took."""
+
+    def __init__(self, workers, seconds):
+        super().__init__(workers)
+        self.end = time.monotonic() + seconds
+
+    def submit(self, function, *args):
+        return super().submit(self.begin, function, *args)
+
+    def begin(self, function, *args):
+        start = time.monotonic()
+        if start > self.end:
+            return {"ok": False, "error": "no time was left"}
+        return {**function(*args),
+                "seconds": round(time.monotonic() - start, 2)}
+
+
+def list_results(value):
+    """All results in a part of a report."""
+    if not isinstance(value, dict):
+        return []
+    if "ok" in value or "skipped" in value:
+        return [value]
+    return [each for part in value.values() for each in list_results(part)]
+
+
+def describe_times(results):
+    """How many results there are, and what they took."""
+    times = [each.get("seconds", 0.0) for each in results]
+    return (f"{len(times)} results, {sum(times):.0f} s together, at most"
+            f" {max(times, default=0.0):.1f} s")
+
+
+def parse_checks(text, known):
+    """The parts of a list, which must be known."""
+    checks = text.split(",")
+    if not set(checks) <= set(known):
+        sys.exit(f"error: --checks: expected some of {','.join(known)}")
+    return checks
 
 
 def device():
@@ -162,41 +226,72 @@ def count_bad(value):
     return (value.get("ok") is False) + sum(map(count_bad, value.values()))
 
 
+def list_checks(name, checks, cublaslt):
+    """(part of the report, key, function, arguments) for one model."""
+    knows = (HERE / f"{name}.prompts").exists()
+    if "texts" in checks and knows:
+        yield "texts", "alone", check_alone, name
+        yield "texts", "batch", check_batch, name
+    if "sanitizer" in checks and knows and find_sanitizer():
+        for tool in TOOLS:
+            yield "sanitizer", tool, check_sanitizer, name, tool
+    if "sampled" in checks:
+        for path in sorted(HERE.glob(f"{name}.sampled[0-9]")):
+            flags = path.read_text("utf-8").partition("\n")[0]
+            yield "sampled", flags, check_sampled, name, path
+    if "cases" in checks:
+        for case in sorted((HERE / "cases" / name).glob("*.npz")):
+            for way in dict.fromkeys(("none", cublaslt)):
+                key = case.name + (" by cublasLt" if way != "none" else "")
+                yield "cases", key, check_case, name, case, way
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", default="gpu_check.json", type=pathlib.Path)
     parser.add_argument("--cublaslt", default=find_cublaslt(),
                         help="library to do the cases with once more")
+    parser.add_argument("--workers", type=int, default=WORKERS,
+                        help="processes at a time")
+    parser.add_argument("--seconds", type=float, default=1e9,
+                        help="begin nothing after these")
+    parser.add_argument("--only", default="",
+                        help="models whose name has this (a pattern)")
+    parser.add_argument("--checks", default=",".join(CHECKS),
+                        help="these alone, with commas")
     args = parser.parse_args()
+    checks = parse_checks(args.checks, CHECKS)
     names = sorted(path.name[:-len(".safetensors")]
-                   for path in HERE.glob("*.safetensors"))
+                   for path in HERE.glob("*.safetensors")
+                   if re.search(args.only, path.name[:-len(".safetensors")]))
     if not names:
         sys.exit(f"error: no models in {HERE}: unpack what gpu_pack.py made")
     report = {"device": device(),
               "date": datetime.datetime.now(datetime.timezone.utc).isoformat(),
-              "cases": {}, "texts": {}, "sampled": {}, "sanitizer": {}}
-    scratch = args.json.resolve().with_suffix(".npz")
+              **{part: {name: {} for name in names} for part in
+                 ("cases", "texts", "sampled", "sanitizer")}}
+    start = time.monotonic()
+    with Pool(args.workers, args.seconds) as pool:
+        wanted = [check for name in names
+                  for check in list_checks(name, checks, args.cublaslt)]
+        # What takes longest comes first.
+        wanted.sort(key=lambda check: CHECKS.index(check[0]))
+        futures = [(part, key, name, pool.submit(function, name, *more))
+                   for part, key, function, name, *more in wanted]
+        for part, key, name, future in futures:
+            report[part][name][key] = future.result()
     for name in names:
-        cases = sorted((HERE / "cases" / name).glob("*.npz"))
-        report["cases"][name] = {
-            case.name + (" by cublasLt" if way != "none" else ""):
-                check_case(name, case, scratch, way)
-            for way in dict.fromkeys(("none", args.cublaslt))
-            for case in cases}
-        report["sampled"][name] = check_sampled(name)
-        if (HERE / f"{name}.prompts").exists():
-            report["texts"][name] = check_texts(name)
-            report["sanitizer"][name] = check_sanitizer(name)
-        bad = sum(count_bad(report[part].get(name)) for part in
-                  ("cases", "texts", "sampled", "sanitizer"))
+        bad = sum(count_bad(report[part][name]) for part in CHECKS)
         print(f"{name}: {len(report['cases'][name])} cases, {bad} bad",
               flush=True)
-    scratch.unlink(missing_ok=True)
-    checked = sum(map(len, report["cases"].values()))
+    for part in CHECKS:
+        print(f"{part}: {describe_times(list_results(report[part]))}")
+    report["seconds"] = round(time.monotonic() - start, 1)
     report["bad"] = count_bad(report)
     args.json.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-    print(f"{checked} cases, {report['bad']} bad: {args.json}")
-    return 1 if report["bad"] or not checked else 0
+    print(f"{len(wanted)} results, {report['bad']} bad, {report['seconds']} s:"
+          f" {args.json}")
+    return 1 if report["bad"] or not wanted else 0
 
 
 if __name__ == "__main__":

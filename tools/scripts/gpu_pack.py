@@ -3,10 +3,16 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Packs what gpu_check.py needs on a machine with a GPU and nothing but numpy:
 models of build/models, compiled for it, with their golden cases, and what the
-CPU generates for some prompts with the same weights, greedily and at random. Needs build/bin."""
+CPU generates for some prompts with the same weights, greedily and at random.
+Needs build/bin.
+
+What knows a language is there dense (the default of a ReLU is exact) and with
+atomic sums, too."""
 
 import argparse
+import filecmp
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -20,6 +26,12 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = ROOT / "build/bin"
 MODELS = ROOT / "build/models"
 TEXTS = ("opt-docs-7m", "llama-silu-docs-7m")  # those that know a language
+# Flags of more builds of those, by the end of their names.
+DENSE, EXACT = ("--sparsity", "dense"), ("--sparsity", "exact")
+ATOMIC = ("--reduction", "atomic")
+VARIANTS = {"opt-docs-7m": {"dense": DENSE, "dense-atomic": DENSE + ATOMIC,
+                            "exact-atomic": EXACT + ATOMIC},
+            "llama-silu-docs-7m": {"atomic": ATOMIC}}
 ZOO = ("gpt2", "gpt2-relu", "gpt_neox", "llama", "llama-relu",
        "opt-350m-style")
 PROMPTS = 20
@@ -73,6 +85,42 @@ def write_texts(model, folder, scratch):
     (folder / f"{model}.texts").write_text("".join(texts), "utf-8")
 
 
+def share(file, others):
+    """Makes a file a link to one of the others that has the same bytes."""
+    for other in others:
+        if filecmp.cmp(file, other, shallow=False):
+            file.unlink()
+            os.link(other, file)
+            return
+
+
+def read_info(program):
+    """What an executable says about itself. If it was asked for atomic sums, it
+    must have some."""
+    info = json.loads(run(program, "--info"))
+    kernels = info.get("cuda", {"kernels": []})["kernels"]
+    if info.get("reduction") == "atomic" and not any(
+            "_atomic" in kernel for kernel in kernels):
+        sys.exit(f"error: {program.name}: no kernel has atomic sums")
+    return info
+
+
+def add_variants(model, folder, target):
+    """Other builds of a model of TEXTS; they have its cases and its texts."""
+    for ending, flags in VARIANTS[model].items():
+        if target == "cpu" and flags[-2:] == ATOMIC:
+            continue
+        name = f"{model}-{ending}"
+        compile_model(model, folder / name, "--target", target, *flags)
+        read_info(folder / name)
+        share(folder / f"{name}.safetensors",
+              [folder / f"{model}.safetensors"])
+        shutil.copytree(folder / "cases" / model, folder / "cases" / name,
+                        copy_function=os.link)
+        for kind in ("prompts", "texts"):
+            os.link(folder / f"{model}.{kind}", folder / f"{name}.{kind}")
+
+
 def write_sampled(program, folder, name):
     """Prompts of any ids, and the texts that the CPU samples in one batch."""
     vocabulary = json.loads(run(program, "--info"))["vocab"]
@@ -124,12 +172,26 @@ def write_long_cases(model, folder, scratch):
         np.savez(name, **case)
 
 
+def code_first(folder):
+    """The files of a folder; what is alike stands together, for the sake of
+    compression."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return sorted(files, key=lambda path: (path.suffix, path.name))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", "--output", default="gpu.tar.xz",
                         type=pathlib.Path)
-    parser.add_argument("--target", default="cuda:sm_90")
+    parser.add_argument("--target", default="cuda:sm_90",
+                        help="with cpu, gpu_check.py can be tried without a"
+                        " GPU")
+    parser.add_argument("--models", default=",".join(TEXTS + ZOO),
+                        help="these alone, with commas")
     args = parser.parse_args()
+    chosen = args.models.split(",")
+    if not set(chosen) <= set(TEXTS + ZOO):
+        sys.exit(f"error: --models: expected some of {','.join(TEXTS + ZOO)}")
     with tempfile.TemporaryDirectory() as temporary:
         scratch = pathlib.Path(temporary)
         folder = scratch / "gpu"
@@ -137,8 +199,8 @@ def main():
         shutil.copy(BIN / "dejavu-run", folder)
         shutil.copy(pathlib.Path(__file__).with_name("gpu_check.py"), folder)
         copy_libraries(BIN / "dejavu-run", folder / "lib")
-        models = {name: name for name in TEXTS}
-        models |= {name: f"zoo/{name}/dynamo-opset20" for name in ZOO}
+        models = {name: name if name in TEXTS else
+                  f"zoo/{name}/dynamo-opset20" for name in chosen}
         for name, model in models.items():
             compile_model(model, folder / name, "--target", args.target)
             cases = sorted((MODELS / model).glob("*.npz"))
@@ -148,16 +210,18 @@ def main():
             write_long_cases(model, folder / "cases" / name, scratch)
         # With f32 weights the cache is f32 on both sides: choices that are made
         # at random would show its rounding.
-        for name in ZOO:
+        for name in filter(ZOO.__contains__, chosen):
             for out, flags in ((scratch / f"{name}-cpu", ()),
                                (folder / f"{name}-f32",
                                 ("--target", args.target))):
                 compile_model(models[name], out, *flags, weights="f32")
             write_sampled(scratch / f"{name}-cpu", folder, f"{name}-f32")
-        for model in TEXTS:
+        for model in filter(TEXTS.__contains__, chosen):
             write_texts(model, folder, scratch)
-        with tarfile.open(args.output, "w:xz", preset=1) as archive:
-            archive.add(folder, "gpu")
+            add_variants(model, folder, args.target)
+        with tarfile.open(args.output, "w:xz", preset=6) as archive:
+            for path in code_first(folder):
+                archive.add(path, pathlib.Path("gpu", path.relative_to(folder)))
     print(f"{args.output}: {args.output.stat().st_size} bytes")
 
 

@@ -10,32 +10,38 @@ Workspace and logits are poisoned before each step, and the cache before the
 first (DEJAVU_POISON). A distance is that of the worst element over the greatest
 magnitude of its tensor. Weights are exact in every type, so tolerances are those
 of a cache in that type. Prompts take cuBLASLt where it is found; with
-DEJAVU_CUBLASLT=none they don't. The tools of compute-sanitizer run on small models that
-have all families together, with 1 to 9 rows."""
+DEJAVU_CUBLASLT=none they don't. The tools of compute-sanitizer run on small
+models that have all families together, with 1 to 9 rows, and racecheck on one
+row of what has the kernels of a large model's layer, one family at a time.
+
+--checks says which of these to do, and --part divides them among several runs:
+beginning a process takes a GPU 0.2 s, however many are begun at a time. Each
+result has the seconds it took."""
 
 import argparse
 import collections
-import concurrent.futures
 import datetime
 import json
 import os
 import pathlib
 import re
-import shutil
 import sys
 import tempfile
 import time
 
 import numpy as np
 
-from gpu_check import (HERE, count_bad, device, failure, generate, run)
+from gpu_check import (HERE, WORKERS, Pool, count_bad, describe_times, device,
+                       failure, find_sanitizer, generate, list_results,
+                       parse_checks, run)
 
 # By the type of the cache: of a tensor's elements, and of choices that are too
 # close to count, both over the greatest magnitude.
 TOLERANCES = {"f32": 1e-5, "f16": 1e-2, "bf16": 4e-2}
 CLOSE = {"f32": 1e-4, "f16": 1e-2, "bf16": 4e-2}
-WORKERS = 12
-SMALL = 300_000  # elements of a matrix, of a model for compute-sanitizer
+CHECKS = ("cases", "texts", "sanitizer", "layers")
+SMALL = 12_000_000  # weights that a model for compute-sanitizer multiplies by
+LAYER = "layer"  # the shape whose kernels are a large model's
 # For the kernels of 1, 2, 4 and 8 rows.
 BATCHES = {"memcheck": (1, 2, 3, 9), "racecheck": (1, 2, 3, 9),
            "initcheck": (1, 9), "synccheck": (1, 9)}
@@ -123,37 +129,43 @@ def check_texts(model):
             **({"differences": differences} if differences else {})}
 
 
-def family(kernel):
-    """The family of a kernel by its name: the words before the sizes, and
-    whether it is sparse or gated."""
-    words = kernel.removeprefix("dejavu_").split("_")
-    stem = []
-    for word in words:
-        if re.match(r"\d", word):
-            break
-        stem.append(word)
-    return " ".join(stem + [word for word in ("sparse", "gated")
-                            if word in words[len(stem):]])
+def stem(kernel):
+    """A kernel's name up to the sizes."""
+    return re.split(r"_(?=\d)", kernel)[0]
+
+
+def family(kernel, clusters=()):
+    """The family of a kernel by its name: the words before the sizes, and what
+    else makes it another kernel than those of other sizes."""
+    words = stem(kernel).removeprefix("dejavu_").split("_")
+    rest = kernel.removeprefix(stem(kernel)).split("_")
+    more = [word for word in ("sparse", "gated", "exact", "atomic", "norm")
+            if word in rest]
+    return " ".join(words + more + ["cluster"] * (kernel in clusters))
 
 
 def families(model):
     """All families that a model has, in order."""
-    return sorted({family(kernel) for kernel in model["kernels"]})
+    return sorted({family(kernel, model["clusters"])
+                   for kernel in model["kernels"]})
 
 
-def is_small(model):
-    """Whether compute-sanitizer gets done with it."""
+def size(model):
+    """The weights that one row is multiplied by, in one layer."""
     facts = model["facts"]
-    return facts["features"] * facts["neurons"] <= SMALL
+    heads = 2 * (facts["heads"] + facts["kv_heads"]) * facts["head_dim"]
+    neurons = facts["neurons"] * (3 if facts["gated"] else 2)
+    return facts["features"] * (heads + neurons + facts["vocab"])
 
 
 def choose_covering(models):
     """Few small models that have all families of the small models, and the
     families that each adds."""
     left = {name for model in models for name in families(model)}
-    small, chosen = [model for model in models if is_small(model)], []
+    small, chosen = [model for model in models if size(model) <= SMALL], []
     while small:
-        best = max(small, key=lambda model: len(left & set(families(model))))
+        best = max(small, key=lambda model: (
+            len(left & set(families(model))), -size(model)))
         new = left & set(families(best))
         if not new:
             break
@@ -162,13 +174,11 @@ def choose_covering(models):
     return chosen, sorted(left)
 
 
-def check_sanitizer(model, tool, batch):
-    """A prompt and three steps of some sequences under a tool."""
-    sanitizer = shutil.which("compute-sanitizer") or shutil.which(
-        "compute-sanitizer", path="/usr/local/cuda/bin")
+def sanitize(tool, model, prompts, new_tokens, *flags):
+    """Generation under a tool of compute-sanitizer."""
+    sanitizer = find_sanitizer()
     if not sanitizer:
         return {"skipped": True}
-    prompts = [",".join(map(str, range(1, 3 + row))) for row in range(batch)]
     # Poison initializes everything; initcheck is to see what nobody wrote. The
     # kernels of a library are its own affair, those around it are ours.
     plain = {"DEJAVU_POISON": "0"} if tool == "initcheck" else {}
@@ -177,13 +187,25 @@ def check_sanitizer(model, tool, batch):
     # A ring has more barriers than the tool keeps track of by itself.
     more = ["--num-cuda-barriers", "512"] if tool == "synccheck" else []
     done = run("env", *[f"{k}={v}" for k, v in plain.items()], sanitizer,
-               "--tool", tool, *more, "--error-exitcode", "9",
-               f"./{model['name']}",
-               "--prompt-ids", "-", "--max-new-tokens", "4", "--ignore-eos",
-               input="\n".join(prompts) + "\n")
+               "--tool", tool, *more, *flags, "--error-exitcode", "9",
+               f"./{model['name']}", "--prompt-ids", "-", "--max-new-tokens",
+               new_tokens, "--ignore-eos", input="\n".join(prompts) + "\n")
     if done.returncode:
         return {**failure(done), "output": done.stdout[-400:]}
     return {"ok": True}
+
+
+def check_sanitizer(model, tool, batch):
+    """A prompt and three steps of some sequences under a tool."""
+    prompts = [",".join(map(str, range(1, 3 + row))) for row in range(batch)]
+    return sanitize(tool, model, prompts, 4)
+
+
+def check_layer(model, kernels):
+    """Races of kernels of this name in a prompt of one id and two steps. All
+    others run at full speed, which a large model needs."""
+    return sanitize("racecheck", model, ["1"], 3, "--kernel-name",
+                    f"kns={kernels}")
 
 
 def summarize(models, report):
@@ -201,23 +223,7 @@ def summarize(models, report):
     return dict(sorted(table.items()))
 
 
-class Pool(concurrent.futures.ThreadPoolExecutor):
-    """Begins nothing after some seconds."""
-
-    def __init__(self, workers, seconds):
-        super().__init__(workers)
-        self.end = time.monotonic() + seconds
-
-    def submit(self, function, *args):
-        return super().submit(self.begin, function, *args)
-
-    def begin(self, function, *args):
-        if time.monotonic() > self.end:
-            return {"ok": False, "error": "no time was left"}
-        return function(*args)
-
-
-def check_models(models, pool):
+def check_models(models, pool, checks):
     """All cases and texts of all models: a function that waits for {name:
     results}."""
     futures, report = {}, {}
@@ -225,10 +231,12 @@ def check_models(models, pool):
         name = model["name"]
         report[name] = {"weights": model["weights"], "cache": model["cache"],
                         "sparsity": model["sparsity"], "cases": {}}
-        for case in sorted((HERE / "cases" / model["shape"]).glob("*.in")):
-            futures[pool.submit(check_case, model, case)] = (
-                report[name]["cases"], case.stem)
-        futures[pool.submit(check_texts, model)] = (report[name], "texts")
+        if "cases" in checks:
+            for case in sorted((HERE / "cases" / model["shape"]).glob("*.in")):
+                futures[pool.submit(check_case, model, case)] = (
+                    report[name]["cases"], case.stem)
+        if "texts" in checks:
+            futures[pool.submit(check_texts, model)] = (report[name], "texts")
 
     def wait():
         for future, (place, key) in futures.items():
@@ -237,23 +245,66 @@ def check_models(models, pool):
     return wait
 
 
-def check_sanitizers(models, pool):
+def check_sanitizers(models, pool, part):
     """compute-sanitizer: a function that waits for {model: the families it was
     chosen for, results}, and the families of no small model."""
     chosen, left = choose_covering(models)
-    futures, report = {}, {}
-    for model, new in chosen:
-        report[model["name"]] = {"families": new}
-        for tool, batches in BATCHES.items():
-            for batch in batches:
-                futures[pool.submit(check_sanitizer, model, tool, batch)] = (
-                    model["name"], f"{tool} {batch}")
+    report = {model["name"]: {"families": new} for model, new in chosen}
+    wanted = [(model, tool, batch) for model, _ in chosen
+              for tool, batches in BATCHES.items() for batch in batches]
+    futures = {pool.submit(check_sanitizer, model, tool, batch):
+               (model["name"], f"{tool} {batch}")
+               for model, tool, batch in wanted[part]}
 
     def wait():
         for future, (name, key) in futures.items():
             report[name][key] = future.result()
         return report
     return wait, left
+
+
+def check_layers(models, pool, part):
+    """Races in the kernels of a large model's layer, one family at a time: a
+    function that waits for {model: {kernels: results}}."""
+    large = [model for model in models if model["shape"] == LAYER]
+    report = {model["name"]: {} for model in large}
+    wanted = [(model, kernels) for model in large
+              for kernels in sorted(set(map(stem, model["kernels"])))]
+    futures = {pool.submit(check_layer, model, kernels):
+               (model["name"], kernels) for model, kernels in wanted[part]}
+
+    def wait():
+        for future, (name, key) in futures.items():
+            report[name][key] = future.result()
+        return report
+    return wait
+
+
+def parse_part(text):
+    """Which of many things are done: those of a slice."""
+    number, _, count = text.partition("/")
+    if not (number.isdecimal() and count.isdecimal()
+            and 1 <= int(number) <= int(count)):
+        sys.exit(f"error: --part: expected one like 1/2, found {text}")
+    return slice(int(number) - 1, None, int(count))
+
+
+def print_report(report):
+    """What is worth reading first."""
+    for name, row in report["families"].items():
+        print(f"{name:24}", *(f"{key} {value:.2g}" for key, value in
+                              row.items()))
+    for part in ("models", "sanitizer", "layers"):
+        for name, row in report[part].items():
+            if count_bad(row):
+                print(f"{part}: {name}: {count_bad(row)} bad")
+    for part in ("models", "sanitizer", "layers"):
+        results = list_results(report[part])
+        if results:
+            print(f"{part}: {describe_times(results)}")
+    if any("skipped" in each for part in ("sanitizer", "layers")
+           for each in list_results(report[part])):
+        print("there is no compute-sanitizer here: it was not run")
 
 
 def main():
@@ -265,35 +316,43 @@ def main():
                         help="begin nothing after these")
     parser.add_argument("--only", default="",
                         help="models whose name has this (a pattern)")
+    parser.add_argument("--part", default="1/1", metavar="N/M",
+                        help="the Nth of M parts of all this")
+    parser.add_argument("--checks", default=",".join(CHECKS),
+                        help="these alone, with commas")
     args = parser.parse_args()
+    checks, part = parse_checks(args.checks, CHECKS), parse_part(args.part)
     os.environ["DEJAVU_POISON"] = "1"
     models = [model for model in json.loads(
         (HERE / "models.json").read_text("utf-8"))
         if re.search(args.only, model["name"])]
     report = {"device": device(),
               "date": datetime.datetime.now(datetime.timezone.utc).isoformat(),
-              "tolerances": TOLERANCES,
-              "cublaslt": os.environ.get("DEJAVU_CUBLASLT", "where it is")}
+              "tolerances": TOLERANCES, "checks": checks, "part": args.part,
+              "cublaslt": os.environ.get("DEJAVU_CUBLASLT", "where it is"),
+              "families": {}, "sanitizer": {}, "sanitizer_left": []}
+    start = time.monotonic()
     with Pool(args.workers, args.seconds) as pool:
         # These take longest.
-        sanitizers, report["sanitizer_left"] = check_sanitizers(models, pool)
-        report["models"] = check_models(models, pool)()
-        report["families"] = summarize(models, report)
-        report["sanitizer"] = sanitizers()
+        waits = {}
+        if "layers" in checks:
+            waits["layers"] = check_layers(models, pool, part)
+        if "sanitizer" in checks:
+            waits["sanitizer"], report["sanitizer_left"] = check_sanitizers(
+                models, pool, part)
+        waits["models"] = check_models(models[part], pool, checks)
+        report |= {part: wait() for part, wait in waits.items()}
+    report.setdefault("layers", {})
+    if "cases" in checks:
+        report["families"] = summarize(models[part], report)
+    report["seconds"] = round(time.monotonic() - start, 1)
     report["bad"] = count_bad(report) + len(report["sanitizer_left"])
     args.json.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-    for name, row in report["families"].items():
-        print(f"{name:24}", *(f"{key} {value:.2g}" for key, value in
-                              row.items()))
-    for name, row in report["models"].items():
-        if count_bad(row):
-            print(f"{name}: {count_bad(row)} bad")
-    if any("skipped" in result for row in report["sanitizer"].values()
-           for result in row.values()):
-        print("there is no compute-sanitizer here: it was not run")
-    checked = sum(len(row["cases"]) for row in report["models"].values())
-    print(f"{len(models)} models, {checked} cases, {report['bad']} bad:"
-          f" {args.json}")
+    print_report(report)
+    checked = sum(len(list_results(report[part])) for part in
+                  ("models", "sanitizer", "layers"))
+    print(f"{len(models[part])} models, {checked} results, {report['bad']} bad,"
+          f" {report['seconds']} s: {args.json}")
     return 1 if report["bad"] or not checked else 0
 
 

@@ -23,7 +23,7 @@ import zlib
 import numpy as np
 import safetensors.numpy
 
-from gpu_pack import BIN, ROOT, run
+from gpu_pack import ATOMIC, BIN, DENSE, EXACT, ROOT, read_info, run, share
 
 sys.path.insert(0, str(ROOT / "test/Integration"))
 from toys import Shape, Toy  # noqa: E402
@@ -70,19 +70,32 @@ SHAPES = {
     "gated-relu": Shape(vocab=517, features=264, heads=6, kv_heads=2,
                         head_dim=44, neurons=1031, norm="rms", gated=True,
                         activation="relu"),
+    # Rows that clusters of two blocks share; all the rest is small.
+    "cluster": Shape(vocab=261, features=10256, heads=2, kv_heads=1,
+                     head_dim=24, neurons=308, layers=1),
+    # The kernels of a layer of OPT-6.7B: rows of weights that are as long, and so
+    # many that rings in shared memory go around, for compute-sanitizer.
+    "layer": Shape(vocab=261, features=4096, heads=10, kv_heads=10,
+                   head_dim=128, neurons=3080, layers=1),
 }
 
 # Flags of dejavu-compile, beside the kind of the weights.
-EXACT, DENSE = ("--sparsity", "exact"), ("--sparsity", "dense")
 BUILDS = {
     "wide": [("f16", DENSE), ("f16", EXACT), ("bf16", DENSE), ("f32", EXACT)],
     "heads": [("f16", ()), ("f32", ())],
-    "opt": [("f16", DENSE), ("f16", EXACT), ("bf16", DENSE)],
-    "llama": [("f16", ()), ("bf16", ())],
+    "opt": [("f16", DENSE), ("f16", EXACT), ("bf16", DENSE),
+            ("f16", DENSE + ATOMIC), ("f16", EXACT + ATOMIC),
+            ("bf16", DENSE + ATOMIC)],
+    "llama": [("f16", ()), ("bf16", ()), ("f16", ATOMIC), ("bf16", ATOMIC)],
     "stream": [("f16", ()), ("f32", DENSE)],
-    "bloom": [("f16", DENSE), ("f16", EXACT), ("bf16", EXACT), ("f32", DENSE)],
+    "bloom": [("f16", DENSE), ("f16", EXACT), ("bf16", EXACT), ("f32", DENSE),
+              ("f16", EXACT + ATOMIC)],
     "gated-relu": [("f16", DENSE), ("f16", EXACT), ("bf16", EXACT),
                    ("f32", EXACT)],
+    "cluster": [("f16", DENSE), ("f16", EXACT), ("f16", DENSE + ATOMIC),
+                ("f16", EXACT + ATOMIC)],
+    "layer": [("f16", DENSE), ("f16", EXACT), ("f16", DENSE + ATOMIC),
+              ("f16", EXACT + ATOMIC)],
 }
 KINDS = ("f16", "bf16", "f32")
 
@@ -180,6 +193,16 @@ def write_texts(toy, source):
     sys.exit(f"error: {source}: the choices of {PROMPTS} prompts are close")
 
 
+def describe(model, info):
+    """What gpu_shapes.py must know of an executable's code."""
+    code = info.get("cuda", {"kernels": [], "images": []})
+    clusters = {name for image in code["images"] for name, facts in
+                zip(code["kernels"], image["kernels"]) if facts["cluster"] > 1}
+    return {"name": model, "sparsity": info["sparsity"],
+            "cache": info.get("cache_dtype", "f32"),
+            "kernels": code["kernels"], "clusters": sorted(clusters)}
+
+
 def pack_shape(name, shape, folder, scratch, target):
     """One shape: its cases, and an executable for each kind of weights."""
     toy = Periodic(shape)
@@ -189,18 +212,19 @@ def pack_shape(name, shape, folder, scratch, target):
     for case, facts in cases_of(shape).items():
         write_case(toy, source, cases / case, facts)
     texts = write_texts(toy, source)
-    made = []
+    made, files = [], []
     for kind, flags in BUILDS.get(name, [(kind, ()) for kind in KINDS]):
-        model = "-".join([name, kind, *flags[1:]])
+        if target == "cpu" and flags[-2:] == ATOMIC:
+            continue
+        model = "-".join([name, kind, *flags[1::2]])
         run(BIN / "dejavu-compile", source, "--compile-from", "raise",
             "--target", target, "--weights", kind, *flags, "-o",
             folder / model)
-        info = json.loads(run(folder / model, "--info"))
-        made.append({"name": model, "shape": name, "weights": kind,
-                     "sparsity": info["sparsity"], "texts": texts,
-                     "cache": info.get("cache_dtype", "f32"),
-                     "kernels": info.get("cuda", {}).get("kernels", []),
-                     "facts": dataclasses.asdict(shape)})
+        weights = folder / f"{model}.safetensors"
+        share(weights, files)
+        files.append(weights)
+        made.append({**describe(model, read_info(folder / model)), "shape": name, "weights": kind,
+                     "texts": texts, "facts": dataclasses.asdict(shape)})
     shutil.rmtree(scratch / name)
     return made
 
