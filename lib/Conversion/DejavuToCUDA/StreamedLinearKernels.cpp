@@ -70,7 +70,11 @@ static Plan makePlan(const LinearSpec &spec, const TargetInfo &target) {
   plan.chunkGranules = llvm::divideCeil(plan.granules, plan.chunks);
   // Rounding up may have left chunks without a granule.
   plan.chunks = llvm::divideCeil(plan.granules, plan.chunkGranules);
-  plan.stages = kMaxStages;
+  // No more than there are chunks for a warp: rings of what is launched next
+  // may fit beside these.
+  int64_t rows = llvm::divideCeil(llvm::sum_of(spec.outs),
+                                  kWarps * target.multiprocessors);
+  plan.stages = std::clamp<int64_t>(rows * plan.chunks, 2, kMaxStages);
   while (plan.stages > 0 && plan.getSharedBytes() > target.sharedBytesPerBlock)
     --plan.stages;
   if (!target.hasBulkCopies || plan.stages < 2)
