@@ -228,7 +228,8 @@ def test_sanitizers(monkeypatch):
     monkeypatch.setattr(shapes, "run", run_nothing)
     models = [{"name": f"{shape}-f16", "shape": shape, "clusters": [],
                "kernels": ["dejavu_add_8", f"dejavu_{shape}_9",
-                           "dejavu_fused_ffn_8x8_f16"],
+                           "dejavu_fused_ffn_8x8_f16",
+                           "dejavu_matrix_linear_8x8_f16"],
                "facts": facts} for shape in ("small", "layer")]
     with shapes.Pool(1, 100) as pool:
         for part in ("1/2", "2/2"):

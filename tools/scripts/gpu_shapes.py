@@ -47,6 +47,9 @@ LAYER = "layer"  # the shape whose kernels are a large model's
 # Racecheck reports reads in rings of these that go around, perhaps because one
 # lane releases a slot for its warp (FFNGenerator::leave), and takes minutes.
 NOT_FOR_RACECHECK = ("dejavu_fused_ffn",)
+# These are never launched for one row.
+SEVERAL_ROWS = ("dejavu_convert", "dejavu_matrix_linear",
+                "dejavu_matrix_row_sum")
 # For the kernels of 1, 2, 4 and 8 rows.
 BATCHES = {"memcheck": (1, 2, 3, 9), "racecheck": (1, 2, 3, 9),
            "initcheck": (1, 9), "synccheck": (1, 9)}
@@ -278,7 +281,7 @@ def check_layers(models, pool, part):
     report = {model["name"]: {} for model in large}
     wanted = [(model, kernels) for model in large
               for kernels in sorted(set(map(stem, model["kernels"])))
-              if kernels not in NOT_FOR_RACECHECK]
+              if kernels not in NOT_FOR_RACECHECK + SEVERAL_ROWS]
     futures = {pool.submit(check_layer, model, kernels):
                (model["name"], kernels) for model, kernels in wanted[part]}
 
