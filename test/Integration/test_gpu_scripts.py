@@ -206,6 +206,16 @@ def test_families():
     assert left == ["u"], "a family that no small model has"
 
 
+def test_what_takes_too_long():
+    check = script("gpu_check")
+
+    def sleep():
+        return subprocess.run(["sleep", "9"], timeout=1, check=True)
+    with check.Pool(1, 100) as pool:
+        result = pool.submit(sleep).result()
+    assert not result["ok"] and "not done in " in result["error"]
+
+
 def test_sanitizers(monkeypatch):
     """All parts together do everything once."""
     shapes, done = script("gpu_shapes"), []
@@ -217,7 +227,9 @@ def test_sanitizers(monkeypatch):
     monkeypatch.setattr(shapes, "find_sanitizer", lambda: "sanitizer")
     monkeypatch.setattr(shapes, "run", run_nothing)
     models = [{"name": f"{shape}-f16", "shape": shape, "clusters": [],
-               "kernels": ["dejavu_add_8", f"dejavu_{shape}_9"],
+               "kernels": ["dejavu_add_8", f"dejavu_{shape}_9",
+                           "dejavu_fused_ffn_8x8_f16",
+                           "dejavu_matrix_linear_8x8_f16"],
                "facts": facts} for shape in ("small", "layer")]
     with shapes.Pool(1, 100) as pool:
         for part in ("1/2", "2/2"):

@@ -182,8 +182,11 @@ class Pool(concurrent.futures.ThreadPoolExecutor):
         start = time.monotonic()
         if start > self.end:
             return {"ok": False, "error": "no time was left"}
-        return {**function(*args),
-                "seconds": round(time.monotonic() - start, 2)}
+        try:
+            result = function(*args)
+        except subprocess.TimeoutExpired as error:
+            result = {"ok": False, "error": f"not done in {error.timeout} s"}
+        return {**result, "seconds": round(time.monotonic() - start, 2)}
 
 
 def list_results(value):

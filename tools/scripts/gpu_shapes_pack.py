@@ -73,8 +73,8 @@ SHAPES = {
     # Rows that clusters of two blocks share; all the rest is small.
     "cluster": Shape(vocab=261, features=10256, heads=2, kv_heads=1,
                      head_dim=24, neurons=308, layers=1),
-    # The kernels of a layer of OPT-6.7B: rows of weights that are as long, and so
-    # many that rings in shared memory go around, for compute-sanitizer.
+    # The kernels of a layer of OPT-6.7B: as long rows of weights, and so many
+    # that rings in shared memory go around.
     "layer": Shape(vocab=261, features=4096, heads=10, kv_heads=10,
                    head_dim=128, neurons=3080, layers=1),
 }
@@ -223,7 +223,8 @@ def pack_shape(name, shape, folder, scratch, target):
         weights = folder / f"{model}.safetensors"
         share(weights, files)
         files.append(weights)
-        made.append({**describe(model, read_info(folder / model)), "shape": name, "weights": kind,
+        info = read_info(folder / model)
+        made.append({**describe(model, info), "shape": name, "weights": kind,
                      "texts": texts, "facts": dataclasses.asdict(shape)})
     shutil.rmtree(scratch / name)
     return made
