@@ -424,13 +424,13 @@ ErrorOr<int64_t> CudaBackend::wait(int64_t index, int64_t row) {
     if (id >= 0 && id < model.manifest.vocab)
       return id;
     if (id != -1)
-      return id == -2   ? Status::error("a logit is NaN")
-             : id == -3 ? Status::error("the greatest logit is infinite")
-                        : makeError("the GPU has chosen the id %lld, which is "
-                                    "not in the vocabulary of %lld",
-                                    static_cast<long long>(id),
-                                    static_cast<long long>(
-                                        model.manifest.vocab));
+      return id == -2 ? Status::error("a logit is NaN")
+             : id == -3
+                 ? Status::error("the greatest logit is infinite")
+                 : makeError("the GPU has chosen the id %lld, which is "
+                             "not in the vocabulary of %lld",
+                             static_cast<long long>(id),
+                             static_cast<long long>(model.manifest.vocab));
     if (isIdle)
       return Status::error("the GPU has chosen no id");
     if (look % kLooks != 0)

@@ -368,3 +368,31 @@ def test_clusters_are_described():
         {"kernels": [{"cluster": 1}, {"cluster": 2}]}]}}
     found = script("gpu_shapes_pack").describe("m", info)
     assert (found["clusters"], found["cache"]) == (["b"], "f32")
+
+
+def test_summary(tmp_path):
+    """Runs with parts of the checks become one report: good cases their number
+    and the worst distance; all else stays, and what was bad is counted."""
+    good = {"ok": True, "off": {"a": 0.001, "b": 0.00234}, "seconds": 1}
+    wrong = {"ok": False, "error": "no"}
+    reports = [
+        {"device": ["G"], "date": "1", "bad": 0, "seconds": 2.5,
+         "cases": {"m": {"one": good, "two": good | {"off": 0.0017}},
+                   "n": {}},
+         "texts": {"m": {"alone": {"ok": True, "equal": 20}}}},
+        {"device": ["G"], "date": "2", "bad": 1, "seconds": 1,
+         "cases": {"n": {"one": good, "two": wrong}}, "texts": {"m": {}}}]
+    for number, report in enumerate(reports):
+        (tmp_path / str(number)).write_text(json.dumps(report), "utf-8")
+    script = ROOT / "tools/scripts/summarize_gpu.py"
+    succeed(sys.executable, script, tmp_path / "0", tmp_path / "1", "-o",
+            tmp_path / "all")
+    assert json.loads((tmp_path / "all").read_text("utf-8")) == {
+        "device": ["G"], "date": "1", "bad": 1, "seconds": 3.5,
+        "cases": {"m": {"good": 2, "off": 0.0023},
+                  "n": {"good": 1, "off": 0.0023, "two": wrong}},
+        "texts": {"m": {"alone": {"ok": True, "equal": 20}}}}
+    (tmp_path / "0").write_text("{}", "utf-8")
+    assert "no device" in fail(sys.executable, script, tmp_path / "0", "-o",
+                               tmp_path / "none")
+    assert not (tmp_path / "none").exists()

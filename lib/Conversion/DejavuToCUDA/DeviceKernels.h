@@ -128,10 +128,10 @@ struct LinearSpec {
   std::string getName() const;
 };
 /// (input, {weight, [bias], [factor weight], [factor bias], [residual], result,
-/// [copy]} for each product, rows, part, tokens, from): rows of the weights as dot
-/// products with rows of the input, of which each sequence has `tokens`: with
-/// `part` of them, those from `from` on. Grid: getLinearBlocks, ceil(rows /
-/// rowBlock).
+/// [copy]} for each product, rows, part, tokens, from): rows of the weights as
+/// dot products with rows of the input, of which each sequence has `tokens`:
+/// with `part` of them, those from `from` on. Grid: getLinearBlocks, ceil(rows
+/// / rowBlock).
 int64_t getLinearKernel(DeviceLibrary &library, const LinearSpec &spec,
                         int64_t rowBlock);
 /// Blocks in x.

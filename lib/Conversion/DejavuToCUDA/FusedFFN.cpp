@@ -450,8 +450,7 @@ void FFNGenerator::storeSums(ArrayRef<Value> sums) {
     meet(b, 1, plan.workers);
   storeRow(sums, teams == 1 ? shared : getTeamRow(b.warp()), Value());
   meetAll();
-  int64_t lanes =
-      spec.isAtomic && !b.getTarget().hasVectorReductions ? 1 : 4;
+  int64_t lanes = spec.isAtomic && !b.getTarget().hasVectorReductions ? 1 : 4;
   Value share = b.index(llvm::divideCeil(spec.features / lanes, plan.cluster));
   Value from = b.mul(b.rem(b.block(), plan.cluster), share);
   Value to = b.min(b.add(from, share), b.index(spec.features / lanes));

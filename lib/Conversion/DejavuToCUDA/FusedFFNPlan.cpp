@@ -28,7 +28,8 @@ int64_t cuda::getFFNCluster(int64_t features, bool isAtomic,
   // takes longer; from some length of rows on, half as many rows of sums to be
   // read again are worth it.
   constexpr int64_t kLeast = 10 << 10;
-  return !isAtomic && target.hasClusters && features > kLeast ? kMaxFFNCluster : 1;
+  return !isAtomic && target.hasClusters && features > kLeast ? kMaxFFNCluster
+                                                              : 1;
 }
 
 /// Threads that compute, `most` if they have registers, and pieces for each: as

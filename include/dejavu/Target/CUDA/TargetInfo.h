@@ -35,9 +35,9 @@ struct TargetInfo {
   int64_t registersPerBlock;        ///< 32-bit registers of a multiprocessor
   int64_t threadsPerMultiprocessor; ///< that are resident at once
   bool hasBulkCopies;               ///< cp.async.bulk with mbarriers
-  bool hasClusters;    ///< thread block clusters, distributed shared memory
+  bool hasClusters; ///< thread block clusters, distributed shared memory
   bool hasVectorReductions; ///< additions of 16 bytes in global memory
-  bool hasEarlyLaunch; ///< programmatic dependent launch
+  bool hasEarlyLaunch;      ///< programmatic dependent launch
 
   /// The facts about `chip`; nothing for a chip that is not known.
   static std::optional<TargetInfo> get(llvm::StringRef chip);
