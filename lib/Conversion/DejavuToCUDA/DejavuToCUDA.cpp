@@ -72,7 +72,7 @@ static Type getCacheElement(ModuleOp module) {
 /// Makes @dejavu_sample.
 static void makeSample(ModuleOp module, DeviceLibrary &library,
                        int64_t vocabulary, Location location) {
-  HostEntry host(module, "dejavu_sample", location);
+  HostEntry host(module, library, "dejavu_sample", location);
   Value batch = host.getNumber(Field::batch);
   host.launch(getSampleKernel(library, vocabulary), batch,
               {host.getPointer(Field::ids), host.getPointer(Field::positions),
@@ -92,7 +92,7 @@ static LogicalResult makeFill(ModuleOp module, DeviceLibrary &library) {
   };
   if (llvm::none_of(weights, isSynthetic))
     return success();
-  HostEntry host(module, "dejavu_fill", module.getLoc());
+  HostEntry host(module, library, "dejavu_fill", module.getLoc());
   for (auto [number, weight] : llvm::enumerate(weights)) {
     if (!isSynthetic(weight))
       return weight.emitOpError()

@@ -490,6 +490,7 @@ int64_t DeviceLibrary::get(StringRef stem, ArrayRef<Type> arguments,
   auto [known, isNew] = numbers.try_emplace(name, numbers.size());
   if (!isNew)
     return known->second;
+  names.push_back(known->first());
   auto loc = NameLoc::get(StringAttr::get(getContext(), name));
   for (auto [target, device] : llvm::zip(targets, modules)) {
     KernelShape shape = getShape(target);

@@ -212,6 +212,9 @@ public:
         stem, arguments, [&](const TargetInfo &) { return shape; }, generate);
   }
 
+  /// The name of kernel `number`.
+  StringRef getName(int64_t number) const { return names[number]; }
+
   MLIRContext *getContext() { return module.getContext(); }
   ArrayRef<TargetInfo> getTargets() const { return targets; }
   /// Argument types.
@@ -223,6 +226,7 @@ private:
   SmallVector<TargetInfo> targets;
   SmallVector<gpu::GPUModuleOp> modules;
   llvm::StringMap<int64_t> numbers;
+  SmallVector<StringRef> names; ///< by number
 };
 
 /// The bits of a number, for the name of a kernel that depends on it.

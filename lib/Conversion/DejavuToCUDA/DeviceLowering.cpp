@@ -20,7 +20,7 @@ DeviceLowering::DeviceLowering(
     Reduction reduction, Type cacheElement)
     : module(module), function(function), entry(entry), library(library),
       symbols(module), weightNumbers(weightNumbers), cacheElement(cacheElement),
-      host(module, ("dejavu_" + stringifyEntry(entry)).str(),
+      host(module, library, ("dejavu_" + stringifyEntry(entry)).str(),
            function.getLoc()),
       reduction(reduction) {}
 

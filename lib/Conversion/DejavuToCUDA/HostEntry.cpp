@@ -19,8 +19,9 @@ static constexpr llvm::StringLiteral kLaunch = "dejavu_rt_launch",
                                      kMultiply = "dejavu_rt_matmul",
                                      kHasLibrary = "dejavu_rt_has_matmul";
 
-HostEntry::HostEntry(ModuleOp module, StringRef name, Location location)
-    : module(module), builder(location, module.getContext()) {
+HostEntry::HostEntry(ModuleOp module, const DeviceLibrary &library,
+                     StringRef name, Location location)
+    : module(module), library(library), builder(location, module.getContext()) {
   Type pointer = LLVM::LLVMPointerType::get(builder.getContext());
   Type i32 = builder.getI32Type();
   builder.setInsertionPointToEnd(module.getBody());
@@ -100,8 +101,8 @@ Value HostEntry::ceilDiv(Value lhs, int64_t rhs) {
                                 number(rhs));
 }
 
-void HostEntry::launch(Value kernel, ArrayRef<Value> blocks,
-                       ValueRange arguments) {
+void HostEntry::launch(Value kernel, ArrayRef<int64_t> kernels,
+                       ArrayRef<Value> blocks, ValueRange arguments) {
   Value grid = allocate(3);
   for (int64_t i = 0; i < 3; ++i)
     LLVM::StoreOp::create(builder,
@@ -115,8 +116,15 @@ void HostEntry::launch(Value kernel, ArrayRef<Value> blocks,
     LLVM::StoreOp::create(builder, argument, place);
     LLVM::StoreOp::create(builder, place, getElement(builder, pointers, i));
   }
-  noteStatus(callRuntime(kLaunch,
-                         {getPointer(Field::session), kernel, grid, pointers}));
+  Value failed = callRuntime(
+      kLaunch, {getPointer(Field::session), kernel, grid, pointers});
+  auto names = llvm::map_to_vector(kernels, [&](int64_t each) -> Attribute {
+    return builder.getStringAttr(library.getName(each));
+  });
+  failed.getDefiningOp()->setAttr(
+      kKernelAttr,
+      names.size() == 1 ? names.front() : builder.getArrayAttr(names));
+  noteStatus(failed);
 }
 
 Value HostEntry::callRuntime(StringRef name, ValueRange arguments) {
@@ -187,10 +195,12 @@ void HostEntry::launchRows(ArrayRef<Variant> variants, Value count, Value y,
     x = choose(variant.blocks, x);
     rowBlocks = choose(1, rowBlocks);
   }
+  auto kernels = llvm::map_to_vector(
+      variants, [](const Variant &variant) { return variant.kernel; });
   if (y)
-    launch(kernel, {x, y, rowBlocks}, arguments);
+    launch(kernel, kernels, {x, y, rowBlocks}, arguments);
   else
-    launch(kernel, {x, rowBlocks}, arguments);
+    launch(kernel, kernels, {x, rowBlocks}, arguments);
 }
 
 void HostEntry::when(Value condition, llvm::function_ref<void()> body) {

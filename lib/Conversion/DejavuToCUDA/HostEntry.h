@@ -14,6 +14,8 @@
 #ifndef DEJAVU_LIB_CONVERSION_DEJAVUTOCUDA_HOSTENTRY_H
 #define DEJAVU_LIB_CONVERSION_DEJAVUTOCUDA_HOSTENTRY_H
 
+#include "DeviceBuilder.h"
+
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
@@ -45,10 +47,15 @@ enum class Field {
   sampling
 };
 
+/// Which kernel a launch is of, on the call: a name, or where that depends on
+/// the number of rows all names, from the fewest rows on.
+inline constexpr llvm::StringLiteral kKernelAttr = "dejavu.kernel";
+
 class HostEntry {
 public:
-  /// Makes the function `name`.
-  HostEntry(ModuleOp module, StringRef name, Location location);
+  /// Makes the function `name`, which launches kernels of `library`.
+  HostEntry(ModuleOp module, const DeviceLibrary &library, StringRef name,
+            Location location);
 
   ImplicitLocOpBuilder &getBuilder() { return builder; }
 
@@ -77,7 +84,7 @@ public:
   };
   /// Launches a kernel. Blocks are i64.
   void launch(int64_t kernel, ArrayRef<Value> blocks, ValueRange arguments) {
-    launch(number(kernel), blocks, arguments);
+    launch(number(kernel), kernel, blocks, arguments);
   }
   /// Launches the first of `variants`, which take ever more rows, that takes
   /// `count` rows at once, or the last as often as is needed. `y` are blocks
@@ -111,7 +118,9 @@ public:
   void finish();
 
 private:
-  void launch(Value kernel, ArrayRef<Value> blocks, ValueRange arguments);
+  /// `kernel` is one of `kernels`.
+  void launch(Value kernel, ArrayRef<int64_t> kernels, ArrayRef<Value> blocks,
+              ValueRange arguments);
   /// Calls a callback of the runtime, which returns an i32.
   Value callRuntime(StringRef name, ValueRange arguments);
   /// Keeps in mind what a callback has returned.
@@ -120,6 +129,7 @@ private:
   Value allocate(int64_t count);
 
   ModuleOp module;
+  const DeviceLibrary &library;
   ImplicitLocOpBuilder builder;
   Value step, rows, status;
 };

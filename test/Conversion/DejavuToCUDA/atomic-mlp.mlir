@@ -104,19 +104,20 @@ module attributes {dejavu.source = "model.onnx"} {
 // The product gets both places; the MLP reads the one, adds to the other, and
 // needs no sum behind it. Several rows have a sum, which reads the first.
 // HOST-LABEL: func.func @dejavu_decode(
-// HOST:         call @dejavu_rt_launch(%{{.*}}, %c0_i64,
+// HOST:         call @dejavu_rt_launch({{.*}}) {dejavu.kernel = "dejavu_embed_16_f16_from0_scale3F800000"}
 // HOST:         %[[Y:.*]] = llvm.getelementptr %{{.*}}[%{{.*}}] : (!llvm.ptr, i64) -> !llvm.ptr, i8
 // HOST:         %[[Z:.*]] = llvm.getelementptr %{{.*}}[%{{.*}}] : (!llvm.ptr, i64) -> !llvm.ptr, i8
 // HOST:         llvm.store %[[Y]],
 // HOST:         llvm.store %[[Z]],
+// HOST:         call @dejavu_rt_launch({{.*}}) {dejavu.kernel = ["dejavu_linear_16x16_f16_residual_copy_rows1",
 // HOST:         scf.if
-// HOST:           func.call @dejavu_rt_launch
+// HOST:           func.call @dejavu_rt_launch({{.*}}) {dejavu.kernel = "dejavu_norm_rms_16_eps3F800000_scale"}
 // HOST:         arith.cmpi eq, %{{.*}}, %c1_i64
 // HOST-NEXT:    scf.if
 // HOST:           llvm.store %c-1_i64,
 // HOST:           llvm.store %[[Y]],
 // HOST:           llvm.store %[[Z]],
-// HOST:           func.call @dejavu_rt_launch(%{{.*}}, %{{.*}},
+// HOST:           func.call @dejavu_rt_launch({{.*}}) {dejavu.kernel = "dejavu_fused_ffn_12x16_f16_gelu_up_down_bias_atomic_norm_rms_16_eps3F800000_scale"}
 // HOST-NOT:     dejavu_rt_launch
 // HOST:         arith.cmpi ne
 // HOST:           func.call @dejavu_rt_launch

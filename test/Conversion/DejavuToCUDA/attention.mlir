@@ -26,15 +26,15 @@
 // CHECK: llvm.fence syncscope("device") acq_rel
 // CHECK-NOT: dejavu_rope_{{[0-9]}}
 // CHECK-LABEL: func.func @dejavu_prefill(
-// CHECK:         call @dejavu_rt_launch(%{{.*}}, %c11_i64,
-// CHECK:         call @dejavu_rt_launch(%{{.*}}, %c12_i64,
+// CHECK:         call @dejavu_rt_launch({{.*}}) {dejavu.kernel = "dejavu_kv_append_1x8_f16_key_rope4_interleaved_query2_rope8"}
+// CHECK:         call @dejavu_rt_launch({{.*}}) {dejavu.kernel = "dejavu_attention_2over1x8_f16_scale3F000000_uniform"}
 // In decode, nothing between takes the memory of query (192) and key (256).
 // CHECK-LABEL: func.func @dejavu_decode(
 // CHECK:         %[[ROWS:.*]] = arith.muli
 // CHECK:         arith.muli %[[ROWS]], %c192_i64
 // CHECK:         arith.muli %[[ROWS]], %c256_i64
 // CHECK:         arith.muli %[[ROWS]], %c320_i64
-// CHECK:         call @dejavu_rt_launch(%{{.*}}, %c10_i64,
+// CHECK:         call @dejavu_rt_launch({{.*}}) {dejavu.kernel = "dejavu_add_16"}
 // 512 blocks over the rows, and at most 16: that many parts.
 // CHECK:         %[[EACH:.*]] = arith.divui %c512_i64, %[[ROWS]]
 // CHECK-NEXT:    %[[MORE:.*]] = arith.maxui %[[EACH]], %c1_i64
@@ -44,7 +44,7 @@
 // CHECK-NEXT:    llvm.store %[[PARTS]], %[[Y]]
 // CHECK-NEXT:    %[[Z:.*]] = llvm.getelementptr %[[GRID]][2]
 // CHECK-NEXT:    llvm.store %[[ROWS]], %[[Z]]
-// CHECK:         call @dejavu_rt_launch(%{{.*}}, %c18_i64, %[[GRID]],
+// CHECK:         call @dejavu_rt_launch({{.*}}, %[[GRID]], {{.*}}) {dejavu.kernel = "dejavu_attention_2over1x8_f16_scale3F000000_uniform_query_rope8_key_rope4_interleaved_append"}
 module {
   dejavu.weight @table : tensor<7x16xf32> from #dejavu.source<"w", offset = 0, length = 448>
   dejavu.weight @query : tensor<16x16xf32> from #dejavu.source<"w", offset = 0, length = 1024>

@@ -136,16 +136,15 @@ module attributes {dejavu.source = "model.onnx"} {
 // CHECK-NEXT:    %[[AFTER:.*]] = arith.ori %[[BEFORE]], %[[FAILED]]
 // CHECK-NEXT:    llvm.store %[[AFTER]], %[[STATUS]]
 // The norm.
-// CHECK:         call @dejavu_rt_launch(%{{.*}}, %c1_i64,
-// The product: number 3 for one row, 4 for up to eight.
+// CHECK:         call @dejavu_rt_launch({{.*}}) {dejavu.kernel = "dejavu_norm_rms_16_eps3F800000_scale"}
+// The product: one kernel for one row, another for up to eight.
 // CHECK:         %[[ONE:.*]] = arith.cmpi sle, %[[ROWS]], %c1_i64
-// CHECK-NEXT:    %[[K1:.*]] = arith.select %[[ONE]], %c3_i64, %c4_i64
-// CHECK:         call @dejavu_rt_launch(%{{.*}}, %[[K1]],
+// CHECK-NEXT:    %[[K1:.*]] = arith.select %[[ONE]], %c{{.*}}_i64, %c{{.*}}_i64
+// CHECK:         call @dejavu_rt_launch(%{{.*}}, %[[K1]], {{.*}}) {dejavu.kernel = ["dejavu_linear_8x16_f16_rows1", "dejavu_matrix_linear_8x16_f16"]}
 // One launch appends keys and values, and reads those that are there.
-// CHECK:         call @dejavu_rt_launch(%{{.*}}, %c21_i64,
+// CHECK:         call @dejavu_rt_launch({{.*}}) {dejavu.kernel = "dejavu_attention_2over1x8_f16_scale3F000000_uniform_append"}
 // The product that has the sum of the residual in it.
-// CHECK:         arith.select %{{.*}}, %c8_i64, %c9_i64
-// CHECK:         call @dejavu_rt_launch
+// CHECK:         call @dejavu_rt_launch({{.*}}) {dejavu.kernel = ["dejavu_linear_16x16_f16_residual_rows1", "dejavu_matrix_linear_16x16_f16_residual"]}
 // One row has all of the MLP in a launch, and the sum of its blocks, which gets
 // counts (19) too.
 // CHECK:         llvm.getelementptr %[[STEP]][19]
@@ -155,14 +154,13 @@ module attributes {dejavu.source = "model.onnx"} {
 // CHECK:         %[[IS_ONE:.*]] = arith.cmpi eq, %[[ROWS]], %c1_i64
 // CHECK-NEXT:    scf.if %[[IS_ONE]]
 // CHECK:           llvm.store %c-1_i64,
-// CHECK:           func.call @dejavu_rt_launch(%{{.*}}, %c22_i64,
+// CHECK:           func.call @dejavu_rt_launch({{.*}}) {dejavu.kernel = "dejavu_fused_ffn_12x16_f16_relu_up_exact"}
 // CHECK:           llvm.store %[[COUNT]],
-// CHECK:           func.call @dejavu_rt_launch(%{{.*}}, %c23_i64,
+// CHECK:           func.call @dejavu_rt_launch({{.*}}) {dejavu.kernel = "dejavu_block_sum_16_counts"}
 // CHECK-NOT:     dejavu_rt_launch
 // CHECK:         %[[IS_MORE:.*]] = arith.cmpi ne, %[[ROWS]], %c1_i64
 // CHECK-NEXT:    scf.if %[[IS_MORE]]
-// CHECK:           arith.select %{{.*}}, %c11_i64, %c12_i64
-// CHECK:           func.call @dejavu_rt_launch
+// CHECK:           func.call @dejavu_rt_launch({{.*}}) {dejavu.kernel = ["dejavu_linear_12x16_f16_relu_rows1", "dejavu_matrix_linear_12x16_f16_relu"]}
 // CHECK-NOT:     dejavu_rt_launch
 // Of more rows, too, what was chosen is counted if somebody asks.
 // CHECK:         %[[MORE_COUNT:.*]] = llvm.select
@@ -170,22 +168,23 @@ module attributes {dejavu.source = "model.onnx"} {
 // CHECK-NEXT:    scf.if
 // CHECK-NEXT:      %[[ASKS:.*]] = llvm.icmp "ne" %[[MORE_COUNT]], %{{.*}} : !llvm.ptr
 // CHECK-NEXT:      scf.if %[[ASKS]]
-// CHECK:             func.call @dejavu_rt_launch(%{{.*}}, %c24_i64,
+// CHECK:             func.call @dejavu_rt_launch({{.*}}) {dejavu.kernel = "dejavu_count_12"}
 // CHECK:         }
 // CHECK:         %[[STILL_MORE:.*]] = arith.cmpi ne, %[[ROWS]], %c1_i64
 // CHECK-NEXT:    scf.if %[[STILL_MORE]]
 // Rows whose factors are zero are not read: kernels for 1, 2, 4 and 8 rows.
 // CHECK:           %[[FOUR:.*]] = arith.cmpi sle, %[[ROWS]], %c4_i64
-// CHECK-NEXT:      %[[K4:.*]] = arith.select %[[FOUR]], %c27_i64, %c28_i64
+// CHECK-NEXT:      %[[K4:.*]] = arith.select %[[FOUR]], %c{{.*}}_i64, %c{{.*}}_i64
 // CHECK:           %[[TWO:.*]] = arith.cmpi sle, %[[ROWS]], %c2_i64
-// CHECK-NEXT:      %[[K2:.*]] = arith.select %[[TWO]], %c26_i64, %[[K4]]
-// CHECK:           arith.select %{{.*}}, %c25_i64, %[[K2]]
-// CHECK:           func.call @dejavu_rt_launch
-// CHECK:           func.call @dejavu_rt_launch(%{{.*}}, %c18_i64,
+// CHECK-NEXT:      %[[K2:.*]] = arith.select %[[TWO]], %c{{.*}}_i64, %[[K4]]
+// CHECK:           %[[K:.*]] = arith.select %{{.*}}, %c{{.*}}_i64, %[[K2]]
+// CHECK:           func.call @dejavu_rt_launch(%{{.*}}, %[[K]], {{.*}}) {dejavu.kernel = [
+// CHECK-SAME:      "dejavu_row_sum_12x16_f16_sparse_parts1_rows1", "dejavu_row_sum_12x16_f16_sparse_parts1_rows2",
+// CHECK-SAME:      "dejavu_row_sum_12x16_f16_sparse_parts1_rows4", "dejavu_row_sum_12x16_f16_sparse_parts1_rows8"]}
+// CHECK:           func.call @dejavu_rt_launch({{.*}}) {dejavu.kernel = "dejavu_partial_sum_1x16"}
 // CHECK-NOT:     dejavu_rt_launch
 // CHECK:         }
-// CHECK:         arith.select %{{.*}}, %c19_i64, %c20_i64
-// CHECK:         call @dejavu_rt_launch
+// CHECK:         call @dejavu_rt_launch({{.*}}) {dejavu.kernel = ["dejavu_linear_7x16_f16_rows1", "dejavu_matrix_linear_7x16_f16"]}
 // CHECK-NOT:     dejavu_rt_launch
 // CHECK:         arith.ori
 // CHECK-NEXT:    llvm.store %{{.*}}, %[[STATUS]]
@@ -197,7 +196,7 @@ module attributes {dejavu.source = "model.onnx"} {
 // CHECK:         %[[SAMPLING:.*]] = llvm.getelementptr %{{.*}}[21]
 // CHECK-NEXT:    %[[PARAMETERS:.*]] = llvm.load %[[SAMPLING]]
 // CHECK:         llvm.store %[[PARAMETERS]],
-// CHECK:         call @dejavu_rt_launch(%{{.*}}, %c29_i64,
-// CHECK:         call @dejavu_rt_launch(%{{.*}}, %c30_i64,
+// CHECK:         call @dejavu_rt_launch({{.*}}) {dejavu.kernel = "dejavu_sample_7"}
+// CHECK:         call @dejavu_rt_launch({{.*}}) {dejavu.kernel = "dejavu_advance"}
 // CHECK-NOT:     dejavu_rt_launch
 // CHECK:         return
