@@ -129,7 +129,8 @@ static cl::opt<std::string>
 
 static cl::opt<std::string> remarks(
     "remarks",
-    cl::desc("Show the remarks whose category (raise, sparsify) matches"),
+    cl::desc(
+        "Show the remarks whose category (raise, sparsify, lower) matches"),
     cl::value_desc("REGEX"), cl::cat(category));
 
 static cl::opt<std::string>

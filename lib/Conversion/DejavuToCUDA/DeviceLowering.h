@@ -27,6 +27,10 @@
 
 namespace mlir::dejavu::cuda {
 
+/// Why an MLP has no order that could be given up.
+inline constexpr llvm::StringLiteral kNotFused =
+    "with its shapes and types it is not one launch";
+
 class DeviceLowering {
 public:
   DeviceLowering(ModuleOp module, func::FuncOp function, Entry entry,
@@ -175,6 +179,9 @@ private:
   /// Memory for `result`, that of an op, or for the addition that is part of
   /// it, and for partial sums. The launch is at `op`.
   void allocate(FusedMLP &mlp, Value result, Operation *op);
+  /// Says of an MLP at `op`, if blocks should add their sums in any order, why
+  /// they do not for one row.
+  void keepsOrder(Operation *op, StringRef reason);
   /// What a launch for all of `op` depends on, if there is one for one row.
   std::optional<FusedFFNSpec> getFusedSpec(FFNOp op);
   void launchFused(const FusedMLP &mlp);

@@ -527,6 +527,8 @@ LogicalResult DeviceLowering::lower(SparseLinearOp op) {
   bool isFused = fused != fusedForOne.end();
   if (isFused)
     std::tie(sum.result, sum.residual) = fused->second;
+  else
+    keepsOrder(op, kNotFused);
   allocate(sum, op);
   launchUnlessOne(isFused, [&] { sumRows(sum); });
   return success();

@@ -13,6 +13,8 @@
 
 #include "DeviceLowering.h"
 
+#include "mlir/IR/Remarks.h"
+
 using namespace mlir;
 using namespace mlir::dejavu;
 using namespace mlir::dejavu::cuda;
@@ -65,6 +67,16 @@ Value DeviceLowering::allocateCopy(Value residual) {
   return add ? allocateResult(add) : Value();
 }
 
+void DeviceLowering::keepsOrder(Operation *op, StringRef reason) {
+  if (reduction != Reduction::atomic || entry != Entry::decode)
+    return;
+  auto options = remark::RemarkOpts::name("reduction")
+                     .category("lower")
+                     .function(function.getName());
+  remark::missed(op->getLoc(), options)
+      << ("sums of an MLP stay in order: " + reason).str();
+}
+
 void DeviceLowering::allocate(FusedMLP &mlp, Value result, Operation *op) {
   // Blocks can add to what is there: a copy of the residual, or the residual.
   if (reduction == Reduction::atomic) {
@@ -77,6 +89,11 @@ void DeviceLowering::allocate(FusedMLP &mlp, Value result, Operation *op) {
       mlp.target = mlp.residual = reuseResidual(result, op);
     }
   }
+  if (!mlp.target)
+    keepsOrder(op, getFusedAdd(result)
+                       ? "the residual is read by others, and what makes it is "
+                         "no product that could copy it"
+                       : "there is no residual to add to");
   if (mlp.target) {
     mlp.result = mlp.target;
     mlp.spec.isAtomic = true;
@@ -179,6 +196,8 @@ LogicalResult DeviceLowering::lower(FFNOp op) {
     sum.residual = mlp.residual;
   }
   bool isFused = spec.has_value();
+  if (!isFused)
+    keepsOrder(op, kNotFused);
   allocateForLibrary(product, op);
   allocate(sum, op);
   launchUnlessOne(isFused, [&] {

@@ -31,8 +31,10 @@ def ConvertDejavuToCUDAPass
     Sums of a residual are part of the product that they follow. An MLP of one
     row, dense or of exact sparsity, is one launch where there is a kernel, and
     one for the sum of its blocks; with `reduction=atomic` blocks add to the
-    result where it can be made in the memory of the residual. Weights that
-    no op uses are erased. The module attribute `dejavu.manifest` keeps what the
+    result instead, which begins as the residual: the product that makes that
+    stores it twice, or nobody else reads it. Where neither is so, and for MLPs
+    that are not one launch, a remark of category `lower` says that sums stay in
+    order. Weights that no op uses are erased. The module attribute `dejavu.manifest` keeps what the
     manifest says about the model.
 
     Ops that have no kernel are errors: predictors and what they choose, dense
