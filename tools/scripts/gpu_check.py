@@ -205,6 +205,16 @@ def describe_times(results):
             f" {max(times, default=0.0):.1f} s")
 
 
+def add_options(parser):
+    """The options that gpu_shapes.py has, too."""
+    parser.add_argument("--workers", type=int, default=WORKERS,
+                        help="processes at a time")
+    parser.add_argument("--seconds", type=float, default=1e9,
+                        help="begin nothing after these")
+    parser.add_argument("--only", default="",
+                        help="models whose name has this (a pattern)")
+
+
 def parse_checks(text, known):
     """The parts of a list, which must be known."""
     checks = text.split(",")
@@ -254,12 +264,7 @@ def main():
     parser.add_argument("--json", default="gpu_check.json", type=pathlib.Path)
     parser.add_argument("--cublaslt", default=find_cublaslt(),
                         help="library to do the cases with once more")
-    parser.add_argument("--workers", type=int, default=WORKERS,
-                        help="processes at a time")
-    parser.add_argument("--seconds", type=float, default=1e9,
-                        help="begin nothing after these")
-    parser.add_argument("--only", default="",
-                        help="models whose name has this (a pattern)")
+    add_options(parser)
     parser.add_argument("--checks", default=",".join(CHECKS),
                         help="these alone, with commas")
     args = parser.parse_args()

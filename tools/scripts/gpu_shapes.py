@@ -32,9 +32,9 @@ import time
 
 import numpy as np
 
-from gpu_check import (HERE, WORKERS, Pool, count_bad, describe_times, device,
-                       failure, find_sanitizer, generate, list_results,
-                       parse_checks, run)
+from gpu_check import (HERE, Pool, add_options, count_bad, describe_times,
+                       device, failure, find_sanitizer, generate,
+                       list_results, parse_checks, run)
 
 # By the type of the cache: of a tensor's elements, and of choices that are too
 # close to count, both over the greatest magnitude.
@@ -324,12 +324,7 @@ def print_report(report):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--json", default="gpu_shapes.json", type=pathlib.Path)
-    parser.add_argument("--workers", type=int, default=WORKERS,
-                        help="processes at a time")
-    parser.add_argument("--seconds", type=float, default=1e9,
-                        help="begin nothing after these")
-    parser.add_argument("--only", default="",
-                        help="models whose name has this (a pattern)")
+    add_options(parser)
     parser.add_argument("--part", default="1/1", metavar="N/M",
                         help="the Nth of M parts of all this")
     parser.add_argument("--checks", default=",".join(DEFAULT_CHECKS),
@@ -356,7 +351,7 @@ def main():
             waits["sanitizer"], report["sanitizer_left"] = check_sanitizers(
                 models, pool, part)
         waits["models"] = check_models(models[part], pool, checks)
-        report |= {part: wait() for part, wait in waits.items()}
+        report |= {check: wait() for check, wait in waits.items()}
     report.setdefault("layers", {})
     if "cases" in checks:
         report["families"] = summarize(models[part], report)
@@ -364,7 +359,7 @@ def main():
     report["bad"] = count_bad(report) + len(report["sanitizer_left"])
     args.json.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
     print_report(report)
-    checked = sum(len(list_results(report[part])) for part in
+    checked = sum(len(list_results(report[check])) for check in
                   ("models", "sanitizer", "layers"))
     print(f"{len(models[part])} models, {checked} results, {report['bad']} bad,"
           f" {report['seconds']} s: {args.json}")

@@ -174,14 +174,12 @@ void DeviceBuilder::store(Value value, Value pointer, int64_t alignment) {
   LLVM::StoreOp::create(*this, value, pointer, alignment);
 }
 
-void DeviceBuilder::atomicAdd(Value value, Value pointer) {
-  if (auto type = dyn_cast<VectorType>(value.getType())) {
-    if (type.getDimSize(0) > 1)
-      return addFour(*this, value, pointer);
-    value = extract(value, 0);
-  }
-  LLVM::AtomicRMWOp::create(*this, LLVM::AtomicBinOp::fadd, pointer, value,
-                            LLVM::AtomicOrdering::monotonic, "device");
+void DeviceBuilder::atomicAdd(Value vector, Value pointer) {
+  if (cast<VectorType>(vector.getType()).getDimSize(0) > 1)
+    return addFour(*this, vector, pointer);
+  LLVM::AtomicRMWOp::create(*this, LLVM::AtomicBinOp::fadd, pointer,
+                            extract(vector, 0), LLVM::AtomicOrdering::monotonic,
+                            "device");
 }
 
 Value DeviceBuilder::toFloats(Value vector) {

@@ -100,8 +100,8 @@ public:
   /// The same, of memory that is read once: it need not stay in a cache.
   Value loadOnce(Value pointer, Type type, int64_t alignment = 0);
   void store(Value value, Value pointer, int64_t alignment = 0);
-  /// Adds to f32 that other blocks add to as well.
-  void atomicAdd(Value value, Value pointer);
+  /// Adds one or four f32, a vector, to what other blocks add to as well.
+  void atomicAdd(Value vector, Value pointer);
   /// A vector of numbers of any width as f32.
   Value toFloats(Value vector);
   /// An f32, or the number of the type `element` that is nearest if it is

@@ -99,29 +99,31 @@ void DeviceLowering::releaseOperands(Operation *op) {
       release(result);
 }
 
+Value cuda::getOther(ResidualAddOp add, Value operand) {
+  return add.getLhs() == operand ? add.getRhs() : add.getLhs();
+}
+
 ResidualAddOp DeviceLowering::getFusedAdd(Value result) {
   if (!result.hasOneUse())
     return {};
   auto add = dyn_cast<ResidualAddOp>(*result.user_begin());
   if (!add || add.getLhs() == add.getRhs())
     return {};
-  Value other = add.getLhs() == result ? add.getRhs() : add.getLhs();
-  return memory.contains(other) ? add : ResidualAddOp();
+  return memory.contains(getOther(add, result)) ? add : ResidualAddOp();
 }
 
 std::pair<Value, Value> DeviceLowering::allocateFused(Value result) {
   ResidualAddOp add = getFusedAdd(result);
   if (!add)
     return {allocateResult(result), Value()};
-  Value other = add.getLhs() == result ? add.getRhs() : add.getLhs();
-  return {allocateResult(add), getMemory(other)};
+  return {allocateResult(add), getMemory(getOther(add, result))};
 }
 
 Value DeviceLowering::reuseResidual(Value result, Operation *op) {
   ResidualAddOp add = getFusedAdd(result);
   if (!add)
     return {};
-  Value other = add.getLhs() == result ? add.getRhs() : add.getLhs();
+  Value other = getOther(add, result);
   bool isFree = llvm::all_of(other.getUsers(), [&](Operation *user) {
     // A norm may be part of a product further down.
     if (auto norm = dyn_cast<NormOp>(user))

@@ -227,6 +227,8 @@ private:
   llvm::DenseMap<Value, Operation *> lastUses;
 };
 
+/// What an addition adds to `operand`.
+Value getOther(ResidualAddOp add, Value operand);
 /// Whether a set is of those `values` that are not zero.
 bool isNonzeroSet(Value set, Value values);
 

@@ -37,7 +37,7 @@ ResidualAddOp DeviceLowering::getMLPAdd(Value residual) {
     auto add = dyn_cast<ResidualAddOp>(user);
     if (!add || add.getLhs() == add.getRhs())
       continue;
-    Value other = add.getLhs() == residual ? add.getRhs() : add.getLhs();
+    Value other = getOther(add, residual);
     if (!other.hasOneUse())
       continue;
     auto ffn = other.getDefiningOp<FFNOp>();
@@ -82,18 +82,15 @@ void DeviceLowering::allocate(FusedMLP &mlp, Value result, Operation *op) {
   if (reduction == Reduction::atomic) {
     ResidualAddOp add = getFusedAdd(result);
     mlp.target = add ? getMemory(add) : Value();
-    if (mlp.target) {
-      Value other = add.getLhs() == result ? add.getRhs() : add.getLhs();
-      mlp.residual = getMemory(other);
-    } else {
+    if (mlp.target)
+      mlp.residual = getMemory(getOther(add, result));
+    else
       mlp.target = mlp.residual = reuseResidual(result, op);
-    }
+    if (!mlp.target)
+      keepsOrder(op, add ? "the residual is read by others, and what makes it "
+                           "is no product that could copy it"
+                         : "there is no residual to add to");
   }
-  if (!mlp.target)
-    keepsOrder(op, getFusedAdd(result)
-                       ? "the residual is read by others, and what makes it is "
-                         "no product that could copy it"
-                       : "there is no residual to add to");
   if (mlp.target) {
     mlp.result = mlp.target;
     mlp.spec.isAtomic = true;

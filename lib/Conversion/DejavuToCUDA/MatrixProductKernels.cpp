@@ -32,6 +32,17 @@ static constexpr int64_t kChunk = 32, kPiece = 8;
 /// Rows of the input, and of a tile of results.
 static constexpr int64_t kRows = kMatrixRows, kTileRows = 16;
 
+/// The four elements that a lane has of an operand: in each of the two columns
+/// of its group, `k`, those of both halves of the rows.
+static SmallVector<Value, 4>
+makeOperands(llvm::function_ref<Value(int64_t k, int64_t half)> get) {
+  SmallVector<Value, 4> operands;
+  for (int64_t k = 0; k < 2; ++k)
+    for (int64_t half = 0; half < 2; ++half)
+      operands.push_back(get(k, half));
+  return operands;
+}
+
 namespace {
 /// Generates the sums of one warp.
 struct MatrixGenerator {
@@ -313,12 +324,9 @@ int64_t cuda::getMatrixLinearKernel(DeviceLibrary &library,
         };
         auto getOperands = [&](const MatrixGenerator::Loads &loads,
                                int64_t tile, int64_t step) {
-          SmallVector<Value, 4> operands;
-          for (int64_t k = 0; k < 2; ++k)
-            for (int64_t half = 0; half < 2; ++half)
-              operands.push_back(
-                  b.extract(loads[2 * tile + half], 2 * step + k));
-          return operands;
+          return makeOperands([&](int64_t k, int64_t half) {
+            return b.extract(loads[2 * tile + half], 2 * step + k);
+          });
         };
         MatrixGenerator generator{
             b,
@@ -401,12 +409,9 @@ int64_t cuda::getMatrixRowSumKernel(DeviceLibrary &library,
         // Columns 2 * tile and the next of the lane's eight are rows of a tile.
         auto getOperands = [&](const MatrixGenerator::Loads &loads,
                                int64_t tile, int64_t step) {
-          SmallVector<Value, 4> operands;
-          for (int64_t k = 0; k < 2; ++k)
-            for (int64_t half = 0; half < 2; ++half)
-              operands.push_back(
-                  b.extract(loads[2 * step + k], 2 * tile + half));
-          return operands;
+          return makeOperands([&](int64_t k, int64_t half) {
+            return b.extract(loads[2 * step + k], 2 * tile + half);
+          });
         };
         MatrixGenerator generator{b,
                                   element,
