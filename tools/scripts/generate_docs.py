@@ -58,8 +58,10 @@ def without_repetition(text):
     found = collections.Counter(
         match.group(1) for op in ops if (match := generic.search(op)))
     if found and found.most_common(1)[0][1] > len(ops) / 2:
-        common["Syntax"] = f"`NAME` {found.most_common(1)[0][0]}"
-        ops = [generic.sub("", op) for op in ops]
+        syntax = found.most_common(1)[0][0]
+        common["Syntax"] = f"`NAME` {syntax}"
+        ops = [generic.sub(lambda match: "" if match.group(1) == syntax
+                           else match.group(0), op) for op in ops]
     for fact in FACTS:
         line = re.compile(rf"(?m)^{fact}: (.*)\n\n")
         found = collections.Counter(
