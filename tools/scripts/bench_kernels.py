@@ -207,7 +207,8 @@ class Mlp:
         arguments.append(result if self.atomic else self.partial)
         driver.launch(self.functions[0], kernels[0], grid, arguments)
         if not self.atomic:
-            driver.launch(self.functions[1], kernels[1], (-(-self.d // 32),),
+            driver.launch(self.functions[1], kernels[1],
+                          (-(-self.d // 32) + self.exact,),
                           [self.partial, self.residual,
                            *([self.count] if self.exact else []), result])
 

@@ -8,7 +8,7 @@
 // A block sums some columns of the partial rows; each of its warps takes every
 // eighth row, and the warps' sums are added in their order. It is small enough
 // to stay beside a block of a fused MLP, so that it is there when the MLP ends.
-// What the MLP's blocks have counted is added up by a warp that would wait.
+// What the MLP's blocks have counted is added up by a block of its own.
 //
 //===----------------------------------------------------------------------===//
 
@@ -79,81 +79,47 @@ struct BlockSumGenerator {
   }
 };
 
-/// Adds up the counts that an MLP's blocks left.
-struct CountGenerator {
-  DeviceBuilder &b;
-  Value partial, target;
-  Value isOwn;  ///< whether this warp does it
-  Value blocks; ///< that have counted
-  SmallVector<Value> counts;
-
-  CountGenerator(DeviceBuilder &b, Value partial, Value target)
-      : b(b), partial(partial), target(target) {
-    Value isWarp = b.isEqual(b.warp(), b.index(kWarps - 1));
-    Value isBlock = b.isEqual(b.block(), b.index(0));
-    Value null = LLVM::ZeroOp::create(b, target.getType());
-    Value isWanted =
-        LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, target, null);
-    isOwn = arith::AndIOp::create(b, isWarp, isBlock);
-    isOwn = arith::AndIOp::create(b, isOwn, isWanted);
-  }
-
-  Value getPlace(int64_t vector) {
-    return b.add(b.mul(b.lane(), kLanes), vector * kLanes * kWarp);
-  }
-
-  /// Brings them on their way: there is memory for the most that can be.
-  void load(int64_t most) {
-    auto type = VectorType::get({kLanes}, b.getI32Type());
-    int64_t vectors = llvm::divideCeil(most, kLanes * kWarp);
-    SmallVector<Type> types(vectors, type);
-    types.push_back(b.getI64Type());
-    Value zero = arith::ConstantOp::create(b, b.getZeroAttr(type));
-    Value none = arith::ConstantOp::create(b, b.getI64IntegerAttr(0));
-    Value all = b.at(partial, b.getI8Type(), kPartialCounts);
-    counts = b.choose(
-        isOwn, types,
-        [&] {
-          SmallVector<Value> loaded;
-          for (int64_t i = 0; i < vectors; ++i)
-            loaded.push_back(
-                b.load(b.at(all, b.getI32Type(), getPlace(i)), type, 16));
-          loaded.push_back(
-              b.load(b.at(partial, b.getI64Type(), 1), b.getI64Type(), 8));
-          return loaded;
-        },
-        [&] {
-          SmallVector<Value> nothing(vectors, zero);
-          nothing.push_back(none);
-          return nothing;
-        });
-    blocks = b.toIndex(counts.pop_back_val());
-  }
-
-  void store() {
-    b.when(isOwn, [&] {
-      Value zero = arith::ConstantOp::create(b, b.getI32IntegerAttr(0));
-      Value sum = zero;
-      for (auto [i, vector] : llvm::enumerate(counts))
-        for (int64_t lane = 0; lane < kLanes; ++lane) {
-          Value isThere = b.isLess(b.add(getPlace(i), lane), blocks);
-          Value count = b.select(isThere, b.extract(vector, lane), zero);
-          sum = arith::AddIOp::create(b, sum, count);
-        }
-      sum = b.reduceLanes(sum, kWarp, [&](Value lhs, Value rhs) -> Value {
-        return arith::AddIOp::create(b, lhs, rhs);
-      });
-      b.when(b.isEqual(b.lane(), b.index(0)), [&] { b.store(sum, target); });
+/// Adds up the counts that an MLP's blocks left, in a block that is launched
+/// for that: `target` may be null.
+void addCounts(DeviceBuilder &b, Value partial, Value target, int64_t out) {
+  constexpr int64_t kLanes = 4;
+  int64_t most =
+      kMaxBlocks * getFFNCluster(out, /*isAtomic=*/false, b.getTarget());
+  Type i32 = b.getI32Type();
+  Value null = LLVM::ZeroOp::create(b, target.getType());
+  Value isWanted =
+      LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, target, null);
+  Value isFirst = b.isLess(b.thread(), b.index(kWarp));
+  b.when(arith::AndIOp::create(b, isFirst, isWanted), [&] {
+    // There is memory for the most that can be: all are on their way before it
+    // is known how many there are.
+    auto type = VectorType::get({kLanes}, i32);
+    Value counts = b.at(partial, b.getI8Type(), kPartialCounts);
+    SmallVector<Value> places, vectors;
+    for (int64_t at = 0; at < most; at += kLanes * kWarp) {
+      places.push_back(b.add(b.mul(b.lane(), kLanes), at));
+      vectors.push_back(b.load(b.at(counts, i32, places.back()), type, 16));
+    }
+    Value blocks =
+        b.toIndex(b.load(b.at(partial, b.getI64Type(), 1), b.getI64Type(), 8));
+    Value zero = arith::ConstantOp::create(b, b.getI32IntegerAttr(0));
+    Value sum = zero;
+    for (auto [place, vector] : llvm::zip(places, vectors))
+      for (int64_t lane = 0; lane < kLanes; ++lane) {
+        Value isThere = b.isLess(b.add(place, lane), blocks);
+        Value count = b.select(isThere, b.extract(vector, lane), zero);
+        sum = arith::AddIOp::create(b, sum, count);
+      }
+    sum = b.reduceLanes(sum, kWarp, [&](Value lhs, Value rhs) -> Value {
+      return arith::AddIOp::create(b, lhs, rhs);
     });
-  }
-
-private:
-  static constexpr int64_t kLanes = 4;
-};
+    b.when(b.isEqual(b.lane(), b.index(0)), [&] { b.store(sum, target); });
+  });
+}
 } // namespace
 
-int64_t cuda::getBlockSumBlocks(int64_t out) {
-  return llvm::divideCeil(out, kWarp);
+int64_t cuda::getBlockSumBlocks(int64_t out, bool hasCounts) {
+  return llvm::divideCeil(out, kWarp) + hasCounts;
 }
 
 int64_t cuda::getBlockSumKernel(DeviceLibrary &library, int64_t out,
@@ -173,35 +139,35 @@ int64_t cuda::getBlockSumKernel(DeviceLibrary &library, int64_t out,
         Type f32 = b.getF32Type();
         Value column = b.add(b.mul(b.block(), kWarp), b.lane());
         Value place = b.min(column, b.index(out - 1));
-        Value rows = b.at(args[0], b.getI8Type(), kPartialHeader);
-        BlockSumGenerator generator{b, b.at(rows, f32, place), {}, out};
         Value bias, residual;
         if (epilogue.hasBias)
           bias = b.loadConstant(b.at(args[1], f32, place), f32);
-        std::optional<CountGenerator> counter;
-        if (hasCounts)
-          counter.emplace(b, args[0], args[args.size() - 2]);
         b.waitForEarlier();
-        if (counter)
-          counter->load(kMaxBlocks *
-                        getFFNCluster(out, /*isAtomic=*/false, b.getTarget()));
-        generator.count = b.toIndex(b.load(args[0], b.getI64Type(), 8));
-        if (epilogue.hasResidual)
-          residual =
-              generator.load(b.at(args[1 + epilogue.hasBias], f32, place));
-        Value total = generator.addWarps(generator.addRows());
-        Value isOwn =
-            arith::AndIOp::create(b, b.isLess(b.thread(), b.index(kWarp)),
-                                  b.isLess(column, b.index(out)));
-        b.when(isOwn, [&] {
-          if (bias)
-            total = b.fadd(total, bias);
-          total = epilogue.apply(b, total);
-          if (residual)
-            total = b.fadd(total, residual);
-          b.store(total, b.at(args.back(), f32, column));
-        });
-        if (counter)
-          counter->store();
+        auto addColumns = [&] {
+          Value rows = b.at(args[0], b.getI8Type(), kPartialHeader);
+          BlockSumGenerator generator{b, b.at(rows, f32, place), {}, out};
+          generator.count = b.toIndex(b.load(args[0], b.getI64Type(), 8));
+          if (epilogue.hasResidual)
+            residual =
+                b.loadHere(b.at(args[1 + epilogue.hasBias], f32, place), f32);
+          Value total = generator.addWarps(generator.addRows());
+          Value isOwn =
+              arith::AndIOp::create(b, b.isLess(b.thread(), b.index(kWarp)),
+                                    b.isLess(column, b.index(out)));
+          b.when(isOwn, [&] {
+            if (bias)
+              total = b.fadd(total, bias);
+            total = epilogue.apply(b, total);
+            if (residual)
+              total = b.fadd(total, residual);
+            b.store(total, b.at(args.back(), f32, column));
+          });
+        };
+        if (!hasCounts)
+          return addColumns();
+        Value columns = b.index(getBlockSumBlocks(out, /*hasCounts=*/false));
+        b.when(b.isLess(b.block(), columns), addColumns);
+        b.when(b.isEqual(b.block(), columns),
+               [&] { addCounts(b, args[0], args[args.size() - 2], out); });
       });
 }

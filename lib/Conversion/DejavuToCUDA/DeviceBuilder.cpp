@@ -158,6 +158,11 @@ Value DeviceBuilder::load(Value pointer, Type type, int64_t alignment) {
   return LLVM::LoadOp::create(*this, type, pointer, alignment);
 }
 
+Value DeviceBuilder::loadHere(Value pointer, Type type) {
+  return LLVM::LoadOp::create(*this, type, pointer, /*alignment=*/0,
+                              /*isVolatile=*/true);
+}
+
 Value DeviceBuilder::loadConstant(Value pointer, Type type, int64_t alignment) {
   return LLVM::LoadOp::create(*this, type, pointer, alignment,
                               /*isVolatile=*/false, /*isNonTemporal=*/false,

@@ -258,7 +258,7 @@ int64_t getFusedFFNKernel(DeviceLibrary &library, const FusedFFNSpec &spec);
 /// null it gets how many neurons were active. Grid: getBlockSumBlocks.
 int64_t getBlockSumKernel(DeviceLibrary &library, int64_t out,
                           const Epilogue &epilogue, bool hasCounts);
-int64_t getBlockSumBlocks(int64_t out);
+int64_t getBlockSumBlocks(int64_t out, bool hasCounts);
 
 //===--- AttentionKernels.cpp ---------------------------------------------===//
 

@@ -152,6 +152,14 @@ cuda::chooseProduct(DeviceBuilder &b, ArrayRef<LinearArguments> products,
   return {chosen, own};
 }
 
+void LinearArguments::store(DeviceBuilder &b, Value x, Value row,
+                            Value at) const {
+  Value place = b.add(b.mul(row, out), at);
+  for (Value to : {result, copy})
+    if (to)
+      b.store(x, b.at(to, b.getF32Type(), place));
+}
+
 void LinearArguments::finish(DeviceBuilder &b, const Epilogue &epilogue,
                              Value sum, Value factorSum, Value row,
                              Value at) const {
@@ -162,10 +170,17 @@ void LinearArguments::finish(DeviceBuilder &b, const Epilogue &epilogue,
   Value x = epilogue.apply(b, addTo(sum, bias));
   if (factor)
     x = b.fmul(x, addTo(factorSum, factorBias));
-  Value place = b.add(b.mul(row, out), at);
-  if (residual)
+  if (residual) {
+    Value place = b.add(b.mul(row, out), at);
     x = b.fadd(x, b.load(b.at(residual, f32, place), f32));
-  for (Value to : {result, copy})
-    if (to)
-      b.store(x, b.at(to, f32, place));
+  }
+  store(b, x, row, at);
+}
+
+void LinearArguments::finish(DeviceBuilder &b, const Epilogue &epilogue,
+                             Value sum, const Addends &addends, Value row,
+                             Value at) const {
+  Value x = addends.bias ? b.fadd(sum, addends.bias) : sum;
+  x = epilogue.apply(b, x);
+  store(b, addends.residual ? b.fadd(x, addends.residual) : x, row, at);
 }

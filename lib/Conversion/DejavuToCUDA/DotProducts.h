@@ -32,6 +32,11 @@ private:
   SmallVector<Value> add(Value at, int64_t steps, ValueRange sums);
 };
 
+/// What is added to the sum for one output; null where nothing is.
+struct Addends {
+  Value bias, residual;
+};
+
 /// The arguments of one product of a linear kernel; null where it has none.
 struct LinearArguments {
   Value weight, bias, factor, factorBias, residual, result, copy;
@@ -41,7 +46,13 @@ struct LinearArguments {
   /// factor's, and stores it.
   void finish(DeviceBuilder &b, const Epilogue &epilogue, Value sum,
               Value factorSum, Value row, Value at) const;
+  /// The same of a product without a factor, whose addends are loaded.
+  void finish(DeviceBuilder &b, const Epilogue &epilogue, Value sum,
+              const Addends &addends, Value row, Value at) const;
   SmallVector<Value *, 7> getPointers();
+
+private:
+  void store(DeviceBuilder &b, Value x, Value row, Value at) const;
 };
 
 /// Adds the types of the arguments of all products and of the four numbers

@@ -320,9 +320,8 @@ private:
   }
 
   void work() {
-    SmallVector<Value> x = takeInput();
-    State init{getStart(), b.index(0), b.index(0),
-               SmallVector<Value>(plan.pieces, b.splat(0, kPiece))};
+    SmallVector<Value> sums = getFirstSums(), x = takeInput();
+    State init{getStart(), b.index(0), b.index(0), sums};
     int64_t atOnce = gate ? kGatedAtOnce : 4;
     if (hasRing())
       atOnce = std::min<int64_t>(atOnce, kGatedAtOnce);
@@ -354,7 +353,7 @@ private:
           return next;
         });
     State state = State::unpack(last);
-    storeCount(state.active);
+    storeCount(state.active, /*thread=*/0);
     storeSums(state.sums);
   }
 

@@ -72,7 +72,7 @@ Value FFNGenerator::getBlocks() {
 void FFNGenerator::initRing() {
   b.when(b.isLess(b.thread(), b.index(plan.slots)), [&] {
     initBarrier(b, getFull(b.thread()), 1);
-    initBarrier(b, getEmpty(b.thread()), plan.getWarps());
+    initBarrier(b, getEmpty(b.thread()), plan.workers);
     publishBarriers(b);
   });
 }
@@ -133,13 +133,8 @@ SmallVector<Value> FFNGenerator::waitForRows(RingPlace &at, int64_t count) {
 
 void FFNGenerator::leave(ArrayRef<Value> slots) {
   finishReads(b);
-  // For a warp that is together the assembler makes nothing of this, so that
-  // compute-sanitizer may call the reads of all lanes but the first a race.
-  meetWarp(b);
-  b.when(b.isEqual(b.lane(), b.index(0)), [&] {
-    for (Value slot : slots)
-      arrive(b, getEmpty(slot));
-  });
+  for (Value slot : slots)
+    arrive(b, getEmpty(slot));
 }
 
 //===----------------------------------------------------------------------===//
@@ -374,6 +369,25 @@ Value FFNGenerator::activate(ArrayRef<Value> sums) {
   return sums.size() > 1 ? b.fmul(hidden, sums[1]) : hidden;
 }
 
+SmallVector<Value> FFNGenerator::getFirstSums() {
+  Value zero = b.splat(0, kPiece);
+  SmallVector<Value> sums(plan.pieces, zero);
+  if (!downBias)
+    return sums;
+  Value isFirst = b.isEqual(b.block(), b.index(0));
+  if (plan.hasTeams())
+    isFirst =
+        arith::AndIOp::create(b, isFirst, b.isEqual(b.warp(), b.index(0)));
+  for (auto [i, sum] : llvm::enumerate(sums)) {
+    // What is past the end is not stored.
+    Value column = b.min(getColumn(i), b.index(spec.features - kPiece));
+    Value bias = b.load(b.at(downBias, b.getF32Type(), column),
+                        VectorType::get({kPiece}, b.getF32Type()), 16);
+    sum = b.select(isFirst, bias, zero);
+  }
+  return sums;
+}
+
 //===----------------------------------------------------------------------===//
 // The end
 //===----------------------------------------------------------------------===//
@@ -391,12 +405,12 @@ void FFNGenerator::storeHeader() {
   });
 }
 
-void FFNGenerator::storeCount(Value active) {
+void FFNGenerator::storeCount(Value active, int64_t thread) {
   if (spec.isAtomic)
     return;
   Value counts = b.at(target, b.getI8Type(), kPartialCounts);
-  Value isWriter =
-      arith::AndIOp::create(b, b.isEqual(b.thread(), b.index(0)), takesPart());
+  Value isWriter = arith::AndIOp::create(
+      b, b.isEqual(b.thread(), b.index(thread)), takesPart());
   b.when(isWriter, [&] {
     Value number = arith::IndexCastOp::create(b, b.getI32Type(), active);
     b.store(number, b.at(counts, b.getI32Type(), b.block()));
@@ -482,12 +496,6 @@ void FFNGenerator::leaveSum(Value column, Value sum) {
   if (!spec.isAtomic) {
     Value place = b.at(getPartialRow(), f32, column);
     return b.when(takesPart(), [&] { b.store(sum, place, 16); });
-  }
-  auto type = cast<VectorType>(sum.getType());
-  if (downBias) {
-    Value isFirst = b.isEqual(b.block(), b.index(0));
-    Value bias = b.loadConstant(b.at(downBias, f32, column), type);
-    sum = b.fadd(sum, b.select(isFirst, bias, b.splat(0, type.getDimSize(0))));
   }
   b.atomicAdd(sum, b.at(target, f32, column));
 }

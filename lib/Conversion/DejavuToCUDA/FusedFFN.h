@@ -45,6 +45,7 @@ struct FFNPlan {
   int64_t lines;   ///< sums over the block between two meetings
   int64_t kept;    ///< activations that a block keeps, or 0
   int64_t atOnce;  ///< neurons that a team has in registers, if it is a warp
+  bool readsAll;   ///< rows of neurons that are zero, too, with teams
 
   static FFNPlan get(const FusedFFNSpec &spec, const TargetInfo &target);
 
@@ -113,7 +114,8 @@ protected:
   void fill(RingPlace at, Value matrix, Value neuron, Value bias);
   /// Waits for `count` rows; moves on, and returns their slots.
   SmallVector<Value> waitForRows(RingPlace &at, int64_t count);
-  /// Frees slots, once for each warp.
+  /// Frees slots, behind this thread's reads of them. One lane could do it for
+  /// its warp, but racecheck sees only arrivals of who has read.
   void leave(ArrayRef<Value> slots);
 
   //===--- The copying warp ----------------------------------------------===//
@@ -152,7 +154,7 @@ protected:
   /// This thread's part of a product with the input.
   Value multiply(ArrayRef<Value> pieces, ArrayRef<Value> x);
   /// The same of the row in a slot. The first thread adds the bias in the slot,
-  /// if there is one: it is also the one that leaves the slot.
+  /// if there is one.
   Value multiplyRow(Value slot, ArrayRef<Value> x, bool hasBias);
   /// Sums of each of `parts` over the block, for all workers, who meet. `half`,
   /// 0 or 1, alternates.
@@ -161,11 +163,14 @@ protected:
   void addRows(SmallVector<Value> &sums, ArrayRef<SmallVector<Value>> rows,
                ArrayRef<Value> factors);
   Value activate(ArrayRef<Value> sums);
+  /// What sums begin with: zeros, or in one thread for each column the bias, if
+  /// they are added to the result.
+  SmallVector<Value> getFirstSums();
 
   //===--- The end -------------------------------------------------------===//
 
-  /// Leaves how many neurons this block has found active.
-  void storeCount(Value active);
+  /// Lets one thread leave how many neurons this block has found active.
+  void storeCount(Value active, int64_t thread);
   /// Leaves the sums of the block or the cluster.
   void storeSums(ArrayRef<Value> sums);
 

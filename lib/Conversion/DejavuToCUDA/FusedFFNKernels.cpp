@@ -98,9 +98,9 @@ private:
   }
 
   void consume() {
-    SmallVector<Value> x = takeInput();
+    SmallVector<Value> first = getFirstSums(), x = takeInput();
     SmallVector<Value> state{b.block(), b.index(0), i32(0), b.index(0)};
-    state.append(plan.pieces, b.splat(0, kPiece));
+    llvm::append_range(state, first);
     auto addAll = [&](int64_t size) {
       Value blocks = getBlocks(), stride = b.mul(blocks, size);
       Value last = b.sub(count, b.mul(blocks, size - 1));
@@ -130,8 +130,7 @@ private:
   }
 
   void runWithoutRing() {
-    SmallVector<Value> x = takeInput();
-    SmallVector<Value> init(plan.pieces, b.splat(0, kPiece));
+    SmallVector<Value> init = getFirstSums(), x = takeInput();
     init.push_back(b.index(0)); // which half of the scratch
     llvm::append_range(init, loadNeuron(b.block()));
     SmallVector<Value> last = b.fold(

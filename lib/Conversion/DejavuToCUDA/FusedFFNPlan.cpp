@@ -66,7 +66,7 @@ static int64_t chooseGroup(const FFNPlan &plan, const FusedFFNSpec &spec) {
 static bool chooseTeams(FFNPlan &plan, const FusedFFNSpec &spec,
                         const TargetInfo &target) {
   // Vectors of 16 bytes that a thread loads at once, in four registers each.
-  constexpr int64_t kMaxLoads = 18, kMaxFeatures = 1024;
+  constexpr int64_t kMaxLoads = 18, kFewLoads = 8, kMaxFeatures = 1024;
   constexpr int64_t kWarps = 8;
   if (spec.hasSet || spec.features > kMaxFeatures || !target.hasEarlyLaunch)
     return false;
@@ -77,9 +77,11 @@ static bool chooseTeams(FFNPlan &plan, const FusedFFNSpec &spec,
   plan.atOnce = llvm::divideCeil(share, kWarps);
   plan.slots = plan.kept = plan.copies = plan.lines = 0;
   plan.group = plan.cluster = 1;
-  // With exact sparsity one projection, and later all others.
-  int64_t matrices = spec.isExact ? plan.matrices - 1 : plan.matrices;
-  return plan.pieces * plan.atOnce * matrices <= kMaxLoads;
+  // Exact sparsity loads one projection, and later all others: unless these are
+  // so few that knowing what to load takes longer.
+  int64_t loads = plan.pieces * plan.atOnce;
+  plan.readsAll = !spec.isExact || loads * plan.matrices <= kFewLoads;
+  return loads * (plan.matrices - !plan.readsAll) <= kMaxLoads;
 }
 
 FFNPlan FFNPlan::get(const FusedFFNSpec &spec, const TargetInfo &target) {
@@ -89,6 +91,7 @@ FFNPlan FFNPlan::get(const FusedFFNSpec &spec, const TargetInfo &target) {
   if (chooseTeams(plan, spec, target))
     return plan;
   plan.atOnce = 0;
+  plan.readsAll = false;
   // Few threads meet sooner.
   constexpr int64_t kMany = 512, kFew = 256;
   chooseWorkers(plan, spec, kFew);

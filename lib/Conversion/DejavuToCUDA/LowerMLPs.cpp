@@ -135,7 +135,9 @@ void DeviceLowering::launchFused(const FusedMLP &mlp) {
     arguments.push_back(mlp.result);
     host.launch(getBlockSumKernel(library, mlp.spec.features, epilogue,
                                   mlp.activeCount != nullptr),
-                host.number(getBlockSumBlocks(mlp.spec.features)), arguments);
+                host.number(getBlockSumBlocks(mlp.spec.features,
+                                              mlp.activeCount != nullptr)),
+                arguments);
   };
   chooseRows(host.getRows(), launch, [] {});
 }

@@ -10,8 +10,9 @@
 // with the input, nor to normalize that. The rows of a usual GPU are on their
 // way to registers before the input exists; with exact sparsity those of the
 // projection that is activated, and the others as soon as a warp knows that its
-// neuron is not zero. The warps' sums are added in their order at the end, when
-// they meet for the first time.
+// neuron is not zero, unless they are so few that all come before
+// (FFNPlan::readsAll). The warps' sums are added in their order at the end,
+// when they meet for the first time.
 //
 //===----------------------------------------------------------------------===//
 
@@ -30,15 +31,15 @@ public:
       : FFNGenerator(b, spec, args) {
     for (Value matrix : {gate, up, down})
       if (matrix)
-        (spec.isExact && !early.empty() ? late : early).push_back(matrix);
+        (plan.readsAll || early.empty() ? early : late).push_back(matrix);
   }
 
   void run() {
     Value from = b.add(b.block(), b.mul(b.warp(), getBlocks()));
     SmallVector<Value> state = load(from);
     size_t loads = state.size();
-    SmallVector<Value> x = takeInput();
-    state.append(plan.pieces, b.splat(0, kPiece));
+    SmallVector<Value> first = getFirstSums(), x = takeInput();
+    llvm::append_range(state, first);
     state.push_back(i32(0));
     // One round, or several where there are fewer multiprocessors than usual:
     // then their loads wait for the round before, whose registers they take.
@@ -111,47 +112,46 @@ private:
     return neurons;
   }
 
-  Value sum(ArrayRef<Value> row, ArrayRef<Value> x) {
-    return b.sumLanes(multiply(row, x));
+  /// The product of the input and a row of a projection, with its bias.
+  Value project(Value matrix, ArrayRef<Value> row, ArrayRef<Value> x,
+                ArrayRef<Value> &biases) {
+    Value sum = b.sumLanes(multiply(row, x));
+    if (!(matrix == gate ? gateBias : upBias))
+      return sum;
+    sum = b.fadd(sum, biases.front());
+    biases = biases.drop_front();
+    return sum;
   }
 
-  /// The factor of a neuron's down row; with exact sparsity before it is
-  /// multiplied with what it gates.
-  Value getHidden(const Neuron &neuron, ArrayRef<Value> x) {
-    SmallVector<Value> sums;
-    auto biases = ArrayRef<Value>(neuron.known.biases);
-    for (auto [matrix, row] : llvm::zip(early, neuron.rows)) {
-      if (matrix == down)
-        continue;
-      Value own = sum(row, x);
-      if (matrix == gate ? gateBias : upBias) {
-        own = b.fadd(own, biases.front());
-        biases = biases.drop_front();
-      }
-      sums.push_back(own);
-    }
-    return b.select(neuron.isThere, activate(sums), b.f32(0));
-  }
-
-  /// The rows of `late`, zeros if `isActive` does not hold.
-  Rows loadLate(const Neuron &neuron, Value isActive) {
+  /// The rows of a neuron but the first; with exact sparsity zeros if it is not
+  /// active.
+  Rows getOthers(const Neuron &neuron, Value isActive) {
+    if (!spec.isExact)
+      return Rows(llvm::drop_begin(neuron.rows));
     Value zero = arith::ConstantOp::create(
         b, b.getZeroAttr(VectorType::get({kPiece}, spec.element)));
-    SmallVector<Value> none(late.size() * plan.pieces, zero);
-    SmallVector<Value> all = b.choose(
-        isActive, ValueRange(none).getTypes(),
-        [&] {
-          SmallVector<Value> loaded;
-          for (Value matrix : late)
-            llvm::append_range(
-                loaded, loadPieces(matrix, b.toIndex(neuron.known.number)));
-          return loaded;
-        },
-        [&] { return none; });
+    SmallVector<Value> all;
+    if (plan.readsAll) {
+      for (const SmallVector<Value> &row : llvm::drop_begin(neuron.rows))
+        for (Value piece : row)
+          all.push_back(b.select(isActive, piece, zero));
+    } else {
+      SmallVector<Value> none(late.size() * plan.pieces, zero);
+      all = b.choose(
+          isActive, ValueRange(none).getTypes(),
+          [&] {
+            SmallVector<Value> loaded;
+            for (Value matrix : late)
+              llvm::append_range(
+                  loaded, loadPieces(matrix, b.toIndex(neuron.known.number)));
+            return loaded;
+          },
+          [&] { return none; });
+    }
     Rows rows;
-    for (size_t i = 0; i < late.size(); ++i)
-      rows.emplace_back(
-          ArrayRef<Value>(all).slice(i * plan.pieces, plan.pieces));
+    for (auto rest = ArrayRef<Value>(all); !rest.empty();
+         rest = rest.drop_front(plan.pieces))
+      rows.push_back(llvm::to_vector(rest.take_front(plan.pieces)));
     return rows;
   }
 
@@ -159,29 +159,32 @@ private:
   SmallVector<Value> add(ArrayRef<Neuron> neurons, ArrayRef<Value> x,
                          ValueRange state) {
     SmallVector<Value> sums(state.drop_back()), factors;
+    SmallVector<ArrayRef<Value>> biases;
+    for (const Neuron &neuron : neurons) {
+      biases.push_back(neuron.known.biases);
+      Value first =
+          project(gate ? gate : up, neuron.rows.front(), x, biases.back());
+      Value hidden = b.activate(spec.activation, first);
+      factors.push_back(b.select(neuron.isThere, hidden, b.f32(0)));
+    }
     Value active = state.back();
-    Rows downRows;
-    for (const Neuron &neuron : neurons)
-      factors.push_back(getHidden(neuron, x));
-    if (!spec.isExact) {
-      for (const Neuron &neuron : neurons)
-        downRows.push_back(neuron.rows.back());
-    } else {
-      SmallVector<Rows> others;
-      for (auto [neuron, factor] : llvm::zip(neurons, factors)) {
-        // NaN is not zero.
-        Value isActive = arith::CmpFOp::create(b, arith::CmpFPredicate::UNE,
-                                               factor, b.f32(0));
+    SmallVector<Rows> others;
+    for (auto [neuron, factor] : llvm::zip(neurons, factors)) {
+      // NaN is not zero.
+      Value isActive =
+          arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, factor, b.f32(0));
+      if (spec.isExact) {
         active = arith::AddIOp::create(
             b, active, arith::ExtUIOp::create(b, b.getI32Type(), isActive));
         leaveActivation(neuron, factor);
-        others.push_back(loadLate(neuron, isActive));
       }
-      for (auto [rows, factor] : llvm::zip(others, factors)) {
-        downRows.push_back(rows.back());
-        if (gate)
-          factor = b.fmul(factor, sum(rows.front(), x));
-      }
+      others.push_back(getOthers(neuron, isActive));
+    }
+    Rows downRows;
+    for (auto [rows, factor, rest] : llvm::zip(others, factors, biases)) {
+      if (gate)
+        factor = b.fmul(factor, project(up, rows.front(), x, rest));
+      downRows.push_back(rows.back());
     }
     addRows(sums, downRows, factors);
     sums.push_back(active);
@@ -205,14 +208,15 @@ private:
   Value getCounts() {
     return b.at(shared, b.getI8Type(), plan.getTeamCounts());
   }
-  /// Each warp leaves its own before the warps meet,
+  /// Each warp leaves its own before the warps meet;
   void leaveCount(Value active) {
     if (counts())
       b.when(b.isEqual(b.lane(), b.index(0)), [&] {
         b.store(active, b.at(getCounts(), b.getI32Type(), b.warp()));
       });
   }
-  /// and the block leaves their sum behind that.
+  /// then one thread leaves their sum: one that adds no columns of sums, if
+  /// there is such a thread.
   void takeCounts() {
     if (!counts())
       return;
@@ -220,7 +224,7 @@ private:
     Value all = b.load(getCounts(), type, 16), active = i32(0);
     for (int64_t i = 0; i < plan.getWarps(); ++i)
       active = arith::AddIOp::create(b, active, b.extract(all, i));
-    storeCount(b.toIndex(active));
+    storeCount(b.toIndex(active), plan.workers - 1);
   }
 
   SmallVector<Value> early, late; ///< matrices, by when their rows are read

@@ -8,10 +8,10 @@
 // One block for each multiprocessor; its warps take rows of the weights in
 // turn. Each warp has a ring of its own in shared memory, which it fills with
 // chunks of its rows by bulk copies, as far ahead as the ring is long, and from
-// before the input exists. The input is in shared memory, and may be normalized
-// on its way there. A lane's sum goes through its elements in order; the lanes'
-// sums meet in a tree. The result does not depend on the number of
-// multiprocessors.
+// before the input exists. What is added to a row's sum is loaded a row ahead.
+// The input is in shared memory, and may be normalized on its way there. A
+// lane's sum goes through its elements in order; the lanes' sums meet in a
+// tree. The result does not depend on the number of multiprocessors.
 //
 // Without bulk copies, or with too little shared memory for rings, lanes load
 // the weights to registers.
@@ -126,14 +126,15 @@ struct StreamGenerator {
   }
 
   /// Waits for the input, and brings it to shared memory, normalized if that is
-  /// asked for.
-  void placeInput() {
+  /// asked for. Calls `afterWait` once there is what was computed before.
+  void placeInput(llvm::function_ref<void()> afterWait = [] {}) {
     RowPieces pieces =
         RowPieces::makeColumns(b, spec.linear.in, 4, kWarps * kWarp);
     NormWeights weights{scale, bias, {}, {}};
     if (spec.norm)
       weights.loadFew(b, pieces);
     b.waitForEarlier();
+    afterWait();
     pieces.load(b, input);
     if (spec.norm)
       normalize(b, *spec.norm, pieces, weights, [&](Value own) {
@@ -259,20 +260,49 @@ struct StreamGenerator {
     return {next, sum};
   }
 
-  void finish(Value row, Value sum) {
+  /// What is added to the sum of a row, or of the last if it is past the end.
+  Value loadBias(Value row) { return load(row, &LinearArguments::bias); }
+  Value loadResidual(Value row) {
+    return load(row, &LinearArguments::residual);
+  }
+  Value load(Value row, Value LinearArguments::*vector) {
+    if (!(products.front().*vector))
+      return {};
+    Value inside = b.min(row, b.add(getRows(), -1));
+    auto [own, at] = chooseProduct(b, products, spec.linear.outs, inside);
+    return b.load(b.at(own.*vector, b.getF32Type(), at), b.getF32Type());
+  }
+
+  void finish(Value row, Value sum, const Addends &addends) {
     sum = b.sumLanes(sum);
     b.when(b.isEqual(b.lane(), b.index(0)), [&] {
       auto [own, at] = chooseProduct(b, products, spec.linear.outs, row);
-      own.finish(b, spec.linear.epilogue, sum, Value(), b.index(0), at);
+      own.finish(b, spec.linear.epilogue, sum, addends, b.index(0), at);
     });
   }
 
   void runWithRings() {
-    Ring start = startRing();
-    placeInput();
-    b.fold(getFirstRow(), getRows(), getStride(), start.pack(),
+    SmallVector<Value> state = startRing().pack();
+    size_t ringSize = state.size();
+    auto append = [&](SmallVector<Value> &state, const Addends &addends) {
+      for (Value value : {addends.bias, addends.residual})
+        if (value)
+          state.push_back(value);
+    };
+    Addends first{loadBias(getFirstRow()), {}};
+    placeInput([&] { first.residual = loadResidual(getFirstRow()); });
+    append(state, first);
+    b.fold(getFirstRow(), getRows(), getStride(), state,
            [&](Value row, ValueRange carried) {
-             SmallVector<Value> state(carried);
+             SmallVector<Value> state(carried.take_front(ringSize));
+             ValueRange loaded = carried.drop_front(ringSize);
+             Addends addends;
+             if (first.bias)
+               addends.bias = loaded.front();
+             if (first.residual)
+               addends.residual = loaded.back();
+             Value after = b.add(row, getStride());
+             Addends next{loadBias(after), loadResidual(after)};
              state.push_back(b.f32(0));
              auto take = [&](Value chunk, int64_t bytes, ValueRange state) {
                auto [ring, sum] =
@@ -287,8 +317,9 @@ struct StreamGenerator {
                                 return take(chunk, plan.getChunkBytes(), state);
                               });
              state = take(b.index(plan.chunks - 1), plan.getLastBytes(), state);
-             finish(row, state.back());
+             finish(row, state.back(), addends);
              state.pop_back();
+             append(state, next);
              return state;
            });
   }
