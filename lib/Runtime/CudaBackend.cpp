@@ -340,10 +340,12 @@ Status CudaBackend::read(void *to, const void *from, uint64_t bytes) {
 // Ids that the GPU chooses
 //===----------------------------------------------------------------------===//
 
-/// What generated code is told of a step that is replayed: one token a row.
+/// What generated code is told of a step that is replayed: one token a row, and
+/// that nobody reads counts.
 static dejavu_step asDecode(dejavu_step placed) {
   placed.tokens = 1;
   placed.logits_from = 0;
+  placed.counts = nullptr;
   return placed;
 }
 

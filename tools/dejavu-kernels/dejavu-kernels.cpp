@@ -83,6 +83,10 @@ static cl::opt<bool>
             cl::desc("fused-ffn: rows are read only for neurons that are not "
                      "zero; a gate has ReLU"),
             cl::cat(category));
+static cl::opt<bool>
+    isCounted("counts",
+              cl::desc("fused-ffn: with --exact, their number is counted"),
+              cl::cat(category));
 static cl::opt<Reduction>
     reduction("reduction",
               cl::desc("fused-ffn: how the sums of blocks are added"),
@@ -159,6 +163,7 @@ static LogicalResult generate(DeviceLibrary &library) {
                       isGated,  /*hasGateBias=*/false,
                       !isGated, hasSet};
     spec.isExact = isExact;
+    spec.isCounted = isExact && isCounted;
     spec.isAtomic = reduction == Reduction::atomic;
     if (hasNorm)
       spec.norm = getNorm();
@@ -170,7 +175,7 @@ static LogicalResult generate(DeviceLibrary &library) {
       return success();
     Epilogue residual;
     residual.hasResidual = true;
-    getBlockSumKernel(library, in, residual, /*hasCounts=*/isExact);
+    getBlockSumKernel(library, in, residual, spec.isCounted);
     return success();
   }
   case Family::linear:

@@ -19,7 +19,7 @@ MLPS = [("opt-66b", 9216, 36864, False), ("opt-175b-of-8", 12288, 6144, False),
         ("2560x10240", 2560, 10240, False), ("5120x20480", 5120, 20480, False)]
 # ending of the name, flags: sets of neurons, or all that are not zero
 FORMS = [("", ["--set"]), ("-atomic", ["--set", "--reduction", "atomic"]),
-         ("-exact", ["--exact"])]
+         ("-exact", ["--exact", "--counts"])]
 LINEARS = [("9216x9216", 9216, 9216), ("4096x4096", 4096, 4096),
            ("12288x4096", 4096, 12288),
            ("opt-lm-head", 4096, 50272)]

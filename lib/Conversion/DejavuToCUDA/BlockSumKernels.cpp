@@ -80,17 +80,13 @@ struct BlockSumGenerator {
 };
 
 /// Adds up the counts that an MLP's blocks left, in a block that is launched
-/// for that: `target` may be null.
+/// for that.
 void addCounts(DeviceBuilder &b, Value partial, Value target, int64_t out) {
   constexpr int64_t kLanes = 4;
   int64_t most =
       kMaxBlocks * getFFNCluster(out, /*isAtomic=*/false, b.getTarget());
   Type i32 = b.getI32Type();
-  Value null = LLVM::ZeroOp::create(b, target.getType());
-  Value isWanted =
-      LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, target, null);
-  Value isFirst = b.isLess(b.thread(), b.index(kWarp));
-  b.when(arith::AndIOp::create(b, isFirst, isWanted), [&] {
+  b.when(b.isLess(b.thread(), b.index(kWarp)), [&] {
     // There is memory for the most that can be: all are on their way before it
     // is known how many there are.
     auto type = VectorType::get({kLanes}, i32);

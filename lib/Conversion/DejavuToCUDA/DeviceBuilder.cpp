@@ -11,6 +11,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -507,6 +508,9 @@ int64_t DeviceLibrary::get(StringRef stem, ArrayRef<Type> arguments,
         {static_cast<int32_t>(shape.threads), 1, 1}));
     kernel->setAttr("dejavu.shared_bytes",
                     builder.getI64IntegerAttr(shape.sharedBytes));
+    if (shape.registers)
+      kernel->setAttr(NVVM::NVVMDialect::getMaxnregAttrName(),
+                      builder.getI32IntegerAttr(shape.registers));
     kernel->setAttr("dejavu.cluster", builder.getI64IntegerAttr(shape.cluster));
     kernel->setAttr("dejavu.early", builder.getBoolAttr(target.hasEarlyLaunch));
     builder.setInsertionPointToStart(&kernel.getBody().front());

@@ -186,6 +186,7 @@ struct KernelShape {
   int64_t threads = 256;
   int64_t sharedBytes = 0;
   int64_t cluster = 1;
+  int64_t registers = 0; ///< most of a thread, if not 0
   /// Whether the generator itself says where to wait for what was launched
   /// before (DeviceBuilder::waitForEarlier); else the kernel begins so. In both
   /// cases the first thing is DeviceBuilder::launchDependents.

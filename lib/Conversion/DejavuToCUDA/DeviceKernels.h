@@ -226,11 +226,12 @@ struct FusedFFNSpec {
   bool hasDownBias = false; ///< only then
   /// Whether rows are read only for neurons whose activation is not zero.
   bool isExact = false;
+  bool isCounted = false; ///< whether it says how many those are, if isExact
   std::optional<NormSpec> norm = {}; ///< of the input, if that is part of it
 
   /// Whether activations are left, for others to count: there is no kernel
   /// behind this one to add up what blocks have counted.
-  bool leavesActivations() const { return isExact && isAtomic; }
+  bool leavesActivations() const { return isCounted && isAtomic; }
 };
 /// Blocks, or clusters, that partial sums have room for; more take no part.
 inline constexpr int64_t kMaxBlocks = 256;
@@ -254,8 +255,8 @@ bool hasFusedFFN(const FusedFFNSpec &spec);
 /// added to. Grid: one block for each multiprocessor.
 int64_t getFusedFFNKernel(DeviceLibrary &library, const FusedFFNSpec &spec);
 /// (partial, [bias], [residual], [count], result): sums what a fused MLP left.
-/// With `hasCounts` that was one of exact sparsity: if `count`, an i32, is not
-/// null it gets how many neurons were active. Grid: getBlockSumBlocks.
+/// With `hasCounts` that had isCounted, and `count`, an i32, gets how many
+/// neurons were active. Grid: getBlockSumBlocks.
 int64_t getBlockSumKernel(DeviceLibrary &library, int64_t out,
                           const Epilogue &epilogue, bool hasCounts);
 int64_t getBlockSumBlocks(int64_t out, bool hasCounts);

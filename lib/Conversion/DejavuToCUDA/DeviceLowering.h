@@ -173,7 +173,7 @@ private:
     const FusedNorm *norm = nullptr;
     FlatSymbolRefAttr gate, gateBias, up, upBias, down, downBias;
     Value activations = {}; ///< of exact sparsity, if they are left
-    Value activeCount = {}; ///< where their number is wanted, or null
+    Value activeCount = {}; ///< see getCount
     Value result = {}, residual = {}, target = {};
   };
   /// Memory for `result`, that of an op, or for the addition that is part of

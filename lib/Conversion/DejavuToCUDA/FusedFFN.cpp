@@ -109,12 +109,7 @@ void FFNGenerator::fill(RingPlace at, Value matrix, Value neuron, Value bias) {
   wait(b, getEmpty(at.slot), arith::XOrIOp::create(b, at.parity, i32(1)));
   Value full = getFull(at.slot), bytes = b.index(plan.rowBytes);
   Value row = b.at(matrix, spec.element, b.mul(neuron, spec.features));
-  int64_t part =
-      llvm::alignTo(llvm::divideCeil(plan.rowBytes, plan.copies), 16);
-  for (int64_t from = 0; from < plan.rowBytes; from += part)
-    startCopy(b, b.at(getRow(at.slot), b.getI8Type(), from),
-              b.at(row, b.getI8Type(), from),
-              b.index(std::min(part, plan.rowBytes - from)), full);
+  startCopy(b, getRow(at.slot), row, bytes, full);
   // The copy need not wait until the bias is there.
   if (bias)
     b.store(bias, getBias(at.slot));
@@ -400,13 +395,13 @@ void FFNGenerator::storeHeader() {
   Value rows = b.div(getBlocks(), plan.cluster);
   b.when(isFirst, [&] {
     b.store(b.toI64(rows), target);
-    if (spec.isExact)
+    if (spec.isCounted)
       b.store(b.toI64(getBlocks()), b.at(target, b.getI64Type(), 1));
   });
 }
 
 void FFNGenerator::storeCount(Value active, int64_t thread) {
-  if (spec.isAtomic)
+  if (!spec.isCounted || spec.isAtomic)
     return;
   Value counts = b.at(target, b.getI8Type(), kPartialCounts);
   Value isWriter = arith::AndIOp::create(

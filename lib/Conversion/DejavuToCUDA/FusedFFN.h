@@ -35,17 +35,16 @@ inline constexpr int64_t kGatedAtOnce = 2;
 struct FFNPlan {
   int64_t matrices; ///< rows of a neuron: up and down, perhaps gate
   int64_t rowBytes;
-  int64_t workers; ///< threads that compute
-  int64_t team;    ///< those that share a row: all, or those of a warp
-  int64_t pieces;  ///< for each of them
-  int64_t slots;   ///< rows in the ring; 0 if there is none
-  int64_t copies;  ///< of a row
-  int64_t group;   ///< neurons between two meetings of the workers
-  int64_t cluster; ///< blocks that add up their sums before they leave them
-  int64_t lines;   ///< sums over the block between two meetings
-  int64_t kept;    ///< activations that a block keeps, or 0
-  int64_t atOnce;  ///< neurons that a team has in registers, if it is a warp
-  bool readsAll;   ///< rows of neurons that are zero, too, with teams
+  int64_t workers;   ///< threads that compute
+  int64_t team;      ///< those that share a row: all, or those of a warp
+  int64_t pieces;    ///< for each of them
+  int64_t slots;     ///< rows in the ring; 0 if there is none
+  int64_t group;     ///< neurons between two meetings of the workers
+  int64_t cluster;   ///< blocks that add up their sums before they leave them
+  int64_t lines;     ///< sums over the block between two meetings
+  int64_t kept;      ///< activations that a block keeps, or 0
+  int64_t atOnce;    ///< neurons that a team has in registers, if it is a warp
+  int64_t registers; ///< most of a thread, if not 0
 
   static FFNPlan get(const FusedFFNSpec &spec, const TargetInfo &target);
 

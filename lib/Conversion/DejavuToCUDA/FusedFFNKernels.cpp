@@ -175,7 +175,8 @@ static std::string getName(const FusedFFNSpec &spec) {
           (spec.isGated ? "_gated" : "") + (spec.hasGateBias ? "_bias" : "") +
           "_up" + (spec.hasUpBias ? "_bias" : "") +
           (spec.hasDownBias ? "_down_bias" : "") + (spec.hasSet ? "_set" : "") +
-          (spec.isExact ? "_exact" : "") + (spec.isAtomic ? "_atomic" : "") +
+          (spec.isExact ? "_exact" : "") + (spec.isCounted ? "_counted" : "") +
+          (spec.isAtomic ? "_atomic" : "") +
           (spec.norm ? "_norm_" + spec.norm->getName() : ""))
       .str();
 }
@@ -198,6 +199,7 @@ int64_t cuda::getFusedFFNKernel(DeviceLibrary &library,
     return KernelShape{.threads = plan.workers + (plan.slots ? kWarp : 0),
                        .sharedBytes = shared,
                        .cluster = plan.cluster,
+                       .registers = plan.registers,
                        .waitsItself = true};
   };
   return library.get(getName(spec), types, getShape,

@@ -52,12 +52,39 @@ static void chooseWorkers(FFNPlan &plan, const FusedFFNSpec &spec,
   }
 }
 
-/// Neurons between two meetings: several where reading one takes less time than
-/// a meeting.
-static int64_t chooseGroup(const FFNPlan &plan, const FusedFFNSpec &spec) {
-  int64_t most = spec.isExact ? 8 << 10 : 6 << 10;
-  bool isOneRow = spec.isExact || !spec.isGated;
-  return isOneRow && plan.rowBytes <= most ? 2 : 1;
+/// Chooses neurons between two meetings, up to four where reading one takes
+/// less time than a meeting, and a ring with room for three times as many.
+static bool chooseRing(FFNPlan &plan, const FusedFFNSpec &spec,
+                       const TargetInfo &target) {
+  constexpr int64_t kShort = 6 << 10;
+  int64_t budget = target.sharedBytesPerBlock - kReserved;
+  // Powers of two: neurons come 32 by 32.
+  plan.group = plan.rowBytes <= kShort ? 4 : 2;
+  for (; plan.group > 0 && target.hasBulkCopies; plan.group /= 2) {
+    plan.lines = spec.isExact ? std::max(plan.group, kGatedAtOnce)
+                              : plan.group * (plan.matrices - 1);
+    plan.slots = kMaxSlots;
+    while (plan.slots > 0 && plan.getSharedBytes() > budget)
+      --plan.slots;
+    if (plan.slots >= 3 * plan.matrices * plan.group)
+      return true;
+  }
+  return false;
+}
+
+/// Registers of a thread that leave two blocks of the block sum room beside
+/// this one; 0 for any number. Each of four schedulers has a quarter of them,
+/// and of the warps.
+static int64_t chooseRegisters(const FFNPlan &plan, const FusedFFNSpec &spec,
+                               const TargetInfo &target) {
+  constexpr int64_t kSchedulers = 4, kOfBlockSum = 40, kUnit = 8;
+  int64_t warps = llvm::divideCeil(plan.getWarps() + 1, kSchedulers);
+  // With more warps too few would be left to each.
+  if (spec.isAtomic || plan.cluster > 1 || warps > 2)
+    return 0;
+  int64_t others = 2 * 8 / kSchedulers * kOfBlockSum;
+  int64_t all = target.registersPerBlock / kSchedulers / kWarp;
+  return llvm::alignDown((all - others) / warps, kUnit);
 }
 
 /// Lets each warp take neurons of its own, if a block has so few that all can
@@ -66,7 +93,7 @@ static int64_t chooseGroup(const FFNPlan &plan, const FusedFFNSpec &spec) {
 static bool chooseTeams(FFNPlan &plan, const FusedFFNSpec &spec,
                         const TargetInfo &target) {
   // Vectors of 16 bytes that a thread loads at once, in four registers each.
-  constexpr int64_t kMaxLoads = 18, kFewLoads = 8, kMaxFeatures = 1024;
+  constexpr int64_t kMaxLoads = 18, kMaxFeatures = 1024;
   constexpr int64_t kWarps = 8;
   if (spec.hasSet || spec.features > kMaxFeatures || !target.hasEarlyLaunch)
     return false;
@@ -75,13 +102,11 @@ static bool chooseTeams(FFNPlan &plan, const FusedFFNSpec &spec,
   plan.workers = kWarps * kWarp;
   plan.pieces = llvm::divideCeil(spec.features, kPiece * kWarp);
   plan.atOnce = llvm::divideCeil(share, kWarps);
-  plan.slots = plan.kept = plan.copies = plan.lines = 0;
+  plan.slots = plan.kept = plan.lines = plan.registers = 0;
   plan.group = plan.cluster = 1;
-  // Exact sparsity loads one projection, and later all others: unless these are
-  // so few that knowing what to load takes longer.
-  int64_t loads = plan.pieces * plan.atOnce;
-  plan.readsAll = !spec.isExact || loads * plan.matrices <= kFewLoads;
-  return loads * (plan.matrices - !plan.readsAll) <= kMaxLoads;
+  // With exact sparsity one projection, and later all others.
+  int64_t matrices = spec.isExact ? plan.matrices - 1 : plan.matrices;
+  return plan.pieces * plan.atOnce * matrices <= kMaxLoads;
 }
 
 FFNPlan FFNPlan::get(const FusedFFNSpec &spec, const TargetInfo &target) {
@@ -91,33 +116,21 @@ FFNPlan FFNPlan::get(const FusedFFNSpec &spec, const TargetInfo &target) {
   if (chooseTeams(plan, spec, target))
     return plan;
   plan.atOnce = 0;
-  plan.readsAll = false;
   // Few threads meet sooner.
   constexpr int64_t kMany = 512, kFew = 256;
   chooseWorkers(plan, spec, kFew);
   plan.team = plan.workers;
-  // Short rows as copies of about 2 KiB: they are there sooner.
-  constexpr int64_t kShort = 10 << 10;
-  plan.copies = plan.rowBytes <= kShort
-                    ? std::clamp<int64_t>(plan.rowBytes >> 11, 1, 4)
-                    : 1;
   plan.kept = spec.isExact ? kKept : 0;
-  plan.group = chooseGroup(plan, spec);
-  int64_t projections = plan.matrices - 1;
-  plan.lines = spec.isExact ? std::max(plan.group, kGatedAtOnce)
-                            : plan.group * projections;
   plan.cluster = getFFNCluster(spec.features, spec.isAtomic, target);
-  plan.slots = kMaxSlots;
-  int64_t budget = target.sharedBytesPerBlock - kReserved;
-  while (plan.slots > 0 && plan.getSharedBytes() > budget)
-    --plan.slots;
-  if (target.hasBulkCopies && plan.slots >= 3 * plan.matrices * plan.group)
+  if (chooseRing(plan, spec, target)) {
+    plan.registers = chooseRegisters(plan, spec, target);
     return plan;
-  plan.slots = 0;
+  }
+  plan.slots = plan.registers = 0;
   plan.group = plan.cluster = 1;
   chooseWorkers(plan, spec, kMany);
   plan.team = plan.workers;
-  plan.lines = spec.isExact ? kGatedAtOnce : projections;
+  plan.lines = spec.isExact ? kGatedAtOnce : plan.matrices - 1;
   return plan;
 }
 

@@ -104,9 +104,10 @@ void DeviceLowering::allocate(FusedMLP &mlp, Value result, Operation *op) {
 }
 
 void DeviceLowering::launchFused(const FusedMLP &mlp) {
-  auto launch = [&] {
+  auto launch = [&](bool isCounted) {
     SmallVector<Value> arguments{mlp.input};
     FusedFFNSpec spec = mlp.spec;
+    spec.isCounted = isCounted;
     if (mlp.norm) {
       spec.norm = mlp.norm->spec;
       arguments = mlp.norm->arguments;
@@ -116,7 +117,7 @@ void DeviceLowering::launchFused(const FusedMLP &mlp) {
           mlp.spec.hasDownBias ? mlp.downBias : FlatSymbolRefAttr()})
       if (weight)
         arguments.push_back(getWeight(weight));
-    if (mlp.spec.leavesActivations())
+    if (spec.leavesActivations())
       arguments.push_back(mlp.activations);
     arguments.push_back(mlp.target);
     host.launch(getFusedFFNKernel(library, spec), host.number(-1), arguments);
@@ -130,16 +131,22 @@ void DeviceLowering::launchFused(const FusedMLP &mlp) {
       arguments.push_back(getWeight(mlp.downBias));
     if (mlp.residual)
       arguments.push_back(mlp.residual);
-    if (mlp.activeCount)
+    if (isCounted)
       arguments.push_back(mlp.activeCount);
     arguments.push_back(mlp.result);
-    host.launch(getBlockSumKernel(library, mlp.spec.features, epilogue,
-                                  mlp.activeCount != nullptr),
-                host.number(getBlockSumBlocks(mlp.spec.features,
-                                              mlp.activeCount != nullptr)),
-                arguments);
+    host.launch(
+        getBlockSumKernel(library, mlp.spec.features, epilogue, isCounted),
+        host.number(getBlockSumBlocks(mlp.spec.features, isCounted)),
+        arguments);
   };
-  chooseRows(host.getRows(), launch, [] {});
+  auto launchOne = [&] {
+    if (!mlp.activeCount)
+      return launch(/*isCounted=*/false);
+    host.choose(
+        host.isNotNull(mlp.activeCount), [&] { launch(/*isCounted=*/true); },
+        [&] { launch(/*isCounted=*/false); });
+  };
+  chooseRows(host.getRows(), launchOne, [] {});
 }
 
 std::optional<FusedFFNSpec> DeviceLowering::getFusedSpec(FFNOp op) {
@@ -276,10 +283,9 @@ void DeviceLowering::launchExact(const ExactMLP &ops, Value activations) {
   mlp.activations = activations;
   allocate(mlp, last.getResult(), first);
   auto select = last.getActive().getDefiningOp<SelectOp>();
-  if (!mlp.spec.isAtomic) {
-    mlp.activeCount = getCount(select);
+  mlp.activeCount = getCount(select);
+  if (!mlp.spec.isAtomic)
     fusedForOne[select] = {};
-  }
   launchFused(mlp);
   fusedForOne[last] = {mlp.result, mlp.residual};
 }

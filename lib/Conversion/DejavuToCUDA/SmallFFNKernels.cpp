@@ -10,9 +10,8 @@
 // with the input, nor to normalize that. The rows of a usual GPU are on their
 // way to registers before the input exists; with exact sparsity those of the
 // projection that is activated, and the others as soon as a warp knows that its
-// neuron is not zero, unless they are so few that all come before
-// (FFNPlan::readsAll). The warps' sums are added in their order at the end,
-// when they meet for the first time.
+// neuron is not zero. The warps' sums are added in their order at the end, when
+// they meet for the first time.
 //
 //===----------------------------------------------------------------------===//
 
@@ -31,7 +30,7 @@ public:
       : FFNGenerator(b, spec, args) {
     for (Value matrix : {gate, up, down})
       if (matrix)
-        (plan.readsAll || early.empty() ? early : late).push_back(matrix);
+        (spec.isExact && !early.empty() ? late : early).push_back(matrix);
   }
 
   void run() {
@@ -130,24 +129,17 @@ private:
       return Rows(llvm::drop_begin(neuron.rows));
     Value zero = arith::ConstantOp::create(
         b, b.getZeroAttr(VectorType::get({kPiece}, spec.element)));
-    SmallVector<Value> all;
-    if (plan.readsAll) {
-      for (const SmallVector<Value> &row : llvm::drop_begin(neuron.rows))
-        for (Value piece : row)
-          all.push_back(b.select(isActive, piece, zero));
-    } else {
-      SmallVector<Value> none(late.size() * plan.pieces, zero);
-      all = b.choose(
-          isActive, ValueRange(none).getTypes(),
-          [&] {
-            SmallVector<Value> loaded;
-            for (Value matrix : late)
-              llvm::append_range(
-                  loaded, loadPieces(matrix, b.toIndex(neuron.known.number)));
-            return loaded;
-          },
-          [&] { return none; });
-    }
+    SmallVector<Value> none(late.size() * plan.pieces, zero);
+    SmallVector<Value> all = b.choose(
+        isActive, ValueRange(none).getTypes(),
+        [&] {
+          SmallVector<Value> loaded;
+          for (Value matrix : late)
+            llvm::append_range(
+                loaded, loadPieces(matrix, b.toIndex(neuron.known.number)));
+          return loaded;
+        },
+        [&] { return none; });
     Rows rows;
     for (auto rest = ArrayRef<Value>(all); !rest.empty();
          rest = rest.drop_front(plan.pieces))
@@ -204,7 +196,7 @@ private:
 
   //===--- Counts --------------------------------------------------------===//
 
-  bool counts() const { return spec.isExact && !spec.isAtomic; }
+  bool counts() const { return spec.isCounted && !spec.isAtomic; }
   Value getCounts() {
     return b.at(shared, b.getI8Type(), plan.getTeamCounts());
   }
