@@ -100,6 +100,10 @@ static cl::opt<bool> hasNorm("norm",
                              cl::desc("fused-ffn, streamed-linear: of a "
                                       "layer norm"),
                              cl::cat(category));
+static cl::opt<bool> hasAddends("addends",
+                                cl::desc("streamed-linear: a bias and a "
+                                         "residual are added"),
+                                cl::cat(category));
 static cl::opt<bool> isSparse("sparse", cl::desc("row-sum: skip zeros"),
                               cl::cat(category));
 static cl::opt<int64_t> heads("heads", cl::desc("attention: query heads"),
@@ -192,6 +196,8 @@ static LogicalResult generate(DeviceLibrary &library) {
     if (!hasStreamedLinear(spec.linear))
       return refuse("--family streamed-linear: there is no such kernel for "
                     "these shapes");
+    spec.linear.epilogue.hasBias = hasAddends;
+    spec.linear.epilogue.hasResidual = hasAddends;
     if (hasNorm)
       spec.norm = getNorm();
     getStreamedLinearKernel(library, spec);

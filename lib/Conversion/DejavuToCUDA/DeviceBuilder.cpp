@@ -159,8 +159,8 @@ Value DeviceBuilder::load(Value pointer, Type type, int64_t alignment) {
   return LLVM::LoadOp::create(*this, type, pointer, alignment);
 }
 
-Value DeviceBuilder::loadHere(Value pointer, Type type) {
-  return LLVM::LoadOp::create(*this, type, pointer, /*alignment=*/0,
+Value DeviceBuilder::loadHere(Value pointer, Type type, int64_t alignment) {
+  return LLVM::LoadOp::create(*this, type, pointer, alignment,
                               /*isVolatile=*/true);
 }
 

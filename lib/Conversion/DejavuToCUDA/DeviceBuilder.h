@@ -96,7 +96,7 @@ public:
   Value at(Value pointer, Type element, int64_t at);
   Value load(Value pointer, Type type, int64_t alignment = 0);
   /// The same, and stays where it is: LLVM moves others to where they are used.
-  Value loadHere(Value pointer, Type type);
+  Value loadHere(Value pointer, Type type, int64_t alignment = 0);
   /// The same, of memory that nothing writes while the kernel runs.
   Value loadConstant(Value pointer, Type type, int64_t alignment = 0);
   /// The same, of memory that is read once: it need not stay in a cache.

@@ -376,8 +376,8 @@ SmallVector<Value> FFNGenerator::getFirstSums() {
   for (auto [i, sum] : llvm::enumerate(sums)) {
     // What is past the end is not stored.
     Value column = b.min(getColumn(i), b.index(spec.features - kPiece));
-    Value bias = b.load(b.at(downBias, b.getF32Type(), column),
-                        VectorType::get({kPiece}, b.getF32Type()), 16);
+    Value bias = b.loadHere(b.at(downBias, b.getF32Type(), column),
+                            VectorType::get({kPiece}, b.getF32Type()), 16);
     sum = b.select(isFirst, bias, zero);
   }
   return sums;

@@ -270,7 +270,7 @@ struct StreamGenerator {
       return {};
     Value inside = b.min(row, b.add(getRows(), -1));
     auto [own, at] = chooseProduct(b, products, spec.linear.outs, inside);
-    return b.load(b.at(own.*vector, b.getF32Type(), at), b.getF32Type());
+    return b.loadHere(b.at(own.*vector, b.getF32Type(), at), b.getF32Type());
   }
 
   void finish(Value row, Value sum, const Addends &addends) {

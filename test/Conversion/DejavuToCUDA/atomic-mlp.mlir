@@ -95,13 +95,21 @@ module attributes {dejavu.source = "model.onnx"} {
 // CHECK:         %[[C_AT:.*]] = llvm.getelementptr %[[C]][%{{.*}}] :
 // CHECK:         llvm.store %[[X]], %[[C_AT]]
 
-// A norm stays part of the MLP: blocks add to the copy. The first one adds the
-// bias. Sums are added 16 bytes at a time, and by pairs of blocks nowhere.
+// A norm stays part of the MLP: blocks add to the copy. The sums of the first
+// warp of the first one begin with the bias. Sums are added 16 bytes at a time, and by pairs of blocks nowhere.
 // CHECK-LABEL: gpu.func @dejavu_fused_ffn_12x16_f16_gelu_up_down_bias_atomic_norm_rms_16_eps3F800000_scale(
 // CHECK-SAME:    dejavu.cluster = 1 : i64, dejavu.early = true
+// CHECK:         %[[FIRST:.*]] = arith.andi
+// CHECK:         %[[BIAS:.*]] = llvm.load volatile %{{.*}} {alignment = 16 : i64} : !llvm.ptr<1> -> vector<8xf32>
+// CHECK:         arith.select %[[FIRST]], %[[BIAS]], %{{.*}} : vector<8xf32>
+// CHECK:         llvm.nvvm.griddepcontrol.wait
 // CHECK:         llvm.inline_asm has_side_effects "red.relaxed.gpu.global.add.v4.f32 [$0], {$1, $2, $3, $4};", "l,f,f,f,f"
 // CHECK-NOT:     llvm.atomicrmw
+// Who counts gets the activations, too.
+// CHECK-LABEL: gpu.func @dejavu_fused_ffn_12x16_f16_relu_gated_up_exact_counted_atomic_norm_rms_16_eps3F800000_scale(
+// CHECK-SAME:    %arg6: !llvm.ptr) kernel
 // CHECK-LABEL: gpu.func @dejavu_fused_ffn_12x16_f16_relu_gated_up_exact_atomic_norm_rms_16_eps3F800000_scale(
+// CHECK-SAME:    %arg5: !llvm.ptr) kernel
 // CHECK-LABEL: gpu.func @dejavu_fused_ffn_12x16_f16_relu_up_atomic(
 // CHECK-LABEL: gpu.func @dejavu_fused_ffn_12x16_f16_silu_up(
 

@@ -93,15 +93,17 @@ module attributes {dejavu.source = "model.onnx"} {
 // KERNELS-NEXT: {{^}}19 gpu.func @dejavu_linear_7x16_f16_rows1(
 // KERNELS-NEXT: {{^}}20 gpu.func @dejavu_matrix_linear_7x16_f16(
 // KERNELS-NEXT: {{^}}21 gpu.func @dejavu_attention_2over1x8_f16_scale3F000000_uniform_append(
-// KERNELS-NEXT: {{^}}22 gpu.func @dejavu_fused_ffn_12x16_f16_relu_up_exact(
+// KERNELS-NEXT: {{^}}22 gpu.func @dejavu_fused_ffn_12x16_f16_relu_up_exact_counted(
 // KERNELS-NEXT: {{^}}23 gpu.func @dejavu_block_sum_16_counts(
-// KERNELS-NEXT: {{^}}24 gpu.func @dejavu_count_12(
-// KERNELS-NEXT: {{^}}25 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows1(
-// KERNELS-NEXT: {{^}}26 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows2(
-// KERNELS-NEXT: {{^}}27 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows4(
-// KERNELS-NEXT: {{^}}28 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows8(
-// KERNELS-NEXT: {{^}}29 gpu.func @dejavu_sample_7(
-// KERNELS-NEXT: {{^}}30 gpu.func @dejavu_advance(
+// KERNELS-NEXT: {{^}}24 gpu.func @dejavu_fused_ffn_12x16_f16_relu_up_exact(
+// KERNELS-NEXT: {{^}}25 gpu.func @dejavu_block_sum_16(
+// KERNELS-NEXT: {{^}}26 gpu.func @dejavu_count_12(
+// KERNELS-NEXT: {{^}}27 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows1(
+// KERNELS-NEXT: {{^}}28 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows2(
+// KERNELS-NEXT: {{^}}29 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows4(
+// KERNELS-NEXT: {{^}}30 gpu.func @dejavu_row_sum_12x16_f16_sparse_parts1_rows8(
+// KERNELS-NEXT: {{^}}31 gpu.func @dejavu_sample_7(
+// KERNELS-NEXT: {{^}}32 gpu.func @dejavu_advance(
 // KERNELS-NOT: gpu.func
 
 // CHECK-LABEL: func.func @dejavu_decode(
@@ -145,18 +147,27 @@ module attributes {dejavu.source = "model.onnx"} {
 // CHECK:         call @dejavu_rt_launch({{.*}}) {dejavu.kernel = "dejavu_attention_2over1x8_f16_scale3F000000_uniform_append"}
 // The product that has the sum of the residual in it.
 // CHECK:         call @dejavu_rt_launch({{.*}}) {dejavu.kernel = ["dejavu_linear_16x16_f16_residual_rows1", "dejavu_matrix_linear_16x16_f16_residual"]}
-// One row has all of the MLP in a launch, and the sum of its blocks, which gets
-// counts (19) too.
+// One row has all of the MLP in a launch, and the sum of its blocks. There are
+// kernels that count, for who wants counts (19).
 // CHECK:         llvm.getelementptr %[[STEP]][19]
 // CHECK-NEXT:    %[[COUNTS:.*]] = llvm.load
 // CHECK-NEXT:    %[[WANTED:.*]] = llvm.icmp "ne" %[[COUNTS]], %[[NULL:.*]] : !llvm.ptr
 // CHECK-NEXT:    %[[COUNT:.*]] = llvm.select %[[WANTED]], %[[COUNTS]], %[[NULL]]
 // CHECK:         %[[IS_ONE:.*]] = arith.cmpi eq, %[[ROWS]], %c1_i64
 // CHECK-NEXT:    scf.if %[[IS_ONE]]
-// CHECK:           llvm.store %c-1_i64,
-// CHECK:           func.call @dejavu_rt_launch({{.*}}) {dejavu.kernel = "dejavu_fused_ffn_12x16_f16_relu_up_exact"}
-// CHECK:           llvm.store %[[COUNT]],
-// CHECK:           func.call @dejavu_rt_launch({{.*}}) {dejavu.kernel = "dejavu_block_sum_16_counts"}
+// CHECK-NEXT:      %[[COUNTED:.*]] = llvm.icmp "ne" %[[COUNT]], %[[NULL]]
+// CHECK-NEXT:      scf.if %[[COUNTED]]
+// CHECK:             llvm.store %c-1_i64,
+// CHECK:             func.call @dejavu_rt_launch({{.*}}) {dejavu.kernel = "dejavu_fused_ffn_12x16_f16_relu_up_exact_counted"}
+// CHECK:             llvm.store %c2_i64,
+// CHECK:             llvm.store %[[COUNT]],
+// CHECK:             func.call @dejavu_rt_launch({{.*}}) {dejavu.kernel = "dejavu_block_sum_16_counts"}
+// CHECK:           } else {
+// CHECK:             func.call @dejavu_rt_launch({{.*}}) {dejavu.kernel = "dejavu_fused_ffn_12x16_f16_relu_up_exact"}
+// CHECK:             llvm.store %c1_i64,
+// CHECK-NOT:         llvm.store %[[COUNT]],
+// CHECK:             func.call @dejavu_rt_launch({{.*}}) {dejavu.kernel = "dejavu_block_sum_16"}
+// CHECK:           }
 // CHECK-NOT:     dejavu_rt_launch
 // CHECK:         %[[IS_MORE:.*]] = arith.cmpi ne, %[[ROWS]], %c1_i64
 // CHECK-NEXT:    scf.if %[[IS_MORE]]
