@@ -44,9 +44,6 @@ CHECKS = ("cases", "texts", "sanitizer", "layers")
 DEFAULT_CHECKS = CHECKS[:3]
 SMALL = 12_000_000  # weights that a model for compute-sanitizer multiplies by
 LAYER = "layer"  # the shape whose kernels are a large model's
-# Racecheck reports reads in rings of these that go around, perhaps because one
-# lane releases a slot for its warp (FFNGenerator::leave), and takes minutes.
-NOT_FOR_RACECHECK = ("dejavu_fused_ffn",)
 # These are never launched for one row.
 SEVERAL_ROWS = ("dejavu_convert", "dejavu_matrix_linear",
                 "dejavu_matrix_row_sum")
@@ -281,7 +278,7 @@ def check_layers(models, pool, part):
     report = {model["name"]: {} for model in large}
     wanted = [(model, kernels) for model in large
               for kernels in sorted(set(map(stem, model["kernels"])))
-              if kernels not in NOT_FOR_RACECHECK + SEVERAL_ROWS]
+              if kernels not in SEVERAL_ROWS]
     futures = {pool.submit(check_layer, model, kernels):
                (model["name"], kernels) for model, kernels in wanted[part]}
 
@@ -314,8 +311,6 @@ def print_report(report):
         results = list_results(report[part])
         if results:
             print(f"{part}: {describe_times(results)}")
-    for name in report.get("layers_left", ()):
-        print(f"layers: {name} was left out")
     if any("skipped" in each for part in ("sanitizer", "layers")
            for each in list_results(report[part])):
         print("there is no compute-sanitizer here: it was not run")
@@ -346,7 +341,6 @@ def main():
         waits = {}
         if "layers" in checks:
             waits["layers"] = check_layers(models, pool, part)
-            report["layers_left"] = NOT_FOR_RACECHECK
         if "sanitizer" in checks:
             waits["sanitizer"], report["sanitizer_left"] = check_sanitizers(
                 models, pool, part)

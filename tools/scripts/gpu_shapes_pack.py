@@ -62,7 +62,7 @@ SHAPES = {
     "opt": Shape(vocab=517, features=2560, heads=4, kv_heads=4, head_dim=80,
                  neurons=2572, layers=1),
     "llama": Shape(vocab=1031, features=1288, heads=7, kv_heads=1, head_dim=80,
-                   neurons=2572, layers=1, norm="rms", bias=False, gated=True,
+                   neurons=2248, layers=1, norm="rms", bias=False, gated=True,
                    activation="silu", rope="half", rotated=80),
     # Small, but with rows that are long enough to be streamed.
     "stream": Shape(vocab=261, features=1032, heads=3, kv_heads=1, head_dim=24,

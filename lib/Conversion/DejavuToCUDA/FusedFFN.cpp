@@ -365,22 +365,27 @@ Value FFNGenerator::activate(ArrayRef<Value> sums) {
 }
 
 SmallVector<Value> FFNGenerator::getFirstSums() {
-  Value zero = b.splat(0, kPiece);
-  SmallVector<Value> sums(plan.pieces, zero);
+  SmallVector<Value> zeros(plan.pieces, b.splat(0, kPiece));
   if (!downBias)
-    return sums;
+    return zeros;
   Value isFirst = b.isEqual(b.block(), b.index(0));
   if (plan.hasTeams())
     isFirst =
         arith::AndIOp::create(b, isFirst, b.isEqual(b.warp(), b.index(0)));
-  for (auto [i, sum] : llvm::enumerate(sums)) {
-    // What is past the end is not stored.
-    Value column = b.min(getColumn(i), b.index(spec.features - kPiece));
-    Value bias = b.loadHere(b.at(downBias, b.getF32Type(), column),
-                            VectorType::get({kPiece}, b.getF32Type()), 16);
-    sum = b.select(isFirst, bias, zero);
-  }
-  return sums;
+  // If all blocks loaded it they would wait for each other.
+  return b.choose(
+      isFirst, ValueRange(zeros).getTypes(),
+      [&] {
+        SmallVector<Value> bias;
+        for (int64_t i = 0; i < plan.pieces; ++i) {
+          // What is past the end is not stored.
+          Value column = b.min(getColumn(i), b.index(spec.features - kPiece));
+          bias.push_back(b.loadHere(b.at(downBias, b.getF32Type(), column),
+                                    zeros[i].getType(), 16));
+        }
+        return bias;
+      },
+      [&] { return zeros; });
 }
 
 //===----------------------------------------------------------------------===//

@@ -100,8 +100,9 @@ module attributes {dejavu.source = "model.onnx"} {
 // CHECK-LABEL: gpu.func @dejavu_fused_ffn_12x16_f16_gelu_up_down_bias_atomic_norm_rms_16_eps3F800000_scale(
 // CHECK-SAME:    dejavu.cluster = 1 : i64, dejavu.early = true
 // CHECK:         %[[FIRST:.*]] = arith.andi
-// CHECK:         %[[BIAS:.*]] = llvm.load volatile %{{.*}} {alignment = 16 : i64} : !llvm.ptr<1> -> vector<8xf32>
-// CHECK:         arith.select %[[FIRST]], %[[BIAS]], %{{.*}} : vector<8xf32>
+// CHECK:         scf.if %[[FIRST]]
+// CHECK:           %[[BIAS:.*]] = llvm.load volatile %{{.*}} {alignment = 16 : i64} : !llvm.ptr<1> -> vector<8xf32>
+// CHECK-NEXT:      scf.yield %[[BIAS]]
 // CHECK:         llvm.nvvm.griddepcontrol.wait
 // CHECK:         llvm.inline_asm has_side_effects "red.relaxed.gpu.global.add.v4.f32 [$0], {$1, $2, $3, $4};", "l,f,f,f,f"
 // CHECK-NOT:     llvm.atomicrmw
