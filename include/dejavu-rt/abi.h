@@ -74,7 +74,8 @@ typedef struct dejavu_step {
   /// On a GPU; null on the CPU. `past_at` is [1] and equal to `past`: what
   /// kernels that are replayed go by.
   int64_t *past_at;
-  /// Likewise: [counters, B], units that each counter's op read for each row.
+  /// Likewise: [counters, B], units that each counter's op read for each row;
+  /// null if nobody wants them.
   int32_t *counts;
   /// Likewise: [capacity + 1, B], in memory of the host that the GPU writes:
   /// the id chosen from the logits of step s at [s]. -1: none yet. -2: a logit

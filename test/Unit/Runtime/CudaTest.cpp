@@ -51,6 +51,8 @@ static int32_t enqueueSample(dejavu_step *step) { return enqueue(step, 2); }
 /// What the kernel that samples has read, and what it tells in place of ids.
 static std::vector<dejavu_sampling> samplings;
 static std::optional<int64_t> told;
+/// Decode steps by whether counts were wanted.
+static int64_t counted, uncounted;
 
 static void runKernel(const FakeLaunch &launch) {
   auto &step = *reinterpret_cast<dejavu_step *>(launch.argument);
@@ -78,6 +80,8 @@ static void runKernel(const FakeLaunch &launch) {
         *logits++ = bias[id] + (id == next);
     }
   if (launch.kernel == "decode")
+    (step.counts ? counted : uncounted)++;
+  if (launch.kernel == "decode" && step.counts)
     for (int64_t row = 0; row < step.batch; ++row) {
       step.counts[row] = ids[row];
       step.counts[step.batch + row] = 1;
@@ -104,6 +108,7 @@ protected:
     cuda.hook = runKernel;
     samplings.clear();
     told.reset();
+    counted = uncounted = 0;
     manifest = {fake.model().manifest,
                 static_cast<size_t>(fake.model().manifest_size)};
     std::string deferred = R"(,
@@ -176,6 +181,9 @@ TEST_F(CudaTest, GraphIsCapturedOnceAndReplayed) {
     EXPECT_EQ((*ids)[row], expected(prompts[row], 8, false)) << row;
   EXPECT_EQ(cuda.captures, 1);
   EXPECT_EQ(cuda.graphLaunches, 7);
+  // Nobody reads counts of steps that are replayed.
+  EXPECT_EQ(counted, 0);
+  EXPECT_EQ(uncounted, 7);
   EXPECT_EQ(cuda.image, code + 64);
   EXPECT_EQ(cuda.allocations, 0) << "memory that was not given back";
 }
@@ -316,6 +324,8 @@ TEST_F(CudaTest, LaunchesAndCounters) {
   EXPECT_EQ(cuda.attributes, (decltype(cuda.attributes){{"prefill", 100000}}));
 
   ASSERT_TRUE((*session)->decode(ids.data()).succeeded());
+  EXPECT_EQ(counted, 1);
+  EXPECT_EQ(uncounted, 0);
   EXPECT_TRUE(cuda.launches[1].attributes.empty());
   EXPECT_EQ((*session)->counters().sums()[0].active, 3u);
   EXPECT_EQ((*session)->counters().sums()[1].active, 2u);
