@@ -137,7 +137,7 @@ def main():
             pictures["cuda-mlp.png"] = (
                 plot_mlps, read_mlps(data),
                 f"MLP of one row, f16, on {where}")
-        elif data.get("layers"):
+        elif data.get("layers") and isinstance(data["layers"], list):
             pictures["cuda-layers.png"] = (
                 plot_layers, data["layers"],
                 f"Decoder layers of one row, f16, on {where}")
