@@ -136,4 +136,7 @@ def test_reduction(reduction, tmp_path):
     assert any("_copy" in name for name in kernels) == is_atomic
     sums = [name for name in kernels if "_block_sum_" in name]
     assert bool(sums) != is_atomic
-    assert all(name.endswith("_counts") for name in sums)
+    # For who wants counts, and for who does not.
+    assert {"_counted" in name for name in fused} == {True, False}
+    assert {name.endswith("_counts") for name in sums} == (
+        set() if is_atomic else {True, False})

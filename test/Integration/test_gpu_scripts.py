@@ -238,7 +238,7 @@ def test_sanitizers(monkeypatch):
                          shapes.check_layers(models, pool, part)):
                 assert all(row["ok"] for row in shapes.list_results(wait()))
     runs = sum(map(len, shapes.BATCHES.values()))
-    assert len(done) == len(set(done)) == 2 * runs + 2
+    assert len(done) == len(set(done)) == 2 * runs + 3
     [layer] = [line for line in done if "kns=dejavu_layer" in line]
     assert "--tool racecheck --kernel-name" in layer and "./layer-f16" in layer
     assert sum("DEJAVU_POISON=0" in line for line in done) == sum(
