@@ -34,8 +34,8 @@ def ConvertDejavuToCUDAPass
     result instead, which begins as the residual: the product that makes that
     stores it twice, or nobody else reads it. Where neither is so, and for MLPs
     that are not one launch, a remark of category `lower` says that sums stay in
-    order. Weights that no op uses are erased. The module attribute `dejavu.manifest` keeps what the
-    manifest says about the model.
+    order. Weights that no op uses are erased. The module attribute
+    `dejavu.manifest` keeps what the manifest says about the model.
 
     Ops that have no kernel are errors: predictors and what they choose, dense
     functions, models without a cache.
